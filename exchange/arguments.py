@@ -1,0 +1,87 @@
+"""Arguments: the table that comes with a declaration or a binding.
+
+Two tables mean the same if they have the same keys and values of the same class: AMQP knows
+nine widths of integer, which are one class here, while true is not 1 and 1.0 is not 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from warrener.exchange.errors import PreconditionFailed
+
+
+def identity(value: Any) -> Hashable:
+    """A hashable that is equal for tables and values that mean the same."""
+    if isinstance(value, Mapping):
+        return frozenset((key, identity(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return tuple(identity(item) for item in value)
+    return (kind(value), bytes(value) if isinstance(value, bytearray) else value)
+
+
+def kind(value: Any) -> str:
+    """The class of a wire value, within which values are compared."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, float):
+        return "float"
+    return type(value).__name__
+
+
+def show(value: Any) -> str:
+    """A value as it stands in the text of a refusal."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return f"'{str(value).lower()}'"
+    return f"'{value}'"
+
+
+def require_equivalent(what: str, asked: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Compare what a declaration asks for with what is there.
+
+    Raises: PreconditionFailed naming the first difference.
+    """
+    for key in sorted(asked.keys() | current.keys()):
+        ours, theirs = current.get(key), asked.get(key)
+        if identity(ours) != identity(theirs):
+            raise PreconditionFailed(
+                f"inequivalent arg '{key}' for {what}: "
+                f"received {show(theirs)} but current is {show(ours)}"
+            )
+
+
+def check_queue_arguments(arguments: Mapping[str, Any]) -> None:
+    """Look at what a queue is declared with.
+
+    Raises: PreconditionFailed for a value that makes no sense, and for an argument of RabbitMQ's
+    that is not built yet: to ignore a length limit or a time to live would lose messages or
+    keep them, and nobody would be told.
+    """
+    for key, value in arguments.items():
+        if key in _NOT_BUILT:
+            raise PreconditionFailed(f"argument '{key}' is not supported by this version")
+        if key == "x-queue-type" and value not in _QUEUE_TYPES:
+            raise PreconditionFailed(f"invalid arg 'x-queue-type': {show(value)}")
+
+
+_QUEUE_TYPES = ("classic", "quorum")
+_NOT_BUILT = frozenset(
+    (
+        "x-dead-letter-exchange",
+        "x-dead-letter-routing-key",
+        "x-dead-letter-strategy",
+        "x-delivery-limit",
+        "x-expires",
+        "x-max-length",
+        "x-max-length-bytes",
+        "x-max-priority",
+        "x-message-ttl",
+        "x-overflow",
+        "x-single-active-consumer",
+    )
+)

@@ -1,0 +1,98 @@
+"""The far end of a long queue: positions in the store instead of messages in memory.
+
+A queue keeps a window of messages at its head; what is published behind a full window goes
+here. A message that the store holds is reduced to its position (8 bytes); one that lives only
+in memory stays what it is. The two may alternate, so the backlog is a line of chunks, each an
+array of positions or a list of messages, in the order of publication. A chunk is read back in
+one request, which the store answers with large sequential reads.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from warrener.exchange.message import Message
+
+CHUNK_MESSAGES = 512
+"""Messages a chunk holds: at 1 KiB each, half a megabyte is read at a time."""
+
+Load = Callable[[Sequence[int]], list[Message]]
+
+
+class Backlog:
+    """Messages waiting behind the head window of one queue.
+
+    `load` reads messages back from the store; it is None for a queue that the store does not
+    know, whose messages stay in memory.
+    """
+
+    __slots__ = ("_chunks", "_load", "bytes", "count", "memory_bytes", "messages_in_memory")
+
+    def __init__(self, load: Load | None) -> None:
+        self._load = load
+        self._chunks: deque[array[int] | list[Message]] = deque()
+        self.count = 0
+        self.bytes = 0
+        self.memory_bytes = 0
+        """Content held in memory: that of the messages the store does not hold."""
+        self.messages_in_memory = 0
+
+    def extend(self, messages: Sequence[Message], size: int) -> None:
+        """Add messages of `size` bytes of content in total at the end."""
+        for message in messages:
+            if message.position and self._load:
+                self._positions().append(message.position)
+            else:
+                self._messages().append(message)
+                self.memory_bytes += len(message.content)
+                self.messages_in_memory += 1
+        self.count += len(messages)
+        self.bytes += size
+
+    def extend_stored(self, positions: Iterable[int], size: int) -> None:
+        """Add messages that the store holds, by their positions."""
+        for position in positions:
+            self._positions().append(position)
+            self.count += 1
+        self.bytes += size
+
+    def take_chunk(self) -> list[Message]:
+        """Remove the oldest chunk and return its messages, read from the store if need be."""
+        chunk = self._chunks.popleft()
+        self.count -= len(chunk)
+        messages = chunk if isinstance(chunk, list) else self._read(chunk)
+        size = sum(len(message.content) for message in messages)
+        if messages is chunk:
+            self.memory_bytes -= size
+            self.messages_in_memory -= len(chunk)
+        # What could not be read is gone from the count, so its bytes go with the last chunk.
+        self.bytes = self.bytes - size if self.count else 0
+        return messages
+
+    def positions(self) -> Iterator[int]:
+        """The positions of all messages here that the store holds."""
+        for chunk in self._chunks:
+            if not isinstance(chunk, list):
+                yield from chunk
+
+    def clear(self) -> None:
+        self._chunks.clear()
+        self.count = self.bytes = self.memory_bytes = self.messages_in_memory = 0
+
+    def _read(self, positions: "array[int]") -> list[Message]:
+        assert self._load is not None, "only a queue the store knows keeps positions"
+        return self._load(positions)
+
+    def _positions(self) -> "array[int]":
+        chunk = self._chunks[-1] if self._chunks else None
+        if chunk is None or isinstance(chunk, list) or len(chunk) >= CHUNK_MESSAGES:
+            chunk = array("Q")
+            self._chunks.append(chunk)
+        return chunk
+
+    def _messages(self) -> list[Message]:
+        chunk = self._chunks[-1] if self._chunks else None
+        if not isinstance(chunk, list) or len(chunk) >= CHUNK_MESSAGES:
+            chunk = []
+            self._chunks.append(chunk)
+        return chunk

@@ -1,0 +1,29 @@
+"""A binding: from an exchange to a queue or to another exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from warrener.exchange.arguments import identity
+
+if TYPE_CHECKING:
+    from warrener.exchange.queue import Queue
+    from warrener.exchange.types.exchange import Exchange
+
+Destination: TypeAlias = "Queue | Exchange"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binding:
+    """One binding; its identity is destination, routing key and arguments together."""
+
+    source: Exchange
+    destination: Destination
+    routing_key: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> Hashable:
+        return (self.destination, self.routing_key, identity(self.arguments))

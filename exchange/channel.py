@@ -1,0 +1,220 @@
+"""A channel, as the broker sees it: deliveries, acknowledgements, confirms, consumers.
+
+The order of methods on the wire and the states open/closing are `warrener.protocol.state`; the
+translation between AMQP methods and the calls here is `warrener.exchange.server.channel`.
+
+Delivery tags count up from 1. `unacked` maps the tags that are still owed an answer to their
+deliveries; a dict keeps them in the order of their tags, and `_oldest` is a tag below which
+none is left, so that `multiple` walks a range of numbers instead of searching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.errors import NotAllowed, PreconditionFailed
+from warrener.exchange.message import Message
+from warrener.exchange.queue import Queue
+
+
+class Outlet(Protocol):
+    """Where a channel's deliveries go: the shell that writes them to a connection."""
+
+    def room(self) -> int:
+        """Bytes that may still be handed over before the client has taken what it was sent."""
+
+    def deliver(
+        self, consumer: Consumer, messages: Sequence[Message], first_tag: int, redelivered: bool
+    ) -> None:
+        """Send a run of messages with consecutive delivery tags."""
+
+    def cancelled(self, consumer: Consumer) -> None:
+        """Tell the client that its consumer is gone, though it did not ask for that."""
+
+
+class Channel:
+    """Deliveries and consumers of one AMQP channel.
+
+    `prefetch` limits the unacknowledged deliveries of all consumers together, 0 for any number;
+    `consumer_prefetch` is the limit that consumers made from now on have for themselves.
+    """
+
+    __slots__ = (
+        "_getters",
+        "_next_tag",
+        "_oldest",
+        "consumer_prefetch",
+        "consumers",
+        "outlet",
+        "prefetch",
+        "unacked",
+        "unacked_count",
+    )
+
+    def __init__(self, outlet: Outlet) -> None:
+        self.outlet = outlet
+        self.consumers: dict[str, Consumer] = {}
+        self.prefetch = 0
+        self.consumer_prefetch = 0
+        self.unacked: dict[int, Delivery] = {}
+        self.unacked_count = 0
+        """Deliveries of consumers that are unacknowledged; those of `get` count for no limit."""
+        self._next_tag = 1
+        self._oldest = 1
+        self._getters: dict[Queue, Consumer] = {}
+
+    # Deliveries
+
+    def deliver(
+        self,
+        consumer: Consumer,
+        messages: Sequence[Message],
+        sequences: Sequence[int],
+        redelivered: bool,
+    ) -> None:
+        """Hand a run of messages of one queue to `consumer`."""
+        tag = self._next_tag
+        self._next_tag = tag + len(messages)
+        if consumer.no_ack:
+            if consumer.queue.number:
+                consumer.queue.settle_unseen(messages)
+        else:
+            unacked = self.unacked
+            for offset, message in enumerate(messages):
+                unacked[tag + offset] = Delivery(consumer, message, sequences[offset])
+            consumer.unacked += len(messages)
+            if consumer.tag:
+                self.unacked_count += len(messages)
+            consumer.queue.handed_out(messages)
+        self.outlet.deliver(consumer, messages, tag, redelivered)
+
+    def get(self, queue: Queue, no_ack: bool) -> bool:
+        """Take one message from `queue` at once; returns whether there was one.
+
+        It reaches the outlet as a delivery to a consumer without a tag.
+        """
+        getter = self._getters.get(queue)
+        if getter is None or getter.no_ack != no_ack:
+            getter = self._getters[queue] = Consumer(self, queue, "", no_ack=no_ack)
+        return queue.take(getter) is not None
+
+    def acknowledge(self, tag: int, multiple: bool) -> None:
+        """Settle a delivery, or with `multiple` all up to it (all there are for tag 0).
+
+        Raises: PreconditionFailed for a tag that is not outstanding.
+        """
+        if multiple:
+            for delivery in self._take_up_to(tag):
+                self._release(delivery)
+                delivery.consumer.queue.settle(delivery.message)
+        else:
+            delivery = self._take_one(tag)
+            self._release(delivery)
+            delivery.consumer.queue.settle(delivery.message)
+
+    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+        """Give deliveries back, to be delivered again or to be dropped.
+
+        Raises: PreconditionFailed for a tag that is not outstanding.
+        """
+        deliveries = self._take_up_to(tag) if multiple else [self._take_one(tag)]
+        if requeue:
+            self._requeue(deliveries)
+        else:
+            for delivery in deliveries:
+                self._release(delivery)
+                delivery.consumer.queue.settle(delivery.message)
+
+    def recover(self) -> None:
+        """Give back everything that is unacknowledged."""
+        deliveries = list(self.unacked.values())
+        self.unacked.clear()
+        self._requeue(deliveries)
+
+    # Consumers
+
+    def consume(self, consumer: Consumer) -> None:
+        """Start a consumer of this channel.
+
+        Raises: NotAllowed if its tag is in use; AccessRefused if the queue is held exclusively.
+        """
+        if consumer.tag in self.consumers:
+            raise NotAllowed(f"attempt to reuse consumer tag '{consumer.tag}'")
+        consumer.queue.add_consumer(consumer)
+        self.consumers[consumer.tag] = consumer
+
+    def cancel(self, tag: str) -> Consumer | None:
+        """Stop a consumer; its deliveries stay with the channel. None if there is none."""
+        consumer = self.consumers.pop(tag, None)
+        if consumer is not None:
+            consumer.queue.remove_consumer(consumer)
+        return consumer
+
+    def set_prefetch(self, count: int, shared: bool) -> None:
+        """Set the limit of all consumers together (`shared`) or of each one made from now on."""
+        if shared:
+            self.prefetch = count
+            self.wake()
+        else:
+            self.consumer_prefetch = count
+
+    def wake(self) -> None:
+        """This channel may take more again."""
+        for consumer in self.consumers.values():
+            consumer.queue.wake()
+
+    def close(self) -> list[Queue]:
+        """End all consumers, give back all deliveries; returns the queues that lost one."""
+        queues = [consumer.queue for consumer in self.consumers.values()]
+        for tag in list(self.consumers):
+            self.cancel(tag)
+        self.recover()
+        return queues
+
+    # Settling
+
+    def _take_one(self, tag: int) -> Delivery:
+        delivery = self.unacked.pop(tag, None)
+        if delivery is None:
+            raise PreconditionFailed(f"unknown delivery tag {tag}")
+        if tag == self._oldest:
+            self._oldest = tag + 1
+        return delivery
+
+    def _take_up_to(self, tag: int) -> list[Delivery]:
+        unacked = self.unacked
+        last = tag or self._next_tag - 1
+        if last >= self._next_tag or (tag and not unacked):
+            raise PreconditionFailed(f"unknown delivery tag {tag}")
+        span = range(self._oldest, last + 1)
+        # Tags settled one by one leave holes: walk the range or the dict, the shorter one.
+        tags: Iterable[int] = (
+            span if len(span) <= 2 * len(unacked) else [t for t in unacked if t <= last]
+        )
+        taken = [unacked.pop(t) for t in tags if t in unacked]
+        if tag and not taken:
+            raise PreconditionFailed(f"unknown delivery tag {tag}")
+        self._oldest = max(self._oldest, last + 1)
+        return taken
+
+    def _release(self, delivery: Delivery) -> None:
+        """Count a delivery out; wakes what had to wait for it."""
+        consumer = delivery.consumer
+        consumer.unacked -= 1
+        if not consumer.tag:
+            return
+        self.unacked_count -= 1
+        if self.prefetch and self.unacked_count == self.prefetch - 1:
+            self.wake()
+        else:
+            consumer.queue.wake()
+
+    def _requeue(self, deliveries: list[Delivery]) -> None:
+        by_queue: dict[Queue, list[Delivery]] = {}
+        for delivery in deliveries:
+            self._release(delivery)
+            by_queue.setdefault(delivery.consumer.queue, []).append(delivery)
+        for queue, returned in by_queue.items():
+            queue.requeue(returned)

@@ -1,0 +1,72 @@
+"""Configuration: each option once, with its unit, its default and what it does.
+
+A configuration file is TOML with the names of these fields as keys; the command line overrides
+it. `warrener serve --help` and the table in docs/configuration.md are checked against this.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used; the text says which option and why."""
+
+
+def option(default: Any, meaning: str) -> Any:
+    """A field with its meaning, for the help text and the documentation."""
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All options of a broker."""
+
+    host: str = option("127.0.0.1", "address to listen on")
+    port: int = option(5672, "AMQP port, 0 for any free one")
+    data: str = option("warrener-data", "directory of the journal")
+    memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
+    sync: str = option("always", "when a write is safe: always, interval:MS or never")
+    log_level: str = option("info", "least severe messages to log: debug, info, warning, error")
+
+    heartbeat_s: int = option(60, "heartbeat offered to clients, 0 for none")
+    channel_max: int = option(2047, "channels a connection may open")
+    frame_max_bytes: int = option(131072, "largest frame, offered to clients")
+    message_max_bytes: int = option(16 << 20, "largest message body")
+    handshake_timeout_s: int = option(10, "time a client has to log in")
+    output_mark_bytes: int = option(
+        1 << 20, "a connection with more unwritten output than this is given no deliveries"
+    )
+    memory_mark_bytes: int = option(
+        0, "messages in memory past which publishers are not read; 0 for 40% of the memory"
+    )
+
+    @classmethod
+    def load(cls, path: str | None, overrides: dict[str, Any]) -> Config:
+        """Options from a file, if there is one, and from the command line over it.
+
+        Raises: ConfigError.
+        """
+        values = _read(path) if path else {}
+        known = {f.name: f for f in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise ConfigError(f"{path}: unknown option '{name}'")
+        values.update(overrides)
+        for name, value in values.items():
+            expected = type(known[name].default)
+            if type(value) is not expected:
+                raise ConfigError(f"option '{name}' must be of type {expected.__name__}")
+        return cls(**values)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error

@@ -1,0 +1,58 @@
+"""Confirms: publishes whose publisher is told when they are safe.
+
+Confirms are cumulative. At the end of a pass each channel that published is noted with the
+number of its last publish and with the end of the ledger: once everything before that end is
+on disk, one answer settles all of the channel's publishes up to that number. A publish that
+wrote nothing (transient, or to no queue) is answered at once, unless an earlier one still waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+
+class Publisher(Protocol):
+    """A channel in confirm mode, as the shell keeps it."""
+
+    published: int
+    """The number of its latest publish, counted from 1."""
+    written: int
+    """The end of the ledger after its latest publish that wrote something."""
+
+    def confirm(self, number: int) -> None:
+        """Tell the client that all publishes up to `number` are safe."""
+
+
+class Confirms:
+    """Publishes waiting for the disk."""
+
+    __slots__ = ("_noted", "_waiting")
+
+    def __init__(self) -> None:
+        self._noted: dict[Publisher, None] = {}
+        self._waiting: deque[tuple[int, Publisher, int]] = deque()
+
+    def note(self, publisher: Publisher) -> None:
+        """`publisher` has published in this pass."""
+        self._noted[publisher] = None
+
+    def end_pass(self, durable: int) -> None:
+        """Answer those who published in this pass, or have them wait for the disk."""
+        if not self._noted:
+            return
+        for publisher in self._noted:
+            if publisher.written <= durable:
+                publisher.confirm(publisher.published)
+            else:
+                self._waiting.append((publisher.written, publisher, publisher.published))
+        self._noted.clear()
+
+    def settle(self, durable: int) -> None:
+        """Everything before position `durable` is on disk: answer those who waited for it."""
+        answers: dict[Publisher, int] = {}
+        while self._waiting and self._waiting[0][0] <= durable:
+            _, publisher, number = self._waiting.popleft()
+            answers[publisher] = number
+        for publisher, number in answers.items():
+            publisher.confirm(number)

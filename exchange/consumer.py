@@ -1,0 +1,82 @@
+"""A consumer: one subscription of a channel to a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from warrener.exchange.channel import Channel
+    from warrener.exchange.message import Message
+    from warrener.exchange.queue import Queue
+
+UNLIMITED = 1 << 62
+
+
+class Delivery:
+    """A message handed to one consumer and not yet acknowledged."""
+
+    __slots__ = ("consumer", "message", "sequence")
+
+    def __init__(self, consumer: Consumer, message: Message, sequence: int) -> None:
+        self.consumer = consumer
+        self.message = message
+        self.sequence = sequence
+
+
+class Consumer:
+    """One subscription.
+
+    `prefetch` is how many deliveries may be unacknowledged at once, 0 for any number.
+    `encoded` belongs to the shell, which keeps wire forms there.
+    """
+
+    __slots__ = (
+        "arguments",
+        "channel",
+        "encoded",
+        "exclusive",
+        "no_ack",
+        "prefetch",
+        "queue",
+        "tag",
+        "unacked",
+    )
+
+    def __init__(
+        self,
+        channel: Channel,
+        queue: Queue,
+        tag: str,
+        *,
+        no_ack: bool = False,
+        exclusive: bool = False,
+        prefetch: int = 0,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.channel = channel
+        self.queue = queue
+        self.tag = tag
+        self.no_ack = no_ack
+        self.exclusive = exclusive
+        self.prefetch = prefetch
+        self.arguments = arguments or {}
+        self.unacked = 0
+        self.encoded: Any = None
+
+    def capacity(self) -> int:
+        """How many more messages this consumer takes now."""
+        channel = self.channel
+        if channel.outlet.room() <= 0:
+            return 0
+        if self.no_ack:
+            return UNLIMITED
+        capacity = self.prefetch - self.unacked if self.prefetch else UNLIMITED
+        if channel.prefetch:
+            capacity = min(capacity, channel.prefetch - channel.unacked_count)
+        return capacity
+
+    def deliver(
+        self, messages: Sequence[Message], sequences: Sequence[int], redelivered: bool
+    ) -> None:
+        self.channel.deliver(self, messages, sequences, redelivered)

@@ -1,0 +1,241 @@
+"""The ledger: what the broker writes down so that it survives, and how it is read back.
+
+The store below knows records of a kind and a payload; the meaning of the kinds is here and
+nowhere else. All numbers are big-endian.
+
+    kind  record             payload
+    1     EXCHANGE_DECLARED  table: vhost, name, type, auto_delete, internal, arguments
+    2     EXCHANGE_DELETED   table: as EXCHANGE_DECLARED
+    3     QUEUE_DECLARED     table: vhost, name, number, auto_delete, arguments
+    4     QUEUE_DELETED      table: as QUEUE_DECLARED
+    5     BOUND              table: vhost, source, destination, to_queue, key, binding (arguments)
+    6     UNBOUND            table: as BOUND
+    16    MESSAGE            u64 time of publication in ms, u16 n, n x u32 queue number,
+                             u8 length and exchange, u8 length and routing key, content
+    17    SETTLED            u32 queue number, then u64 positions of messages settled there
+
+"table" is an AMQP field table, so that arguments keep their types. A queue is named by its
+number in the frequent records; numbers are never used again. A message is written once, with
+all the queues it went to, and is dead when each of them has settled it: the ledger tells the
+store how many holders a record has and lets go of one at a time.
+
+Settlements of one pass are collected and written as one record a queue when the pass ends.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from warrener.exchange.message import Envelope, Message, Properties
+
+if TYPE_CHECKING:
+    from warrener.exchange.queue import Queue
+
+
+class Kind(IntEnum):
+    """What a record says."""
+
+    EXCHANGE_DECLARED = 1
+    EXCHANGE_DELETED = 2
+    QUEUE_DECLARED = 3
+    QUEUE_DELETED = 4
+    BOUND = 5
+    UNBOUND = 6
+    MESSAGE = 16
+    SETTLED = 17
+
+
+class Record(Protocol):
+    """One record as the store hands it back."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+class Store(Protocol):
+    """What the ledger asks of a store; `warrener.storage.store` documents it."""
+
+    @property
+    def end(self) -> int: ...
+    @property
+    def durable(self) -> int: ...
+    def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
+    def read(self, positions: Sequence[int]) -> list[bytes]: ...
+    def release(self, position: int, count: int = 1) -> None: ...
+    def hold(self, position: int, holders: int) -> None: ...
+    def commit(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What the core needs of the wire's encoding, handed in so that it need not know the wire."""
+
+    encode_table: Callable[[Mapping[str, Any]], bytes]
+    decode_table: Callable[[bytes], dict[str, Any]]
+    decode_content: Callable[[bytes], tuple[Properties, int]]
+    """From content as it travels to its properties and the channel it is framed for."""
+
+
+_TIME = struct.Struct(">Q")
+_COUNT = struct.Struct(">H")
+_NUMBER = struct.Struct(">I")
+_QUEUES_AT = _TIME.size + _COUNT.size
+SETTLED_MAX = 65536
+"""Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
+
+
+class Ledger:
+    """Writes the broker's records to a store and reads messages back."""
+
+    __slots__ = ("_codec", "_envelopes", "_settled", "_stamp", "_store", "now_ms")
+
+    def __init__(self, store: Store, codec: Codec) -> None:
+        self._store = store
+        self._codec = codec
+        self._settled: list[Queue] = []
+        self._envelopes: dict[tuple[str, str], Envelope] = {}
+        self.now_ms = 0
+        self._stamp = _TIME.pack(0)
+
+    @property
+    def end(self) -> int:
+        return self._store.end
+
+    @property
+    def durable(self) -> int:
+        return self._store.durable
+
+    def set_time(self, now_ms: int) -> None:
+        """Say what time it is, in milliseconds since 1970: what messages are stamped with."""
+        self.now_ms = now_ms
+        self._stamp = _TIME.pack(now_ms)
+
+    # Messages
+
+    def write_messages(self, messages: Sequence[Message], head: bytes, holders: int) -> None:
+        """Append a run of messages that go to the same queues; sets their positions."""
+        append = self._store.append
+        head = self._stamp + head
+        for message in messages:
+            if message.properties.persistent:
+                message.position = append(Kind.MESSAGE, head, message.content, holders)
+
+    def settle(self, queue: Queue, position: int) -> None:
+        """A queue is done with the message at `position`."""
+        if not queue.settled:
+            self._settled.append(queue)
+        queue.settled.append(position)
+
+    def forget(self, position: int) -> None:
+        """A queue that is itself gone lets go of a message."""
+        if position:
+            self._store.release(position)
+
+    def load(self, positions: Sequence[int]) -> list[Message]:
+        """Read messages back."""
+        return [
+            self._message(position, payload)
+            for position, payload in zip(positions, self._store.read(positions), strict=True)
+        ]
+
+    def commit(self) -> None:
+        """End a pass: write what was settled in it, and have the store make it all last."""
+        if self._settled:
+            queues, self._settled = self._settled, []
+            for queue in queues:
+                self._write_settled(queue)
+        self._store.commit()
+
+    def _write_settled(self, queue: Queue) -> None:
+        release = self._store.release
+        positions, queue.settled = queue.settled, []
+        for position in positions:
+            release(position)
+        if queue.deleted:
+            return
+        head = _NUMBER.pack(queue.number)
+        for start in range(0, len(positions), SETTLED_MAX):
+            part = positions[start : start + SETTLED_MAX]
+            self._store.append(Kind.SETTLED, head, struct.pack(f">{len(part)}Q", *part))
+
+    def _message(self, position: int, payload: bytes) -> Message:
+        at = _QUEUES_AT + _NUMBER.size * _COUNT.unpack_from(payload, _TIME.size)[0]
+        exchange, at = _short_string(payload, at)
+        routing_key, at = _short_string(payload, at)
+        content = payload[at:]
+        properties, channel = self._codec.decode_content(content)
+        message = Message(self._envelope(exchange, routing_key), properties, content, channel)
+        message.position = position
+        return message
+
+    def _envelope(self, exchange: str, routing_key: str) -> Envelope:
+        key = (exchange, routing_key)
+        envelope = self._envelopes.get(key)
+        if envelope is None:
+            if len(self._envelopes) >= 1024:
+                self._envelopes.clear()
+            envelope = self._envelopes[key] = Envelope(exchange, routing_key)
+        return envelope
+
+    # Topology
+
+    def write(self, kind: Kind, fields: Mapping[str, Any]) -> int:
+        """Append a record of topology that is alive until its position is forgotten."""
+        return self._store.append(kind, self._codec.encode_table(fields), b"", 1)
+
+    def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
+        """Append a record that ends what the record at position `ended` began."""
+        self._store.append(kind, self._codec.encode_table(fields))
+        self.forget(ended)
+
+    def read_topology(self, record: Record) -> dict[str, Any]:
+        return self._codec.decode_table(record.payload)
+
+    def hold(self, position: int, holders: int) -> None:
+        """After a restart: say that the record at `position` is still needed."""
+        self._store.hold(position, holders)
+
+
+def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> bytes:
+    """What stands between the time and the content of a MESSAGE record."""
+    return b"".join(
+        (
+            _COUNT.pack(len(numbers)),
+            *(_NUMBER.pack(number) for number in numbers),
+            _pack_short_string(exchange),
+            _pack_short_string(routing_key),
+        )
+    )
+
+
+def message_summary(payload: bytes) -> tuple[tuple[int, ...], int]:
+    """The numbers of the queues a MESSAGE record went to, and the size of its content."""
+    count = _COUNT.unpack_from(payload, _TIME.size)[0]
+    at = _QUEUES_AT + _NUMBER.size * count
+    at += 1 + payload[at]
+    at += 1 + payload[at]
+    return struct.unpack_from(f">{count}I", payload, _QUEUES_AT), len(payload) - at
+
+
+def settled_positions(payload: bytes) -> tuple[int, tuple[int, ...]]:
+    """The queue number and the positions of a SETTLED record."""
+    count = (len(payload) - _NUMBER.size) // 8
+    return _NUMBER.unpack_from(payload)[0], struct.unpack_from(f">{count}Q", payload, _NUMBER.size)
+
+
+def _pack_short_string(text: str) -> bytes:
+    encoded = text.encode()
+    return bytes([len(encoded)]) + encoded
+
+
+def _short_string(payload: bytes, at: int) -> tuple[str, int]:
+    stop = at + 1 + payload[at]
+    return payload[at + 1 : stop].decode(), stop

@@ -1,0 +1,55 @@
+"""A message, as the queues hold it.
+
+A message never changes once it is published, so every queue it was routed to holds the same
+object. Its content is kept in the form in which it came over the wire and goes out again in
+that form; the core never looks into it. What the core does need to know (is it persistent,
+which headers does it carry) it asks of `properties`, which decodes only what is asked.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Properties(Protocol):
+    """The AMQP basic properties of a message; an absent one is None."""
+
+    @property
+    def persistent(self) -> bool: ...
+    @property
+    def headers(self) -> Mapping[str, Any] | None: ...
+
+
+class Envelope:
+    """Where a message was published to: what a consumer is told beside the content.
+
+    One envelope serves every message that a publisher sends with the same exchange and
+    routing key. `encoded` belongs to the shell, which keeps its wire form there.
+    """
+
+    __slots__ = ("encoded", "exchange", "routing_key")
+
+    def __init__(self, exchange: str, routing_key: str) -> None:
+        self.exchange = exchange
+        self.routing_key = routing_key
+        self.encoded: Any = None
+
+
+class Message:
+    """One published message.
+
+    `content` is the content as it travels, framed for the channel number `channel`.
+    `position` is where the store keeps it, 0 for a message that is held in memory only.
+    """
+
+    __slots__ = ("channel", "content", "envelope", "position", "properties")
+
+    def __init__(
+        self, envelope: Envelope, properties: Properties, content: bytes, channel: int
+    ) -> None:
+        # A plain class with slots: a dataclass or a tuple subclass costs twice as much to
+        # make, and one is made for every publish (bench S1).
+        self.envelope = envelope
+        self.properties = properties
+        self.content = content
+        self.channel = channel
+        self.position = 0

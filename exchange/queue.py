@@ -1,0 +1,238 @@
+"""A queue: messages that wait, consumers that take them.
+
+A message is in one of three states: *ready* (waiting, `Ready` keeps the order), *unacked* (with
+a consumer, its channel keeps the delivery) or gone. Every move between them is a method here:
+
+    enqueue   -> ready                       take, pump   ready -> unacked
+    settle    unacked -> gone                requeue      unacked -> ready, at its old place
+    purge     ready -> gone
+
+Handing out is done in runs, not message by message: `pump` asks each consumer how many it
+takes, removes that many from the head at once and deals them out in turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.errors import AccessRefused
+from warrener.exchange.ready import Ready, Taken
+
+if TYPE_CHECKING:
+    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.message import Message
+    from warrener.exchange.pump import Pump
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """Counts of one queue at one moment; bytes are those of the content as it travels."""
+
+    name: str
+    messages_ready: int
+    messages_unacked: int
+    bytes_ready: int
+    bytes_unacked: int
+    bytes_in_memory: int
+    messages_in_memory: int
+    consumers: int
+
+
+class Queue:
+    """One queue of a virtual host.
+
+    `number` names it in the ledger and is 0 for a queue that does not outlive the broker.
+    `owner` is the connection an exclusive queue belongs to.
+    """
+
+    __slots__ = (
+        "_ledger",
+        "_pump",
+        "arguments",
+        "auto_delete",
+        "consumers",
+        "deleted",
+        "durable",
+        "name",
+        "number",
+        "owner",
+        "ready",
+        "settled",
+        "unacked",
+        "unacked_bytes",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        pump: Pump,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        owner: object | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        number: int = 0,
+    ) -> None:
+        self.name = name
+        self.durable = durable
+        self.auto_delete = auto_delete
+        self.owner = owner
+        self.arguments = dict(arguments or {})
+        self.number = number
+        self.ready = Ready(ledger.load if number else None)
+        self.consumers: deque[Consumer] = deque()
+        self.unacked = 0
+        self.unacked_bytes = 0
+        self.waiting = False
+        """Whether the pump already knows that there is something to hand out here."""
+        self.settled: list[int] = []
+        """Positions settled since the ledger last wrote them down."""
+        self.deleted = False
+        self._ledger = ledger
+        self._pump = pump
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.name!r} ready={len(self.ready)} unacked={self.unacked}>"
+
+    @property
+    def exclusive(self) -> bool:
+        return self.owner is not None
+
+    # Messages in and out
+
+    def enqueue(self, messages: Sequence[Message], size: int) -> None:
+        """Add messages with `size` bytes of content in total at the end."""
+        self.ready.extend(messages, size)
+        if self.consumers and not self.waiting:
+            self._pump.wake(self)
+
+    def pump(self) -> None:
+        """Hand out ready messages, in turn, until none is left or no consumer takes more."""
+        while waiting := len(self.ready):
+            takers = self._takers(waiting)
+            if not takers:
+                return
+            if takers[0].channel.prefetch and len(self.consumers) > 1:
+                share = 1
+            else:
+                share = min([consumer.capacity() for consumer in takers])
+            room = min([consumer.channel.outlet.room() for consumer in takers])
+            taken = self.ready.take(share * len(takers), room)
+            if taken.messages:
+                self._deal(taken, takers)
+
+    def take(self, consumer: Consumer) -> Taken | None:
+        """Take the message at the head for `consumer`, which has room for exactly one."""
+        if not len(self.ready):
+            return None
+        taken = self.ready.take(1, 0)
+        if not taken.messages:
+            return None
+        consumer.deliver(*taken)
+        return taken
+
+    def handed_out(self, messages: Sequence[Message]) -> None:
+        """Count messages that are now with a consumer that will acknowledge them."""
+        self.unacked += len(messages)
+        self.unacked_bytes += sum([len(message.content) for message in messages])
+
+    def settle(self, message: Message) -> None:
+        """A delivered message is done with."""
+        self.unacked -= 1
+        self.unacked_bytes -= len(message.content)
+        if self.number and message.position:
+            self._ledger.settle(self, message.position)
+
+    def settle_unseen(self, messages: Iterable[Message]) -> None:
+        """Messages that went to a consumer that does not acknowledge are done with."""
+        for message in messages:
+            if message.position:
+                self._ledger.settle(self, message.position)
+
+    def requeue(self, deliveries: Iterable[Delivery]) -> None:
+        """Put delivered messages back to where they were taken from."""
+        for delivery in deliveries:
+            message = delivery.message
+            self.unacked -= 1
+            self.unacked_bytes -= len(message.content)
+            if not self.deleted:
+                self.ready.give_back(delivery.sequence, message)
+            elif self.number:
+                self._ledger.forget(message.position)
+        self.wake()
+
+    def purge(self) -> int:
+        """Drop every ready message; returns how many there were."""
+        count = len(self.ready)
+        if self.number:
+            for position in self.ready.stored_positions():
+                self._ledger.settle(self, position)
+        self.ready.clear()
+        return count
+
+    def delete(self) -> int:
+        """End this queue: its ready messages go; returns how many there were."""
+        self.deleted = True
+        return self.purge()
+
+    # Consumers
+
+    def add_consumer(self, consumer: Consumer) -> None:
+        """Raises: AccessRefused if one of the two wants the queue for itself."""
+        if self.consumers and (consumer.exclusive or self.consumers[0].exclusive):
+            raise AccessRefused(f"queue '{self.name}' in exclusive use")
+        self.consumers.append(consumer)
+        self.wake()
+
+    def remove_consumer(self, consumer: Consumer) -> None:
+        self.consumers.remove(consumer)
+
+    def wake(self) -> None:
+        """Something changed that may let a waiting message go."""
+        if self.consumers and not self.waiting and len(self.ready):
+            self._pump.wake(self)
+
+    def statistics(self) -> QueueStatistics:
+        return QueueStatistics(
+            name=self.name,
+            messages_ready=len(self.ready),
+            messages_unacked=self.unacked,
+            bytes_ready=self.ready.bytes,
+            bytes_unacked=self.unacked_bytes,
+            bytes_in_memory=self.ready.memory_bytes + self.unacked_bytes,
+            messages_in_memory=self.ready.messages_in_memory + self.unacked,
+            consumers=len(self.consumers),
+        )
+
+    def _takers(self, waiting: int) -> list[Consumer]:
+        """Consumers with capacity, in turn, no more than there are messages."""
+        takers: list[Consumer] = []
+        for consumer in self.consumers:
+            if len(takers) == waiting:
+                break
+            if consumer.capacity() > 0:
+                if consumer.channel.prefetch:
+                    # Its limit is shared with others of the channel: one taker, one message.
+                    return takers or [consumer]
+                takers.append(consumer)
+        return takers
+
+    def _deal(self, taken: Taken, takers: list[Consumer]) -> None:
+        messages, sequences, redelivered = taken
+        hands = len(takers)
+        for seat, consumer in enumerate(takers[: len(messages)]):
+            consumer.deliver(messages[seat::hands], sequences[seat::hands], redelivered)
+        following = takers[len(messages) % hands]
+        if len(self.consumers) > 1:
+            if hands == 1:
+                following = self._after(takers[0])
+            self.consumers.rotate(-self.consumers.index(following))
+
+    def _after(self, consumer: Consumer) -> Consumer:
+        return self.consumers[(self.consumers.index(consumer) + 1) % len(self.consumers)]

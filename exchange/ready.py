@@ -1,0 +1,163 @@
+"""The messages of a queue that wait for a consumer, in the order in which they leave.
+
+Three places, tried in this order:
+
+    returned   messages given back by a consumer, lowest sequence first
+    fresh      messages never handed out, the head of the queue, in memory
+    backlog    what was published behind a full window, mostly positions in the store
+
+A message gets its sequence (its place in the queue) when it is taken, by counting: fresh
+messages leave strictly in order, so no number has to be kept with each of them. Whatever was
+given back was taken before, hence stands before everything fresh, and the sequences put it
+back where it was among its peers.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from warrener.exchange.backlog import Backlog, Load
+from warrener.exchange.message import Message
+
+WINDOW_MESSAGES = 4096
+WINDOW_BYTES = 4 << 20
+"""What is kept in memory at the head of a queue; beyond it messages go to the backlog. Large
+enough that a queue whose consumers keep up never leaves memory (bench S1, S3)."""
+
+
+class Taken(NamedTuple):
+    """A run of messages taken from the head, with their sequences."""
+
+    messages: list[Message]
+    sequences: Sequence[int]
+    redelivered: bool
+
+
+class Ready:
+    """The waiting messages of one queue."""
+
+    __slots__ = (
+        "_backlog",
+        "_fresh",
+        "_fresh_bytes",
+        "_next_sequence",
+        "_restored",
+        "_returned",
+        "_returned_bytes",
+    )
+
+    def __init__(self, load: Load | None) -> None:
+        self._returned: list[tuple[int, Message]] = []
+        self._returned_bytes = 0
+        self._fresh: deque[Message] = deque()
+        self._fresh_bytes = 0
+        self._backlog = Backlog(load)
+        self._next_sequence = 0
+        self._restored = 0
+
+    def __len__(self) -> int:
+        return len(self._fresh) + len(self._returned) + self._backlog.count
+
+    @property
+    def bytes(self) -> int:
+        """Content waiting, wherever it is kept."""
+        return self._fresh_bytes + self._returned_bytes + self._backlog.bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        """Content waiting in memory."""
+        return self._fresh_bytes + self._returned_bytes + self._backlog.memory_bytes
+
+    @property
+    def messages_in_memory(self) -> int:
+        return len(self._fresh) + len(self._returned) + self._backlog.messages_in_memory
+
+    def extend(self, messages: Sequence[Message], size: int) -> None:
+        """Add messages of `size` bytes of content in total at the end."""
+        if self._backlog.count or (
+            len(self._fresh) >= WINDOW_MESSAGES or self._fresh_bytes >= WINDOW_BYTES
+        ):
+            self._backlog.extend(messages, size)
+        else:
+            self._fresh.extend(messages)
+            self._fresh_bytes += size
+
+    def restore(self, positions: Sequence[int], size: int) -> None:
+        """Fill the still unused queue with messages that the store kept over a restart.
+
+        Nobody can say which of them had been handed out before the end, so all of them will
+        be marked as redelivered: a mark too many misleads no consumer, one too few does.
+        """
+        self._backlog.extend_stored(positions, size)
+        self._restored = len(positions)
+
+    def take(self, count: int, room: int) -> Taken:
+        """Take up to `count` messages whose content fits `room` bytes, or one that does not.
+
+        The caller has made sure that a message waits. Nothing is taken only if the store can
+        no longer read what it was given.
+        """
+        if self._returned:
+            return self._take_returned(count, room)
+        if not self._fresh:
+            self._refill()
+        return self._take_fresh(count, room)
+
+    def give_back(self, sequence: int, message: Message) -> None:
+        """Put a message that was taken back to its place."""
+        heapq.heappush(self._returned, (sequence, message))
+        self._returned_bytes += len(message.content)
+
+    def stored_positions(self) -> list[int]:
+        """Where the store holds messages that wait here."""
+        held = [message.position for _, message in self._returned if message.position]
+        held.extend(message.position for message in self._fresh if message.position)
+        held.extend(self._backlog.positions())
+        return held
+
+    def clear(self) -> None:
+        self._returned.clear()
+        self._fresh.clear()
+        self._backlog.clear()
+        self._returned_bytes = self._fresh_bytes = 0
+
+    def _take_returned(self, count: int, room: int) -> Taken:
+        messages: list[Message] = []
+        sequences: list[int] = []
+        while self._returned and count > 0 and (room > 0 or not messages):
+            sequence, message = heapq.heappop(self._returned)
+            messages.append(message)
+            sequences.append(sequence)
+            count -= 1
+            room -= len(message.content)
+            self._returned_bytes -= len(message.content)
+        return Taken(messages, sequences, True)
+
+    def _take_fresh(self, count: int, room: int) -> Taken:
+        fresh = self._fresh
+        first = self._next_sequence
+        restored = first < self._restored
+        if restored:
+            count = min(count, self._restored - first)
+        if len(fresh) <= count and self._fresh_bytes <= room:
+            # The common case, consumers keep up: all of it at once (bench S1).
+            messages = list(fresh)
+            fresh.clear()
+            self._fresh_bytes = 0
+        else:
+            messages, left = [], room
+            while fresh and count > 0 and (left > 0 or not messages):
+                message = fresh.popleft()
+                messages.append(message)
+                count -= 1
+                left -= len(message.content)
+            self._fresh_bytes -= room - left
+        self._next_sequence = first + len(messages)
+        return Taken(messages, range(first, self._next_sequence), restored)
+
+    def _refill(self) -> None:
+        while not self._fresh and self._backlog.count:
+            messages = self._backlog.take_chunk()
+            self._fresh.extend(messages)
+            self._fresh_bytes += sum(len(message.content) for message in messages)

@@ -1,0 +1,62 @@
+"""Recovery: from the records of a store to a broker with its topology and messages.
+
+The records are read once, in order. Definitions that were ended and messages that were settled
+drop out on the way; what is left at the end is the state. Of a message only its position and
+size are kept, so memory does not grow with bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from warrener.exchange.broker import Broker
+from warrener.exchange.definitions import Survivors
+from warrener.exchange.ledger import Kind, Record, message_summary, settled_positions
+
+Waiting = dict[int, dict[int, int]]
+"""By queue number: the size of each message that is not settled, by position, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restart brought back."""
+
+    queues: int
+    messages: int
+
+
+def restore(broker: Broker, records: Iterable[Record]) -> Restored:
+    """Take up the state that a store recovered; called once, on a new broker."""
+    survivors, waiting = _read(broker, records)
+    queues = survivors.restore(broker.vhosts)
+    broker.last_number = survivors.highest_number
+    holders: dict[int, int] = {}
+    for number, queue in queues.items():
+        sizes = waiting.get(number, {})
+        queue.ready.restore(list(sizes), sum(sizes.values()))
+        for position in sizes:
+            holders[position] = holders.get(position, 0) + 1
+    for position, count in holders.items():
+        broker.ledger.hold(position, count)
+    return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
+
+
+def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting]:
+    survivors = Survivors()
+    waiting: Waiting = {}
+    for record in records:
+        kind = Kind(record.kind)
+        if kind is Kind.MESSAGE:
+            numbers, size = message_summary(record.payload)
+            for number in numbers:
+                waiting.setdefault(number, {})[record.position] = size
+        elif kind is Kind.SETTLED:
+            number, positions = settled_positions(record.payload)
+            sizes = waiting.get(number, {})
+            for position in positions:
+                sizes.pop(position, None)
+        else:
+            fields = broker.ledger.read_topology(record)
+            waiting.pop(survivors.read(kind, record.position, fields), None)
+    return survivors, waiting

@@ -1,0 +1,37 @@
+"""A route: where messages with one exchange and routing key go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from warrener.exchange.ledger import message_head
+
+if TYPE_CHECKING:
+    from warrener.exchange.queue import Queue
+
+
+class Route:
+    """The queues a message goes to, each once, and what the ledger writes for them.
+
+    `generation` is that of the virtual host when the route was found: once the host's is
+    higher, the route is out of date. `lasting` is False for a route that depends on more than
+    exchange and routing key and so holds for one message only.
+    """
+
+    __slots__ = ("generation", "head", "holders", "lasting", "queues")
+
+    def __init__(
+        self,
+        exchange: str,
+        routing_key: str,
+        queues: Sequence[Queue],
+        generation: int,
+        lasting: bool,
+    ) -> None:
+        self.queues = tuple(queues)
+        self.generation = generation
+        self.lasting = lasting
+        numbers = [queue.number for queue in queues if queue.number]
+        self.holders = len(numbers)
+        self.head = message_head(numbers, exchange, routing_key) if numbers else b""

@@ -1,0 +1,22 @@
+"""The exchange types, by the name a client declares them with."""
+
+from warrener.exchange.types.default import DefaultExchange
+from warrener.exchange.types.direct import DirectExchange
+from warrener.exchange.types.exchange import Exchange
+from warrener.exchange.types.fanout import FanoutExchange
+from warrener.exchange.types.headers import HeadersExchange
+from warrener.exchange.types.topic import TopicExchange
+
+__all__ = ["TYPES", "DefaultExchange", "Exchange", "register"]
+
+TYPES: dict[str, type[Exchange]] = {
+    "direct": DirectExchange,
+    "fanout": FanoutExchange,
+    "headers": HeadersExchange,
+    "topic": TopicExchange,
+}
+
+
+def register(exchange_type: type[Exchange]) -> None:
+    """Make a further exchange type declarable under its `type` name."""
+    TYPES[exchange_type.type] = exchange_type

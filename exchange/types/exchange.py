@@ -1,0 +1,96 @@
+"""What all exchange types have in common.
+
+A type is one class in one file. It says how bindings are kept (`index`, `unindex`), which of
+them a message matches (`match`), and, if it wants more, what it asks of a declaration
+(`check_arguments`) and of a binding (`check_binding`). All else is the same for every type and
+stands here or in the virtual host: equivalence, auto-delete, exchange-to-exchange, permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from warrener.exchange.binding import Binding
+from warrener.exchange.message import Properties
+
+
+class Exchange:
+    """An exchange of a virtual host.
+
+    Subclasses set `type` and implement `index`, `unindex` and `match`.
+    """
+
+    type: ClassVar[str]
+    reads_properties: ClassVar[bool] = False
+    """Whether `match` looks at more than the routing key; if not, routes can be remembered."""
+
+    __slots__ = (
+        "arguments",
+        "auto_delete",
+        "bindings",
+        "deleted",
+        "durable",
+        "internal",
+        "name",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.durable = durable
+        self.auto_delete = auto_delete
+        self.internal = internal
+        self.arguments = dict(arguments or {})
+        self.check_arguments(self.arguments)
+        self.bindings: dict[Hashable, Binding] = {}
+        self.deleted = False
+        self.prepare()
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.name!r} type={self.type}>"
+
+    @classmethod
+    def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
+        """Called before an exchange is made. Raises: PreconditionFailed."""
+
+    def check_binding(self, binding: Binding) -> None:
+        """Called before a binding is added. Raises: PreconditionFailed."""
+
+    def prepare(self) -> None:
+        """Called once, before the first binding: make what the type keeps them in."""
+
+    def index(self, binding: Binding) -> None:
+        """Called when a binding has been added: make it matchable."""
+        raise NotImplementedError
+
+    def unindex(self, binding: Binding) -> None:
+        """Called when a binding has been removed."""
+        raise NotImplementedError
+
+    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
+        """The bindings that a message follows; a destination may come up more than once."""
+        raise NotImplementedError
+
+    def bind(self, binding: Binding) -> bool:
+        """Add a binding; returns False if it was there already."""
+        self.check_binding(binding)
+        if binding.identity in self.bindings:
+            return False
+        self.bindings[binding.identity] = binding
+        self.index(binding)
+        return True
+
+    def unbind(self, binding: Binding) -> Binding | None:
+        """Remove the binding that is identical to this one; returns it, None if there is none."""
+        removed = self.bindings.pop(binding.identity, None)
+        if removed is not None:
+            self.unindex(removed)
+        return removed

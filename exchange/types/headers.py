@@ -1,0 +1,78 @@
+"""The headers exchange: a binding's arguments are compared with a message's headers.
+
+`x-match` says how: `all` (the default) wants every argument in the headers, `any` wants one;
+keys that begin with `x-` are left out of the comparison unless it is `all-with-x` or
+`any-with-x`. An argument without a value (void) asks only that the header is there. Values are
+equal if they are of one class: 1 equals 1 in any integer width, but not 1.0, true or "1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from warrener.exchange.arguments import identity
+from warrener.exchange.binding import Binding
+from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.message import Properties
+from warrener.exchange.types.exchange import Exchange
+
+MATCHES = ("all", "any", "all-with-x", "any-with-x")
+
+
+class _Condition(NamedTuple):
+    """A binding's arguments, prepared when it is bound so that a publish need not."""
+
+    any: bool
+    values: tuple[tuple[str, Hashable], ...]
+    present: tuple[str, ...]
+
+    def holds(self, headers: Mapping[str, Any]) -> bool:
+        checks = (
+            *(key in headers and identity(headers[key]) == value for key, value in self.values),
+            *(key in headers for key in self.present),
+        )
+        return any(checks) if self.any else all(checks)
+
+
+class HeadersExchange(Exchange):
+    """Bindings with their conditions."""
+
+    type = "headers"
+    reads_properties = True
+    __slots__ = ("_conditions",)
+
+    def prepare(self) -> None:
+        self._conditions: dict[Binding, _Condition] = {}
+
+    def check_binding(self, binding: Binding) -> None:
+        match = binding.arguments.get("x-match", "all")
+        if match not in MATCHES:
+            raise PreconditionFailed(
+                f"invalid x-match field value {match!r}; expected one of {', '.join(MATCHES)}"
+            )
+
+    def index(self, binding: Binding) -> None:
+        self._conditions[binding] = _condition(binding.arguments)
+
+    def unindex(self, binding: Binding) -> None:
+        del self._conditions[binding]
+
+    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
+        headers = properties.headers or {}
+        return [b for b, condition in self._conditions.items() if condition.holds(headers)]
+
+
+def _condition(arguments: Mapping[str, Any]) -> _Condition:
+    match = arguments.get("x-match", "all")
+    with_x = match.endswith("-with-x")
+    compared = {
+        key: value
+        for key, value in arguments.items()
+        if key != "x-match" and (with_x or not key.startswith("x-"))
+    }
+    return _Condition(
+        any=match.startswith("any"),
+        values=tuple((key, identity(v)) for key, v in compared.items() if v is not None),
+        present=tuple(key for key, value in compared.items() if value is None),
+    )

@@ -1,0 +1,27 @@
+"""The topic exchange: routing keys are dotted words, binding keys are patterns of them."""
+
+from collections.abc import Iterable
+
+from warrener.exchange.binding import Binding
+from warrener.exchange.message import Properties
+from warrener.exchange.types.exchange import Exchange
+from warrener.exchange.types.trie import Trie
+
+
+class TopicExchange(Exchange):
+    """Bindings in a trie."""
+
+    type = "topic"
+    __slots__ = ("_trie",)
+
+    def prepare(self) -> None:
+        self._trie = Trie()
+
+    def index(self, binding: Binding) -> None:
+        self._trie.add(binding)
+
+    def unindex(self, binding: Binding) -> None:
+        self._trie.remove(binding)
+
+    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
+        return self._trie.match(routing_key)

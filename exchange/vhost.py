@@ -1,0 +1,435 @@
+"""A virtual host: the exchanges and queues that share a name space, and how they are bound.
+
+Everything that changes the topology goes through here, is written to the ledger if it is to
+last, and raises `generation`, which makes every remembered route out of date.
+
+`owner` is always the connection that asks: exclusive queues belong to theirs and are hidden
+from all others.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from warrener.exchange.arguments import check_queue_arguments, require_equivalent
+from warrener.exchange.binding import Binding, Destination
+from warrener.exchange.definitions import Definitions
+from warrener.exchange.errors import (
+    AccessRefused,
+    NotFound,
+    PreconditionFailed,
+    ResourceLocked,
+)
+from warrener.exchange.queue import Queue
+from warrener.exchange.route import Route
+from warrener.exchange.types import TYPES, DefaultExchange, Exchange
+
+if TYPE_CHECKING:
+    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.message import Message, Properties
+    from warrener.exchange.pump import Pump
+
+PREDECLARED = {
+    "amq.direct": "direct",
+    "amq.fanout": "fanout",
+    "amq.topic": "topic",
+    "amq.headers": "headers",
+    "amq.match": "headers",
+}
+
+
+class VirtualHost:
+    """Exchanges, queues and bindings under one name."""
+
+    def __init__(
+        self, name: str, ledger: Ledger, pump: Pump, next_number: Callable[[], int]
+    ) -> None:
+        self.name = name
+        self.generation = 0
+        self.queues: dict[str, Queue] = {}
+        self.exchanges: dict[str, Exchange] = {"": DefaultExchange(self.queues)}
+        for exchange, kind in PREDECLARED.items():
+            self.exchanges[exchange] = TYPES[kind](exchange, durable=True)
+        self._inbound: dict[Destination, list[Binding]] = {}
+        self._definitions = Definitions(name, ledger)
+        self._ledger = ledger
+        self._pump = pump
+        self._next_number = next_number
+
+    # Routing
+
+    def route(self, exchange: str, routing_key: str, properties: Properties) -> Route:
+        """Find the queues for a message.
+
+        Raises: NotFound if there is no such exchange; AccessRefused if it is internal.
+        """
+        first = self.exchange(exchange)
+        if first.internal:
+            raise AccessRefused(
+                f"cannot publish to internal exchange '{exchange}' in vhost '{self.name}'"
+            )
+        queues: dict[Queue, None] = {}
+        seen = [first]
+        lasting = True
+        for source in seen:
+            lasting = lasting and not source.reads_properties
+            for destination in self._destinations(source, routing_key, properties):
+                if isinstance(destination, Queue):
+                    queues[destination] = None
+                elif destination not in seen:
+                    seen.append(destination)
+        return Route(exchange, routing_key, list(queues), self.generation, lasting)
+
+    def publish(self, route: Route, messages: Sequence[Message], size: int) -> None:
+        """Put messages, `size` bytes of content together, into the queues of their route."""
+        if route.holders:
+            self._ledger.write_messages(messages, route.head, route.holders)
+        for queue in route.queues:
+            queue.enqueue(messages, size)
+
+    def _destinations(
+        self, source: Exchange, routing_key: str, properties: Properties
+    ) -> list[Destination]:
+        found = [b.destination for b in source.match(routing_key, properties)]
+        if not found and "alternate-exchange" in source.arguments:
+            alternate = self.exchanges.get(source.arguments["alternate-exchange"])
+            if alternate is not None:
+                found.append(alternate)
+        return found
+
+    # Exchanges
+
+    def exchange(self, name: str) -> Exchange:
+        """Raises: NotFound."""
+        try:
+            return self.exchanges[name]
+        except KeyError:
+            raise NotFound(f"no exchange '{name}' in vhost '{self.name}'") from None
+
+    def declare_exchange(
+        self,
+        name: str,
+        kind: str,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Exchange:
+        """Make an exchange, or find that it is there as asked.
+
+        Raises: PreconditionFailed for an unknown type or if it exists otherwise; AccessRefused
+        for a reserved name.
+        """
+        arguments = arguments or {}
+        if name == "":
+            raise AccessRefused("operation not permitted on the default exchange")
+        if kind not in TYPES:
+            raise PreconditionFailed(f"unknown exchange type '{kind}'")
+        there = self.exchanges.get(name)
+        if there is not None:
+            self._require_same_exchange(there, kind, durable, auto_delete, internal, arguments)
+            return there
+        self._refuse_reserved("exchange", name)
+        exchange = self._make_exchange(name, kind, durable, auto_delete, internal, arguments)
+        self._definitions.add(exchange)
+        return exchange
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False) -> None:
+        """Remove an exchange and its bindings; one that is not there is gone already.
+
+        Raises: AccessRefused for a predeclared one; PreconditionFailed if it is in use.
+        """
+        if name == "":
+            raise AccessRefused("operation not permitted on the default exchange")
+        if name.startswith("amq."):
+            self._refuse_reserved("exchange", name)
+        exchange = self.exchanges.get(name)
+        if exchange is None:
+            return
+        if if_unused and exchange.bindings:
+            raise PreconditionFailed(f"exchange '{name}' in vhost '{self.name}' in use")
+        self._remove_exchange(exchange)
+
+    # Queues
+
+    def queue(self, name: str, owner: object) -> Queue:
+        """Raises: NotFound; ResourceLocked if it is exclusive to another connection."""
+        queue = self.queues.get(name)
+        if queue is None:
+            raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
+        if queue.owner is not None and queue.owner is not owner:
+            raise ResourceLocked(
+                f"cannot obtain exclusive access to locked queue '{name}' in vhost '{self.name}'. "
+                "It could be originally declared on another connection or the exclusive property "
+                "value does not match that of the original declaration."
+            )
+        return queue
+
+    def declare_queue(
+        self,
+        name: str,
+        owner: object,
+        *,
+        durable: bool = False,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> Queue:
+        """Make a queue, or find that it is there as asked; without a name, one is made up.
+
+        Raises: PreconditionFailed if it exists otherwise or an argument is wrong; ResourceLocked;
+        AccessRefused for a reserved name.
+        """
+        arguments = arguments or {}
+        if name in self.queues:
+            queue = self.queue(name, owner)
+            self._require_same_queue(queue, durable, exclusive, auto_delete, arguments)
+            return queue
+        check_queue_arguments(arguments)
+        if name:
+            self._refuse_reserved("queue", name)
+        queue = self._make_queue(
+            name or f"amq.gen-{secrets.token_urlsafe(16)}",
+            durable=durable,
+            auto_delete=auto_delete,
+            owner=owner if exclusive else None,
+            arguments=arguments,
+            number=self._next_number() if durable and not exclusive else 0,
+        )
+        self._definitions.add(queue)
+        return queue
+
+    def delete_queue(
+        self, name: str, owner: object, *, if_unused: bool = False, if_empty: bool = False
+    ) -> int:
+        """Remove a queue and its bindings; returns how many messages it held.
+
+        Raises: ResourceLocked; PreconditionFailed if it is in use or not empty.
+        """
+        if name not in self.queues:
+            return 0
+        queue = self.queue(name, owner)
+        if if_unused and queue.consumers:
+            raise PreconditionFailed(f"queue '{name}' in vhost '{self.name}' in use")
+        if if_empty and len(queue.ready):
+            raise PreconditionFailed(f"queue '{name}' in vhost '{self.name}' not empty")
+        return self.remove_queue(queue)
+
+    def remove_queue(self, queue: Queue) -> int:
+        """Delete a queue whatever its state; its consumers are told."""
+        for consumer in list(queue.consumers):
+            consumer.channel.cancel(consumer.tag)
+            consumer.channel.outlet.cancelled(consumer)
+        for binding in self._inbound.pop(queue, []):
+            self._unbind(binding)
+        del self.queues[queue.name]
+        self._definitions.remove(queue)
+        self.generation += 1
+        return queue.delete()
+
+    def consumer_left(self, queue: Queue) -> None:
+        """A consumer of `queue` is gone: an auto-delete queue goes with its last one."""
+        if queue.auto_delete and not queue.consumers and not queue.deleted:
+            self.remove_queue(queue)
+
+    def connection_left(self, owner: object) -> None:
+        """A connection is gone: its exclusive queues go with it."""
+        for queue in [queue for queue in self.queues.values() if queue.owner is owner]:
+            self.remove_queue(queue)
+
+    # Bindings
+
+    def bind(
+        self,
+        source: str,
+        destination: Destination,
+        routing_key: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Bind a queue or an exchange to the exchange `source`.
+
+        Raises: NotFound; AccessRefused for the default exchange; PreconditionFailed if the
+        exchange's type does not understand the arguments.
+        """
+        exchange = self.bindable(source)
+        binding = Binding(exchange, destination, routing_key, dict(arguments or {}))
+        if self._bind(binding):
+            self._definitions.add(binding)
+
+    def unbind(
+        self,
+        source: str,
+        destination: Destination,
+        routing_key: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remove the binding that is the same; one that is not there is gone already.
+
+        Raises: NotFound; AccessRefused for the default exchange.
+        """
+        exchange = self.bindable(source)
+        wanted = Binding(exchange, destination, routing_key, dict(arguments or {}))
+        binding = exchange.bindings.get(wanted.identity)
+        if binding is not None:
+            self._inbound[destination].remove(binding)
+            self._unbind(binding)
+
+    def bindings_to(self, destination: Destination) -> Sequence[Binding]:
+        """The bindings that lead to a queue or an exchange."""
+        return tuple(self._inbound.get(destination, ()))
+
+    def bindable(self, source: str) -> Exchange:
+        if source == "":
+            raise AccessRefused("operation not permitted on the default exchange")
+        return self.exchange(source)
+
+    def _bind(self, binding: Binding) -> bool:
+        if not binding.source.bind(binding):
+            return False
+        self._inbound.setdefault(binding.destination, []).append(binding)
+        self.generation += 1
+        return True
+
+    def _unbind(self, binding: Binding) -> None:
+        """Remove a binding from its source; the source may go with its last one."""
+        exchange = binding.source
+        removed = exchange.unbind(binding)
+        assert removed is binding, "a binding is known to both of its ends"
+        self._definitions.remove(binding)
+        self.generation += 1
+        if exchange.auto_delete and not exchange.bindings:
+            self._remove_exchange(exchange)
+
+    # Making and removing
+
+    def _make_exchange(
+        self,
+        name: str,
+        kind: str,
+        durable: bool,
+        auto_delete: bool,
+        internal: bool,
+        arguments: Mapping[str, Any],
+    ) -> Exchange:
+        exchange = self.exchanges[name] = TYPES[kind](
+            name, durable=durable, auto_delete=auto_delete, internal=internal, arguments=arguments
+        )
+        self.generation += 1
+        return exchange
+
+    def _remove_exchange(self, exchange: Exchange) -> None:
+        if exchange.deleted:
+            return
+        exchange.deleted = True
+        for binding in list(exchange.bindings.values()):
+            self._inbound[binding.destination].remove(binding)
+            exchange.unbind(binding)
+            self._definitions.remove(binding)
+        for binding in self._inbound.pop(exchange, []):
+            self._unbind(binding)
+        del self.exchanges[exchange.name]
+        self._definitions.remove(exchange)
+        self.generation += 1
+
+    def _make_queue(self, name: str, **options: Any) -> Queue:
+        queue = self.queues[name] = Queue(name, self._ledger, self._pump, **options)
+        self.generation += 1
+        return queue
+
+    # Checks
+
+    def _refuse_reserved(self, what: str, name: str) -> None:
+        if name.startswith("amq."):
+            raise AccessRefused(
+                f"{what} name '{name}' contains reserved prefix 'amq.*' in vhost '{self.name}'"
+            )
+
+    def _require_same_exchange(
+        self,
+        there: Exchange,
+        kind: str,
+        durable: bool,
+        auto_delete: bool,
+        internal: bool,
+        arguments: Mapping[str, Any],
+    ) -> None:
+        require_equivalent(
+            f"exchange '{there.name}' in vhost '{self.name}'",
+            asked={
+                "type": kind,
+                "durable": durable,
+                "auto_delete": auto_delete,
+                "internal": internal,
+            },
+            current={
+                "type": there.type,
+                "durable": there.durable,
+                "auto_delete": there.auto_delete,
+                "internal": there.internal,
+            },
+        )
+        require_equivalent(
+            f"exchange '{there.name}' in vhost '{self.name}'", arguments, there.arguments
+        )
+
+    def _require_same_queue(
+        self,
+        there: Queue,
+        durable: bool,
+        exclusive: bool,
+        auto_delete: bool,
+        arguments: Mapping[str, Any],
+    ) -> None:
+        what = f"queue '{there.name}' in vhost '{self.name}'"
+        require_equivalent(
+            what,
+            asked={"durable": durable, "exclusive": exclusive, "auto_delete": auto_delete},
+            current={
+                "durable": there.durable,
+                "exclusive": there.exclusive,
+                "auto_delete": there.auto_delete,
+            },
+        )
+        require_equivalent(what, arguments, there.arguments)
+
+    # After a restart, from the records of `Definitions`
+
+    def restore_exchange(self, position: int, fields: Mapping[str, Any]) -> None:
+        exchange = self._make_exchange(
+            fields["name"],
+            fields["type"],
+            True,
+            fields["auto_delete"],
+            fields["internal"],
+            fields["arguments"],
+        )
+        self._definitions.restored(exchange, position)
+
+    def restore_queue(self, position: int, fields: Mapping[str, Any]) -> Queue:
+        queue = self._make_queue(
+            fields["name"],
+            durable=True,
+            auto_delete=fields["auto_delete"],
+            arguments=fields["arguments"],
+            number=fields["number"],
+        )
+        self._definitions.restored(queue, position)
+        return queue
+
+    def restore_binding(self, position: int, fields: Mapping[str, Any]) -> None:
+        places: Mapping[str, Destination] = self.queues if fields["to_queue"] else self.exchanges
+        binding = Binding(
+            self.exchanges[fields["source"]],
+            places[fields["destination"]],
+            fields["key"],
+            fields["binding"],
+        )
+        self._bind(binding)
+        self._definitions.restored(binding, position)
+
+    def rewrite_definitions(self) -> None:
+        """Write what lasts anew, so that old segments of the store can go."""
+        self._definitions.rewrite()
