@@ -1,0 +1,191 @@
+"""`warrener serve`: start the broker and run it until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import trio
+
+from warrener.exchange.broker import Broker
+from warrener.exchange.commands import CommandError
+from warrener.exchange.config import Config, ConfigError
+from warrener.exchange.recovery import restore
+from warrener.exchange.server.codec import CODEC
+from warrener.exchange.server.server import Server, open_listeners
+from warrener.storage.errors import DirectoryInUse, StorageError
+from warrener.storage.journal import Journal
+from warrener.storage.null import NullStore
+from warrener.storage.store import Store
+
+logger = logging.getLogger("warrener")
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="read options from a TOML file")
+    for option in fields(Config):
+        meaning = option.metadata["meaning"]
+        flag = "--" + option.name.replace("_", "-")
+        if isinstance(option.default, bool):
+            parser.add_argument(flag, action="store_const", const=True, help=meaning)
+        else:
+            parser.add_argument(
+                flag,
+                type=type(option.default),
+                metavar=option.name.rpartition("_")[2].upper(),
+                help=f"{meaning} (default: {option.default})",
+            )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = read_config(arguments)
+    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+    listeners = listen(config)
+    return trio.run(serve, config, listeners)
+
+
+def read_config(arguments: argparse.Namespace) -> Config:
+    given = {
+        option.name: value
+        for option in fields(Config)
+        if (value := getattr(arguments, option.name)) is not None
+    }
+    try:
+        return Config.load(arguments.config, given)
+    except ConfigError as error:
+        raise CommandError(str(error)) from error
+
+
+def listen(config: Config) -> list[socket.socket]:
+    where = f"{config.host}:{config.port}"
+    try:
+        return open_listeners(config.host, config.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"{where} is in use by another program; stop it or choose another --port"
+            ) from error
+        raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
+
+
+async def serve(config: Config, listeners: list[socket.socket]) -> int:
+    """Run a broker on `listeners` until a signal or a failure of the store."""
+    ending = Ending()
+    store = open_store(config, ending)
+    broker = Broker(store, CODEC)
+    server = Server(broker, config)
+    ending.on_stored = server.stored
+    recover(broker, store)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ending.on_signal, signals)
+            nursery.start_soon(ending.shut_down_when_told, server)
+            await server.serve(listeners, ready=lambda: announce(listeners))
+            nursery.cancel_scope.cancel()
+    if ending.failure is None:
+        await trio.to_thread.run_sync(store.close)
+        logger.info("ended in order")
+        return 0
+    logger.critical("the store failed: %s", ending.failure)
+    return 1
+
+
+class Ending:
+    """How a broker comes to its end: by a signal, or because its store failed.
+
+    The store calls back from a thread of its own; what it says is taken to trio's.
+    """
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.on_stored: Callable[[], None] = lambda: None
+        self._token = trio.lowlevel.current_trio_token()
+        self._told = trio.Event()
+        self._reason = ""
+
+    def stored_from_thread(self) -> None:
+        self._token.run_sync_soon(self._stored, idempotent=True)
+
+    def failed_from_thread(self, error: BaseException) -> None:
+        self._token.run_sync_soon(self._failed, error)
+
+    def _stored(self) -> None:
+        self.on_stored()
+
+    def _failed(self, error: BaseException) -> None:
+        self.failure = error
+        self._tell("the broker's disk failed")
+
+    def _tell(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._told.set()
+
+    async def on_signal(self, signals: Any) -> None:
+        async for number in signals:
+            logger.info("ending on %s", signal.Signals(number).name)
+            self._tell("broker shutdown")
+
+    async def shut_down_when_told(self, server: Server) -> None:
+        await self._told.wait()
+        await server.shut_down(self._reason)
+
+
+def open_store(config: Config, ending: Ending) -> Store:
+    if config.memory:
+        return NullStore()
+    try:
+        return Journal(
+            config.data,
+            sync=config.sync,
+            on_durable=ending.stored_from_thread,
+            on_failure=ending.failed_from_thread,
+        )
+    except DirectoryInUse as error:
+        raise CommandError(str(error)) from error
+    except ValueError as error:
+        raise CommandError(f"option 'sync': {error}") from error
+    except OSError as error:
+        raise CommandError(f"cannot use data directory {config.data}: {error}") from error
+
+
+def recover(broker: Broker, store: Store) -> None:
+    """Take up what the store kept, and say what was found."""
+    try:
+        restored = restore(broker, store.recover())
+    except (StorageError, OSError) as error:
+        raise CommandError(f"cannot read the journal: {error}") from error
+    report = store.report
+    for damage in report.damaged:
+        logger.error(
+            "damage in %s at %d, %d bytes: %s",
+            damage.file,
+            damage.offset,
+            damage.length,
+            damage.explanation,
+        )
+    if not report.clean:
+        logger.warning("the broker did not end in order; %d bytes cut", report.cut_bytes)
+    if report.records:
+        logger.info(
+            "recovered %d queues and %d messages from %d records in %d segments",
+            restored.queues,
+            restored.messages,
+            report.records,
+            report.segments,
+        )
+
+
+def announce(listeners: list[socket.socket]) -> None:
+    for listener in listeners:
+        host, port = listener.getsockname()[:2]
+        print(f"amqp://{f'[{host}]' if ':' in host else host}:{port}")
+    print("Server startup complete", flush=True)

@@ -1,0 +1,227 @@
+"""One channel of a connection: methods in, calls on the broker, frames out.
+
+What a channel means (deliveries, prefetch, settling) is `warrener.exchange.channel`, which this
+wraps; the order of methods is `warrener.protocol.state`. Here is the translation between them,
+and the two hot ends of the path of a message: `publish` and `deliver`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from warrener.exchange.channel import Channel
+from warrener.exchange.consumer import Consumer
+from warrener.exchange.errors import NotSupported, Refused
+from warrener.exchange.message import Envelope, Message
+from warrener.exchange.server.publication import Publication
+from warrener.protocol import methods as m
+from warrener.protocol.codec import Method
+from warrener.protocol.errors import reply_text
+from warrener.protocol.fields import encode_short_string
+from warrener.protocol.frames import FRAME_END_BYTE, METHOD, frame, readdress, refit
+from warrener.protocol.state import ChannelState, next_channel_state
+
+if TYPE_CHECKING:
+    from warrener.exchange.queue import Queue
+    from warrener.exchange.route import Route
+    from warrener.exchange.server.connection import Connection
+
+_DELIVER_HEAD = struct.Struct(">BHIHH")
+_pack_tag = struct.Struct(">Q").pack
+_NO_ROUTE = 312
+
+
+class ServerChannel:
+    """A channel number of a connection, open or on its way to being closed."""
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self.connection = connection
+        self.number = number
+        self.state = ChannelState.CLOSED
+        self.core = Channel(self)
+        self.last_queue = ""
+        """The queue declared last, which the empty name means from then on."""
+        self.confirming = False
+        self.published = 0
+        self.written = 0
+        self._confirmed = 0
+
+    # Methods
+
+    def receive(self, method: Method) -> None:
+        """Take in one method. Raises: ProtocolError if it may not come now."""
+        following = next_channel_state(self.state, self.number, method)
+        if following is None:
+            return
+        self.state = following
+        try:
+            answer = self.connection.handle(self, method)
+        except Refused as refusal:
+            if refusal.ends_connection:
+                raise
+            self.fail(refusal, method.class_id, method.method_id)
+            return
+        if answer is not None and not getattr(method, "no_wait", False):
+            self.send(answer)
+
+    def send(self, method: Method) -> None:
+        self.connection.output.write(frame(METHOD, self.number, method.encode()))
+
+    def fail(self, refusal: Refused, class_id: int, method_id: int) -> None:
+        """Close this channel because of a refusal."""
+        self.end()
+        self.state = ChannelState.CLOSING
+        self.send(
+            m.ChannelClose(
+                refusal.code, reply_text(refusal.code, refusal.text), class_id, method_id
+            )
+        )
+
+    def end(self) -> None:
+        """Give back everything this channel holds."""
+        self.connection.forget_publications(self)
+        queues = self.core.close()
+        for queue in queues:
+            self.connection.vhost.consumer_left(queue)
+
+    # Publishing
+
+    def publication(self, method: m.BasicPublish) -> Publication:
+        """Prepare for publishes by this method. Raises: NotSupported."""
+        if method.immediate:
+            raise NotSupported("immediate=true")
+        return Publication(self, Envelope(method.exchange, method.routing_key), method.mandatory)
+
+    def publish(self, publication: Publication, messages: Sequence[Message], size: int) -> None:
+        """Route a run of messages whose contents are `size` bytes together."""
+        if self.state is not ChannelState.OPEN:
+            return
+        route = publication.route
+        try:
+            if route is None or route.generation != self.connection.vhost.generation:
+                route = self._route(publication, messages[0])
+                if not route.lasting:
+                    self._publish_singly(publication, messages)
+                    return
+                publication.route = route
+            self._publish_along(route, publication, messages, size)
+        except Refused as refusal:
+            self.fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
+
+    def _route(self, publication: Publication, message: Message) -> Route:
+        envelope = publication.envelope
+        return self.connection.vhost.route(
+            envelope.exchange, envelope.routing_key, message.properties
+        )
+
+    def _publish_singly(self, publication: Publication, messages: Sequence[Message]) -> None:
+        for message in messages:
+            route = self._route(publication, message)
+            self._publish_along(route, publication, [message], len(message.content))
+
+    def _publish_along(
+        self, route: Route, publication: Publication, messages: Sequence[Message], size: int
+    ) -> None:
+        broker = self.connection.broker
+        if route.queues:
+            self.connection.vhost.publish(route, messages, size)
+            self.connection.note_target(route)
+        elif publication.mandatory:
+            for message in messages:
+                self._return(message)
+        if self.confirming:
+            self.published += len(messages)
+            if route.holders:
+                self.written = broker.ledger.end
+            broker.confirms.note(self)
+
+    def _return(self, message: Message) -> None:
+        envelope = message.envelope
+        self.send(m.BasicReturn(_NO_ROUTE, "NO_ROUTE", envelope.exchange, envelope.routing_key))
+        self.connection.output.write(message.content)
+
+    def confirm(self, number: int) -> None:
+        """All publishes up to `number` are safe."""
+        if self.state is ChannelState.OPEN and number > self._confirmed:
+            self.send(m.BasicAck(number, multiple=number > self._confirmed + 1))
+            self._confirmed = number
+
+    # Delivering
+
+    def room(self) -> int:
+        return self.connection.room()
+
+    def deliver(
+        self, consumer: Consumer, messages: Sequence[Message], first_tag: int, redelivered: bool
+    ) -> None:
+        """Write a run of deliveries.
+
+        A deliver frame is three pieces: a head that depends on the consumer, the delivery tag,
+        and a tail that depends on where the message was published to. Head and tail are kept
+        with consumer and envelope, so only the tag is made anew (bench S1, S5).
+        """
+        if not consumer.tag:
+            self._got(consumer.queue, messages[0], first_tag, redelivered)
+            return
+        connection = self.connection
+        write = connection.output.pieces.append
+        number = self.number
+        content_max = connection.content_max
+        heads = consumer.encoded
+        envelope = None
+        size = 0
+        tag = first_tag
+        for message in messages:
+            if message.envelope is not envelope:
+                envelope = message.envelope
+                tail = (envelope.encoded or encode_envelope(envelope))[redelivered]
+                head = heads.get(len(tail)) or self._head(consumer, len(tail))
+                around = len(head) + 8 + len(tail)
+            content = message.content
+            if message.channel != number or len(content) > content_max:
+                content = self._fit(content)
+            write(head)
+            write(_pack_tag(tag))
+            write(tail)
+            write(content)
+            size += around + len(content)
+            tag += 1
+        connection.output.count(size)
+
+    def cancelled(self, consumer: Consumer) -> None:
+        if self.connection.notifies_cancel and self.state is ChannelState.OPEN:
+            self.send(m.BasicCancel(consumer.tag, no_wait=True))
+
+    def _got(self, queue: Queue, message: Message, tag: int, redelivered: bool) -> None:
+        envelope = message.envelope
+        self.send(
+            m.BasicGetOk(
+                tag, redelivered, envelope.exchange, envelope.routing_key, len(queue.ready)
+            )
+        )
+        self.connection.output.write(self._fit(message.content))
+
+    def _fit(self, content: bytes) -> bytes:
+        """The content as this channel can send it."""
+        if len(content) > self.connection.content_max:
+            return refit(content, self.number, self.connection.frame_max)
+        return readdress(content, self.number)
+
+    def _head(self, consumer: Consumer, tail_size: int) -> bytes:
+        tag = encode_short_string(consumer.tag)
+        deliver = m.BasicDeliver
+        payload_size = 4 + len(tag) + 8 + tail_size - len(FRAME_END_BYTE)
+        head: bytes = _DELIVER_HEAD.pack(
+            METHOD, self.number, payload_size, deliver.class_id, deliver.method_id
+        )
+        consumer.encoded[tail_size] = head + tag
+        return head + tag
+
+
+def encode_envelope(envelope: Envelope) -> tuple[bytes, bytes]:
+    """The tail of a deliver frame, for a first delivery and for a later one."""
+    place = encode_short_string(envelope.exchange) + encode_short_string(envelope.routing_key)
+    envelope.encoded = (b"\0" + place + FRAME_END_BYTE, b"\1" + place + FRAME_END_BYTE)
+    return envelope.encoded  # type: ignore[no-any-return]

@@ -1,0 +1,474 @@
+"""One AMQP connection, without I/O.
+
+Bytes go in by `receive`, bytes to be written stand in `output`, time comes in by `tick`; the
+session does the rest. `finished` says that the output is the last, and `dropped` that the
+client is gone and the socket should simply be closed.
+
+A connection is the sink of its reader (warrener.protocol.reader). Methods on channel 0 are
+handled here by the table of states; those of other channels go to their `ServerChannel`. What
+goes wrong is told to the client where it happened: a refusal closes the channel, a mistake in
+the conversation closes the connection, and bytes that are no AMQP end it at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from warrener import __version__
+from warrener.exchange.broker import Broker
+from warrener.exchange.config import Config
+from warrener.exchange.errors import PreconditionFailed, Refused
+from warrener.exchange.message import Message
+from warrener.exchange.server.channel import ServerChannel
+from warrener.exchange.server.handlers import handler_for
+from warrener.exchange.server.output import Output
+from warrener.exchange.server.publication import Publication
+from warrener.protocol import methods as m
+from warrener.protocol.codec import Method
+from warrener.protocol.errors import (
+    AccessRefused,
+    ChannelError,
+    CommandInvalid,
+    NotAllowed,
+    ProtocolError,
+    UnexpectedFrame,
+    reply_text,
+)
+from warrener.protocol.frames import (
+    FRAME_MIN_BYTES,
+    HEARTBEAT_FRAME,
+    METHOD,
+    PROTOCOL_HEADER,
+    frame,
+)
+from warrener.protocol.methods import decode_method
+from warrener.protocol.reader import Reader
+from warrener.protocol.sasl import MECHANISMS, read_response
+from warrener.protocol.state import (
+    ChannelState,
+    ConnectionState,
+    next_channel_state,
+    next_connection_state,
+)
+
+if TYPE_CHECKING:
+    from warrener.exchange.route import Route
+
+logger = logging.getLogger("warrener.connection")
+
+HANDSHAKE_FRAME_MAX_BYTES = 8192
+"""The largest frame before one was negotiated, as in RabbitMQ; login needs far less."""
+PUBLICATIONS_MAX = 4096
+"""Publish methods remembered for a connection; a publisher with more routing keys than this
+pays for finding its routes anew now and then, and no memory grows without end."""
+REFUSED_LOGIN_DELAY_S = 3
+"""Time before the socket of a refused client that cannot be told is closed: slows guessing."""
+READ_BYTES = 256 * 1024
+READ_BEHIND_BYTES = 16 * 1024
+BEHIND_BYTES = 1 << 20
+"""A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
+more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5)."""
+UNLIMITED = 1 << 62
+
+CAPABILITIES = (
+    "publisher_confirms",
+    "exchange_exchange_bindings",
+    "basic.nack",
+    "consumer_cancel_notify",
+    "connection.blocked",
+    "authentication_failure_close",
+    "per_consumer_qos",
+)
+
+
+class Connection:
+    """The state of one client's connection.
+
+    `on_pending` is called when there is output after there was none.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        config: Config,
+        *,
+        name: str,
+        from_loopback: bool,
+        now: float,
+        on_pending: Callable[[Connection], None],
+    ) -> None:
+        self.broker = broker
+        self.config = config
+        self.name = name
+        self.state = ConnectionState.HEADER
+        self.finished = False
+        self.dropped = False
+        self.output = Output(lambda: on_pending(self))
+        self.channels: dict[int, ServerChannel] = {}
+        self.publications: dict[bytes, Any] = {}
+        self.frame_max = config.frame_max_bytes
+        self.content_max = UNLIMITED
+        """Content longer than this may hold frames that are too large for this client."""
+        self.client_properties: dict[str, Any] = {}
+        self.user = ""
+        self.vhost = broker.vhosts["/"]
+        self.notifies_cancel = False
+        self.last_sent = now
+        self._from_loopback = from_loopback
+        self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES)
+        self._header = b""
+        self._channel_max = config.channel_max
+        self._heartbeat_s = 0
+        self._last_received = now
+        self._deadline = now + config.handshake_timeout_s
+        """When to give up on a client that is late with its part of opening or closing."""
+        self._target: Route | None = None
+        self._blocked = False
+
+    # Bytes and time
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take in bytes that were read at `now`, seconds on any monotonic clock."""
+        self._last_received = now
+        if self.finished:
+            return
+        if self.state is ConnectionState.HEADER:
+            data = self._read_header(data)
+            if not data:
+                return
+        try:
+            self._reader.feed(data)
+        except ProtocolError as error:
+            self.fail(error)
+            self._finish()
+
+    def tick(self, now: float) -> None:
+        """Do what is due: heartbeats, and giving up on a client that is late."""
+        if self.state is not ConnectionState.OPEN:
+            self.dropped = self.dropped or now >= self._deadline
+            return
+        if not self._heartbeat_s:
+            return
+        if now - self._last_received > 2 * self._heartbeat_s and not self._blocked:
+            logger.warning("%s: no heartbeat for %d s", self.name, 2 * self._heartbeat_s)
+            self.dropped = True
+        elif now - self.last_sent >= self._heartbeat_s / 2:
+            self.output.write(HEARTBEAT_FRAME)
+
+    def lost(self) -> None:
+        """The socket is gone."""
+        self._end()
+        self.state = ConnectionState.CLOSED
+        self.finished = True
+
+    def read_size(self) -> int:
+        """How many bytes to read at once."""
+        if self._target is not None:
+            for queue in self._target.queues:
+                if queue.consumers and queue.ready.bytes > BEHIND_BYTES:
+                    return READ_BEHIND_BYTES
+        return READ_BYTES
+
+    def room(self) -> int:
+        """Bytes of deliveries this connection still takes."""
+        return self.config.output_mark_bytes - self.output.size
+
+    def drained(self) -> None:
+        """The output has been written after it had not all been taken: deliver again."""
+        for channel in self.channels.values():
+            channel.core.wake()
+
+    # What the broker tells the client
+
+    @property
+    def publishes(self) -> bool:
+        """Whether this client ever published into a queue."""
+        return self._target is not None
+
+    def note_target(self, route: Route) -> None:
+        """The client has published along `route`."""
+        self._target = route
+
+    def block(self, reason: str) -> None:
+        """Tell a client that its publishes are not read for now."""
+        if not self._blocked:
+            self._blocked = True
+            if self._has_capability("connection.blocked"):
+                self._send(m.ConnectionBlocked(reason))
+
+    def unblock(self) -> None:
+        if self._blocked:
+            self._blocked = False
+            if self._has_capability("connection.blocked"):
+                self._send(m.ConnectionUnblocked())
+
+    def close(self, code: int, text: str, now: float) -> None:
+        """End the connection from our side, in order."""
+        if self.state is ConnectionState.OPEN:
+            self._send_close(code, text, 0, 0)
+            self._deadline = now + self.config.handshake_timeout_s
+        else:
+            self._finish()
+
+    def fail(self, error: ProtocolError | Refused, class_id: int = 0, method_id: int = 0) -> None:
+        """End the connection because of a mistake of the client's."""
+        logger.warning("%s: %s %s", self.name, error.name, error.text)
+        if self.state in (ConnectionState.CLOSING, ConnectionState.CLOSED):
+            return
+        if isinstance(error, ProtocolError) and error.class_id:
+            class_id, method_id = error.class_id, error.method_id
+        self._send_close(error.code, error.text, class_id, method_id)
+        self._deadline = self._last_received + self.config.handshake_timeout_s
+
+    # What the reader tells us
+
+    def method(self, number: int, payload: bytes) -> None:
+        try:
+            if number == 0:
+                self._receive(decode_method(payload))
+            elif self._listens():
+                self._receive_on(number, decode_method(payload))
+        except ProtocolError as error:
+            self.fail(error)
+        except Refused as refusal:
+            self.fail(
+                refusal, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
+            )
+
+    def acknowledge(self, number: int, tag: int, multiple: bool) -> None:
+        channel = self.channels.get(number)
+        if channel is None or channel.state is not ChannelState.OPEN:
+            self.method(number, m.BasicAck(tag, multiple).encode())
+            return
+        try:
+            channel.core.acknowledge(tag, multiple)
+        except Refused as refusal:
+            channel.fail(refusal, m.BasicAck.class_id, m.BasicAck.method_id)
+
+    def publication(self, number: int, key: bytes, payload: bytes) -> Publication | None:
+        try:
+            if not self._listens():
+                return None
+            method = decode_method(payload)
+            assert isinstance(method, m.BasicPublish), "the reader looks at the method's number"
+            channel = self._channel(number)
+            if next_channel_state(channel.state, number, method) is None:
+                return None
+            publication = channel.publication(method)
+        except ProtocolError as error:
+            self.fail(error)
+            return None
+        except Refused as refusal:
+            self.fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
+            return None
+        if len(self.publications) >= PUBLICATIONS_MAX:
+            self.publications.clear()
+        self.publications[key] = publication
+        return publication
+
+    def publish(self, publication: Publication, messages: list[Message], size: int) -> None:
+        publication.channel.publish(publication, messages, size)
+
+    def refuse_size(self, number: int, size: int) -> bool:
+        if size <= self.config.message_max_bytes:
+            return False
+        refusal = PreconditionFailed(
+            f"message size {size} is larger than configured max size "
+            f"{self.config.message_max_bytes}"
+        )
+        self.channels[number].fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
+        return True
+
+    def unexpected_content(self, number: int) -> None:
+        if self.state in (ConnectionState.CLOSING, ConnectionState.CLOSED):
+            return
+        channel = self.channels.get(number)
+        if channel is None:
+            raise ChannelError(f"content on channel {number}, which is closed")
+        if channel.state is not ChannelState.CLOSING:
+            raise UnexpectedFrame(f"content on channel {number} without a publish")
+
+    # Channels
+
+    def handle(self, channel: ServerChannel, method: Method) -> Method | None:
+        return handler_for(method)(channel, method)
+
+    def forget_publications(self, channel: ServerChannel) -> None:
+        """What `channel` published along is no longer true, nor will its content be complete."""
+        self._reader.abandon(channel.number)
+        for key in [k for k, p in self.publications.items() if p.channel is channel]:
+            del self.publications[key]
+
+    def _receive_on(self, number: int, method: Method) -> None:
+        if method.class_id == m.ConnectionStart.class_id:
+            raise CommandInvalid(
+                f"{method.name} on channel {number}", method.class_id, method.method_id
+            )
+        channel = self._channel(number)
+        channel.receive(method)
+        if channel.state is ChannelState.CLOSED:
+            self.channels.pop(number, None)
+        elif self.state is ConnectionState.OPEN:
+            self.channels[number] = channel
+
+    def _channel(self, number: int) -> ServerChannel:
+        if number > self._channel_max:
+            raise NotAllowed(f"channel {number} is beyond channel_max {self._channel_max}")
+        return self.channels.get(number) or ServerChannel(self, number)
+
+    def _listens(self) -> bool:
+        """Whether methods on channels count now. Raises: ChannelError before the opening."""
+        if self.state is ConnectionState.OPEN:
+            return True
+        if self.state in (ConnectionState.CLOSING, ConnectionState.CLOSED):
+            return False
+        raise ChannelError("method on a channel before the connection is open")
+
+    # Channel 0
+
+    def _read_header(self, data: bytes) -> bytes:
+        """Take the protocol header; returns what came behind it."""
+        self._header += data
+        expected = len(PROTOCOL_HEADER)
+        start = self._header[:expected]
+        if start in HEADERS:
+            self.state = ConnectionState.START
+            self._send(
+                m.ConnectionStart(
+                    server_properties=server_properties(self.config), mechanisms=MECHANISMS
+                )
+            )
+            return self._header[expected:]
+        if len(start) == expected or not any(header.startswith(start) for header in HEADERS):
+            logger.warning("%s: not AMQP 0-9-1: %r", self.name, start)
+            self.output.write(HTTP_ANSWER if start[:4] in HTTP_STARTS else PROTOCOL_HEADER)
+            self._finish()
+        return b""
+
+    def _receive(self, method: Method) -> None:
+        following = next_connection_state(self.state, method)
+        if following is not None:
+            self.state = following
+            _OWN_METHODS[type(method)](self, method)
+
+    def _start_ok(self, method: m.ConnectionStartOk) -> None:
+        self.client_properties = method.client_properties
+        self.notifies_cancel = self._has_capability("consumer_cancel_notify")
+        name, password = read_response(method.mechanism, method.response)
+        user = self.broker.users.authenticate(name, password, self._from_loopback)
+        if user is None:
+            self._refuse_login(name, method.mechanism)
+            return
+        self.user = user.name
+        self._send(
+            m.ConnectionTune(
+                self.config.channel_max, self.config.frame_max_bytes, self.config.heartbeat_s
+            )
+        )
+
+    def _refuse_login(self, name: str, mechanism: str) -> None:
+        error = AccessRefused(
+            f"Login was refused using authentication mechanism {mechanism}. "
+            "For details see the broker logfile."
+        )
+        if self._has_capability("authentication_failure_close"):
+            self.fail(error)
+            return
+        logger.warning("%s: login of %r refused", self.name, name)
+        self.state = ConnectionState.CLOSING
+        self._deadline = self._last_received + REFUSED_LOGIN_DELAY_S
+
+    def _tune_ok(self, method: m.ConnectionTuneOk) -> None:
+        frame_max = method.frame_max or self.config.frame_max_bytes
+        channel_max = method.channel_max or self.config.channel_max
+        if not FRAME_MIN_BYTES <= frame_max <= self.config.frame_max_bytes:
+            raise NotAllowed(
+                f"negotiated frame_max {frame_max} is not between {FRAME_MIN_BYTES} and "
+                f"{self.config.frame_max_bytes}"
+            )
+        if channel_max > self.config.channel_max:
+            raise NotAllowed(
+                f"negotiated channel_max {channel_max} is above {self.config.channel_max}"
+            )
+        self.frame_max = self._reader.frame_max = frame_max
+        if frame_max < self.config.frame_max_bytes:
+            self.content_max = frame_max
+        self._channel_max = channel_max
+        self._heartbeat_s = method.heartbeat
+
+    def _open(self, method: m.ConnectionOpen) -> None:
+        vhost = self.broker.vhosts.get(method.virtual_host)
+        if vhost is None:
+            raise NotAllowed(f"vhost {method.virtual_host} not found")
+        self.vhost = vhost
+        self._send(m.ConnectionOpenOk())
+        logger.info("%s: user '%s' opened vhost '%s'", self.name, self.user, vhost.name)
+
+    def _close(self, method: m.ConnectionClose) -> None:
+        self._end()
+        self._send(m.ConnectionCloseOk())
+        self._finish()
+
+    def _close_ok(self, method: m.ConnectionCloseOk) -> None:
+        self._finish()
+
+    def _update_secret(self, method: m.ConnectionUpdateSecret) -> None:
+        raise NotAllowed("the login mechanism in use has no secret to update")
+
+    # The end
+
+    def _send(self, method: Method) -> None:
+        self.output.write(frame(METHOD, 0, method.encode()))
+
+    def _send_close(self, code: int, text: str, class_id: int, method_id: int) -> None:
+        self._end()
+        self.state = ConnectionState.CLOSING
+        self._send(m.ConnectionClose(code, reply_text(code, text), class_id, method_id))
+
+    def _end(self) -> None:
+        """Give back everything this connection holds."""
+        channels, self.channels = self.channels, {}
+        for channel in channels.values():
+            channel.state = ChannelState.CLOSING
+            channel.end()
+        self.vhost.connection_left(self)
+
+    def _finish(self) -> None:
+        self.state = ConnectionState.CLOSED
+        self.finished = True
+
+    def _has_capability(self, name: str) -> bool:
+        capabilities = self.client_properties.get("capabilities")
+        return isinstance(capabilities, dict) and capabilities.get(name) is True
+
+
+_OWN_METHODS: dict[type[Method], Callable[[Connection, Any], None]] = {
+    m.ConnectionStartOk: Connection._start_ok,
+    m.ConnectionTuneOk: Connection._tune_ok,
+    m.ConnectionOpen: Connection._open,
+    m.ConnectionClose: Connection._close,
+    m.ConnectionCloseOk: Connection._close_ok,
+    m.ConnectionUpdateSecret: Connection._update_secret,
+}
+
+HEADERS = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")
+"""The protocol header, and the form that old clients of 0-9 send."""
+HTTP_STARTS = (b"GET ", b"POST", b"PUT ", b"HEAD")
+HTTP_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
+    b"This port speaks AMQP 0-9-1, not HTTP.\n"
+)
+
+
+def server_properties(config: Config) -> dict[str, Any]:
+    """What the broker says of itself in connection.start."""
+    return {
+        "product": "Warrener",
+        "version": __version__,
+        "platform": "Python",
+        "information": "https://pypi.org/project/warrener/",
+        "sync": "never" if config.memory else config.sync,
+        "capabilities": dict.fromkeys(CAPABILITIES, True),
+    }

@@ -1,0 +1,53 @@
+"""Which function answers which method on a channel.
+
+A method that is in the specification but not in the table is answered with 540.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from warrener.exchange.errors import NotSupported
+from warrener.exchange.server import handlers_basic as basic
+from warrener.exchange.server import handlers_topology as topology
+from warrener.protocol import methods as m
+from warrener.protocol.codec import Method
+
+Handler = Callable[[Any, Any], Method | None]
+
+HANDLERS: dict[type[Method], Handler] = {
+    m.ChannelOpen: basic.channel_open,
+    m.ChannelClose: basic.channel_close,
+    m.ChannelCloseOk: basic.channel_close_ok,
+    m.ChannelFlow: basic.channel_flow,
+    m.AccessRequest: basic.access_request,
+    m.ExchangeDeclare: topology.exchange_declare,
+    m.ExchangeDelete: topology.exchange_delete,
+    m.ExchangeBind: topology.exchange_bind,
+    m.ExchangeUnbind: topology.exchange_unbind,
+    m.QueueDeclare: topology.queue_declare,
+    m.QueueBind: topology.queue_bind,
+    m.QueueUnbind: topology.queue_unbind,
+    m.QueuePurge: topology.queue_purge,
+    m.QueueDelete: topology.queue_delete,
+    m.BasicQos: basic.basic_qos,
+    m.BasicConsume: basic.basic_consume,
+    m.BasicCancel: basic.basic_cancel,
+    m.BasicCancelOk: basic.basic_cancel_ok,
+    m.BasicGet: basic.basic_get,
+    m.BasicAck: basic.basic_ack,
+    m.BasicNack: basic.basic_nack,
+    m.BasicReject: basic.basic_reject,
+    m.BasicRecover: basic.basic_recover,
+    m.BasicRecoverAsync: basic.basic_recover_async,
+    m.ConfirmSelect: basic.confirm_select,
+}
+
+
+def handler_for(method: Method) -> Handler:
+    """Raises: NotSupported for a method without a handler."""
+    handler = HANDLERS.get(type(method))
+    if handler is None:
+        raise NotSupported(f"{method.name} is not implemented")
+    return handler

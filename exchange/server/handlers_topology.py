@@ -1,0 +1,125 @@
+"""What exchange.* and queue.* ask of the broker.
+
+Each function takes the channel and the method and returns the answer; a refusal is raised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from warrener.exchange.errors import NotFound
+from warrener.exchange.queue import Queue
+from warrener.protocol import methods as m
+from warrener.protocol.codec import Method
+
+if TYPE_CHECKING:
+    from warrener.exchange.server.channel import ServerChannel
+
+
+def exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> Method:
+    vhost = channel.connection.vhost
+    if method.passive:
+        vhost.exchange(method.exchange)
+    else:
+        vhost.declare_exchange(
+            method.exchange,
+            method.type,
+            durable=method.durable,
+            auto_delete=method.auto_delete,
+            internal=method.internal,
+            arguments=method.arguments,
+        )
+    return m.ExchangeDeclareOk()
+
+
+def exchange_delete(channel: ServerChannel, method: m.ExchangeDelete) -> Method:
+    channel.connection.vhost.delete_exchange(method.exchange, if_unused=method.if_unused)
+    return m.ExchangeDeleteOk()
+
+
+def exchange_bind(channel: ServerChannel, method: m.ExchangeBind) -> Method:
+    vhost = channel.connection.vhost
+    vhost.bind(
+        method.source,
+        vhost.bindable(method.destination),
+        method.routing_key,
+        method.arguments,
+    )
+    return m.ExchangeBindOk()
+
+
+def exchange_unbind(channel: ServerChannel, method: m.ExchangeUnbind) -> Method:
+    vhost = channel.connection.vhost
+    if method.source in vhost.exchanges and method.destination in vhost.exchanges:
+        vhost.unbind(
+            method.source,
+            vhost.bindable(method.destination),
+            method.routing_key,
+            method.arguments,
+        )
+    return m.ExchangeUnbindOk()
+
+
+def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
+    vhost = channel.connection.vhost
+    if method.passive:
+        queue = find_queue(channel, method.queue)
+    else:
+        queue = vhost.declare_queue(
+            method.queue,
+            channel.connection,
+            durable=method.durable,
+            exclusive=method.exclusive,
+            auto_delete=method.auto_delete,
+            arguments=method.arguments,
+        )
+    channel.last_queue = queue.name
+    return m.QueueDeclareOk(queue.name, len(queue.ready), len(queue.consumers))
+
+
+def queue_bind(channel: ServerChannel, method: m.QueueBind) -> Method:
+    queue = find_queue(channel, method.queue)
+    routing_key = method.routing_key
+    if not method.queue and not routing_key:
+        # Section 1.7.2.3: with neither name nor key, the queue's name is the key.
+        routing_key = queue.name
+    channel.connection.vhost.bind(method.exchange, queue, routing_key, method.arguments)
+    return m.QueueBindOk()
+
+
+def queue_unbind(channel: ServerChannel, method: m.QueueUnbind) -> Method:
+    vhost = channel.connection.vhost
+    name = queue_name(channel, method.queue)
+    if name in vhost.queues and method.exchange in vhost.exchanges:
+        queue = vhost.queue(name, channel.connection)
+        vhost.unbind(method.exchange, queue, method.routing_key, method.arguments)
+    return m.QueueUnbindOk()
+
+
+def queue_purge(channel: ServerChannel, method: m.QueuePurge) -> Method:
+    return m.QueuePurgeOk(find_queue(channel, method.queue).purge())
+
+
+def queue_delete(channel: ServerChannel, method: m.QueueDelete) -> Method:
+    count = channel.connection.vhost.delete_queue(
+        queue_name(channel, method.queue),
+        channel.connection,
+        if_unused=method.if_unused,
+        if_empty=method.if_empty,
+    )
+    return m.QueueDeleteOk(count)
+
+
+def queue_name(channel: ServerChannel, name: str) -> str:
+    """The name a method means: the empty one stands for the queue declared last.
+
+    Raises: NotFound if there was none.
+    """
+    if name or channel.last_queue:
+        return name or channel.last_queue
+    raise NotFound(f"no previously declared queue in vhost '{channel.connection.vhost.name}'")
+
+
+def find_queue(channel: ServerChannel, name: str) -> Queue:
+    """The queue a method means. Raises: NotFound; ResourceLocked."""
+    return channel.connection.vhost.queue(queue_name(channel, name), channel.connection)

@@ -1,0 +1,201 @@
+"""The server: listeners, sessions, the clock, and the end.
+
+Each session reads in its own task, but all of them work on one broker, one pass at a time:
+nothing waits between `begin_pass` and `end_pass`, which is why no lock is needed. `end_pass`
+closes the pass in the broker and then writes to every connection that has output.
+"""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from warrener.exchange.broker import Broker
+from warrener.exchange.config import Config
+from warrener.exchange.server.alarm import MemoryAlarm
+from warrener.exchange.server.connection import Connection
+from warrener.exchange.server.session import Session
+
+logger = logging.getLogger("warrener.server")
+
+TICK_S = 0.5
+SHUTDOWN_S = 5
+"""Time clients have to answer when the broker ends."""
+ACCEPT_RETRY_S = 0.1
+"""Pause after an accept that failed because the machine is out of something."""
+CONNECTION_FORCED = 320
+GC_THRESHOLD = 100_000
+"""Objects made before the garbage collector looks: messages have no cycles, and its look at
+a million waiting ones would cost more than it could ever find (bench S9)."""
+
+
+class Server:
+    """Serves a broker on TCP listeners."""
+
+    def __init__(self, broker: Broker, config: Config) -> None:
+        self.broker = broker
+        self.config = config
+        self._sessions: dict[Connection, Session] = {}
+        self._pending: list[Connection] = []
+        self._alarm = MemoryAlarm(config.memory_mark_bytes)
+        self._alarm_over = trio.Event()
+        self._nursery: trio.Nursery | None = None
+        self._now = 0.0
+
+    # A pass
+
+    def begin_pass(self) -> float:
+        """Take the time, once for the whole pass; returns it for deadlines."""
+        self._now = time.monotonic()
+        self.broker.ledger.set_time(int(time.time() * 1000))
+        return self._now
+
+    def end_pass(self) -> None:
+        """Close the pass, and write to every connection that has output by now."""
+        self.broker.end_pass()
+        while self._pending:
+            pending, self._pending = self._pending, []
+            for connection in pending:
+                connection.last_sent = self._now
+                session = self._sessions.get(connection)
+                if session is not None:
+                    session.flush()
+
+    def stored(self) -> None:
+        """The store has put more on disk: answer the publishers who wait for that."""
+        self.broker.settle_confirms()
+        self.end_pass()
+
+    async def wait_until_read(self, connection: Connection) -> None:
+        """Wait while `connection` is a publisher and the memory alarm is on."""
+        while self._alarm.on and connection.publishes:
+            await self._alarm_over.wait()
+
+    # Sessions
+
+    def start(self, task: Callable[[], Awaitable[Any]]) -> None:
+        """Run a task beside the sessions."""
+        assert self._nursery is not None, "sessions live only while the server serves"
+        self._nursery.start_soon(task)
+
+    def forget(self, session: Session) -> None:
+        self._sessions.pop(session.connection, None)
+
+    def _open_session(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = sock.getpeername()
+        connection = Connection(
+            self.broker,
+            self.config,
+            name=f"{peer[0]}:{peer[1]}",
+            from_loopback=is_loopback(peer[0]),
+            now=self.begin_pass(),
+            on_pending=self._note_pending,
+        )
+        session = Session(self, sock, connection)
+        self._sessions[connection] = session
+        self.start(session.run)
+
+    def _note_pending(self, connection: Connection) -> None:
+        self._pending.append(connection)
+
+    # The life of the server
+
+    async def serve(
+        self, listeners: list[socket.socket], ready: Callable[[], None] = lambda: None
+    ) -> None:
+        """Serve until `shut_down`; `ready` is called when clients are served."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._tick_forever)
+            for listener in listeners:
+                nursery.start_soon(self._accept, listener)
+            ready()
+
+    async def shut_down(self, reason: str) -> None:
+        """Take no new work, tell the clients, and stop serving."""
+        assert self._nursery is not None, "only a server that serves can end"
+        now = self.begin_pass()
+        for connection in list(self._sessions):
+            connection.close(CONNECTION_FORCED, reason, now)
+        self.end_pass()
+        with trio.move_on_after(SHUTDOWN_S):
+            while self._sessions:
+                await trio.sleep(0.01)
+        self._nursery.cancel_scope.cancel()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(listener)
+            try:
+                sock, _ = listener.accept()
+                self._open_session(sock)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                logger.error("cannot accept a connection: %s", error.strerror)
+                await trio.sleep(ACCEPT_RETRY_S)
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await trio.sleep(TICK_S)
+            self._tick(self.begin_pass())
+            self.end_pass()
+
+    def _tick(self, now: float) -> None:
+        for connection, session in list(self._sessions.items()):
+            connection.tick(now)
+            if connection.dropped:
+                session.drop()
+        if self._alarm.update(self.broker.statistics().memory_bytes):
+            self._tell_alarm()
+
+    def _tell_alarm(self) -> None:
+        logger.warning("memory alarm %s", "set" if self._alarm.on else "cleared")
+        for connection in self._sessions:
+            if self._alarm.on:
+                connection.block("low on memory")
+            else:
+                connection.unblock()
+        if not self._alarm.on:
+            self._alarm_over.set()
+            self._alarm_over = trio.Event()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a peer's address is this machine's own."""
+    try:
+        parsed = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
+
+
+def open_listeners(host: str, port: int) -> list[socket.socket]:
+    """Bind and listen on every address of `host`. Raises: OSError."""
+    listeners = []
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(1024)
+        listener.setblocking(False)
+        listeners.append(listener)
+    return listeners

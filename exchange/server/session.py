@@ -1,0 +1,143 @@
+"""One TCP connection under trio.
+
+The whole loop is here: read what there is, let the connection take it in, have the server close
+the pass, which writes to every connection that got something. A session waits in two places,
+for its socket to be readable and, when a client is slower than its deliveries, in a second task
+for it to be writable.
+
+The socket is used directly and not through trio's stream: trio's own receive and send go once
+through the scheduler even when there is data (PERFORMANCE in docs/hot-path.md), and
+deliveries are written from within the pass of another connection, where nothing may wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+import trio
+
+from warrener.exchange.server.connection import Connection
+from warrener.protocol.errors import InternalError
+
+if TYPE_CHECKING:
+    from warrener.exchange.server.server import Server
+
+logger = logging.getLogger("warrener.session")
+
+LINGER_S = 5
+"""Time a client has to read our last words before the socket is closed on it."""
+
+
+class Session:
+    """A client's socket and its connection."""
+
+    def __init__(self, server: Server, sock: socket.socket, connection: Connection) -> None:
+        self._server = server
+        self._sock = sock
+        self.connection = connection
+        self._draining = False
+        self._closed = False
+        self._cancel = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Serve the client until one side has had enough; closes the socket."""
+        try:
+            with self._cancel:
+                await self._read()
+                await self._linger()
+        except OSError as error:
+            logger.info("%s: %s", self.connection.name, error.strerror or error)
+        finally:
+            self._closed = True
+            self._server.forget(self)
+            self.connection.lost()
+            self._server.end_pass()
+            self._sock.close()
+
+    def drop(self) -> None:
+        """Close the socket without further words."""
+        self._cancel.cancel()
+
+    async def _read(self) -> None:
+        """Pass after pass until the client is gone or nothing more is wanted of it."""
+        connection = self.connection
+        server = self._server
+        while not connection.finished:
+            await server.wait_until_read(connection)
+            size = connection.read_size()
+            try:
+                data = self._sock.recv(size)
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._sock)
+                continue
+            if not data:
+                return
+            try:
+                connection.receive(data, server.begin_pass())
+            except Exception:
+                # Our own mistake, and the only place where one may be met: the client is told,
+                # the other connections go on.
+                logger.exception("%s: unexpected internal error", connection.name)
+                connection.fail(InternalError("unexpected internal error, see the log"))
+                connection.finished = True
+            server.end_pass()
+            if len(data) < size:
+                await trio.lowlevel.wait_readable(self._sock)
+            else:
+                await trio.lowlevel.checkpoint()
+
+    async def _linger(self) -> None:
+        """Let the client read the last output: closing with bytes unread would destroy it."""
+        with trio.move_on_after(LINGER_S):
+            while self.connection.output.size:
+                if not self._draining:
+                    self.flush()
+                await trio.lowlevel.wait_writable(self._sock)
+            self._sock.shutdown(socket.SHUT_WR)
+            while True:
+                await trio.lowlevel.wait_readable(self._sock)
+                if not self._sock.recv(65536):
+                    return
+
+    # Writing
+
+    def flush(self) -> None:
+        """Write what the socket takes; leave the rest to a task that waits for it."""
+        if self._draining or self._closed:
+            return
+        try:
+            self._write()
+        except OSError:
+            self.drop()
+            return
+        if self.connection.output.size:
+            self._draining = True
+            self._server.start(self._drain)
+
+    def _write(self) -> None:
+        output = self.connection.output
+        while output.size:
+            pieces = output.next_pieces()
+            try:
+                sent = (
+                    self._sock.send(pieces[0]) if len(pieces) == 1 else self._sock.sendmsg(pieces)
+                )
+            except BlockingIOError:
+                return
+            output.written(sent)
+
+    async def _drain(self) -> None:
+        """Write until the client has taken everything, then let it have more."""
+        try:
+            while self.connection.output.size and not self._closed:
+                await trio.lowlevel.wait_writable(self._sock)
+                self._write()
+                if self.connection.room() > 0:
+                    self.connection.drained()
+                    self._server.end_pass()
+        except (OSError, trio.ClosedResourceError):
+            self.drop()
+        finally:
+            self._draining = False
