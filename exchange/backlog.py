@@ -56,18 +56,18 @@ class Backlog:
             self.count += 1
         self.bytes += size
 
-    def take_chunk(self) -> list[Message]:
-        """Remove the oldest chunk and return its messages, read from the store if need be."""
+    def take_chunk(self) -> tuple[list[Message], int]:
+        """Remove the oldest chunk; returns its messages, read back if need be, and their size."""
         chunk = self._chunks.popleft()
         self.count -= len(chunk)
         messages = chunk if isinstance(chunk, list) else self._read(chunk)
-        size = sum(len(message.content) for message in messages)
+        size = sum([len(message.content) for message in messages])
         if messages is chunk:
             self.memory_bytes -= size
             self.messages_in_memory -= len(chunk)
         # What could not be read is gone from the count, so its bytes go with the last chunk.
         self.bytes = self.bytes - size if self.count else 0
-        return messages
+        return messages, size
 
     def positions(self) -> Iterator[int]:
         """The positions of all messages here that the store holds."""

@@ -78,14 +78,13 @@ class Channel:
         tag = self._next_tag
         self._next_tag = tag + len(messages)
         if consumer.no_ack:
-            if consumer.queue.number:
-                consumer.queue.settle_unseen(messages)
+            consumer.queue.settle_unseen(messages)
         else:
             unacked = self.unacked
             for offset, message in enumerate(messages):
                 unacked[tag + offset] = Delivery(consumer, message, sequences[offset])
-            consumer.unacked += len(messages)
             if consumer.tag:
+                consumer.unacked += len(messages)
                 self.unacked_count += len(messages)
             consumer.queue.handed_out(messages)
         self.outlet.deliver(consumer, messages, tag, redelivered)
@@ -105,27 +104,18 @@ class Channel:
 
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
-        if multiple:
-            for delivery in self._take_up_to(tag):
-                self._release(delivery)
-                delivery.consumer.queue.settle(delivery.message)
-        else:
-            delivery = self._take_one(tag)
-            self._release(delivery)
-            delivery.consumer.queue.settle(delivery.message)
+        self._settle(self._take_up_to(tag) if multiple else self._take_one(tag))
 
     def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
 
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
-        deliveries = self._take_up_to(tag) if multiple else [self._take_one(tag)]
+        deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
         if requeue:
             self._requeue(deliveries)
         else:
-            for delivery in deliveries:
-                self._release(delivery)
-                delivery.consumer.queue.settle(delivery.message)
+            self._settle(deliveries)
 
     def recover(self) -> None:
         """Give back everything that is unacknowledged."""
@@ -175,18 +165,18 @@ class Channel:
 
     # Settling
 
-    def _take_one(self, tag: int) -> Delivery:
+    def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)
         if delivery is None:
             raise PreconditionFailed(f"unknown delivery tag {tag}")
         if tag == self._oldest:
             self._oldest = tag + 1
-        return delivery
+        return [delivery]
 
     def _take_up_to(self, tag: int) -> list[Delivery]:
         unacked = self.unacked
         last = tag or self._next_tag - 1
-        if last >= self._next_tag or (tag and not unacked):
+        if last >= self._next_tag:
             raise PreconditionFailed(f"unknown delivery tag {tag}")
         span = range(self._oldest, last + 1)
         # Tags settled one by one leave holes: walk the range or the dict, the shorter one.
@@ -199,22 +189,30 @@ class Channel:
         self._oldest = max(self._oldest, last + 1)
         return taken
 
-    def _release(self, delivery: Delivery) -> None:
-        """Count a delivery out; wakes what had to wait for it."""
-        consumer = delivery.consumer
-        consumer.unacked -= 1
-        if not consumer.tag:
-            return
-        self.unacked_count -= 1
-        if self.prefetch and self.unacked_count == self.prefetch - 1:
-            self.wake()
-        else:
+    def _settle(self, deliveries: list[Delivery]) -> None:
+        for consumer, part in self._release(deliveries):
+            consumer.queue.settle([delivery.message for delivery in part])
             consumer.queue.wake()
 
     def _requeue(self, deliveries: list[Delivery]) -> None:
-        by_queue: dict[Queue, list[Delivery]] = {}
-        for delivery in deliveries:
-            self._release(delivery)
-            by_queue.setdefault(delivery.consumer.queue, []).append(delivery)
-        for queue, returned in by_queue.items():
-            queue.requeue(returned)
+        for consumer, part in self._release(deliveries):
+            consumer.queue.requeue(part)
+
+    def _release(self, deliveries: list[Delivery]) -> list[tuple[Consumer, list[Delivery]]]:
+        """Count deliveries out; returns them by their consumers."""
+        if not deliveries:
+            return []
+        first = deliveries[0].consumer
+        by_consumer = {first: deliveries}
+        if any(delivery.consumer is not first for delivery in deliveries):
+            by_consumer = {}
+            for delivery in deliveries:
+                by_consumer.setdefault(delivery.consumer, []).append(delivery)
+        was_full = self.prefetch and self.unacked_count >= self.prefetch
+        for consumer, part in by_consumer.items():
+            if consumer.tag:
+                consumer.unacked -= len(part)
+                self.unacked_count -= len(part)
+        if was_full:
+            self.wake()
+        return list(by_consumer.items())

@@ -142,18 +142,18 @@ class Queue:
         self.unacked += len(messages)
         self.unacked_bytes += sum([len(message.content) for message in messages])
 
-    def settle(self, message: Message) -> None:
-        """A delivered message is done with."""
-        self.unacked -= 1
-        self.unacked_bytes -= len(message.content)
-        if self.number and message.position:
-            self._ledger.settle(self, message.position)
+    def settle(self, messages: Sequence[Message]) -> None:
+        """Delivered messages are done with."""
+        self.unacked -= len(messages)
+        self.unacked_bytes -= sum([len(message.content) for message in messages])
+        self.settle_unseen(messages)
 
-    def settle_unseen(self, messages: Iterable[Message]) -> None:
-        """Messages that went to a consumer that does not acknowledge are done with."""
-        for message in messages:
-            if message.position:
-                self._ledger.settle(self, message.position)
+    def settle_unseen(self, messages: Sequence[Message]) -> None:
+        """Messages are done with that were never counted as unacknowledged."""
+        if self.number:
+            for message in messages:
+                if message.position:
+                    self._ledger.settle(self, message.position)
 
     def requeue(self, deliveries: Iterable[Delivery]) -> None:
         """Put delivered messages back to where they were taken from."""

@@ -35,13 +35,18 @@ class Taken(NamedTuple):
 
 
 class Ready:
-    """The waiting messages of one queue."""
+    """The waiting messages of one queue.
+
+    `load` reads messages back from the store; it is None for a queue that the store does not
+    know, all of whose messages stay in memory.
+    """
 
     __slots__ = (
         "_backlog",
         "_fresh",
         "_fresh_bytes",
         "_next_sequence",
+        "_paged",
         "_restored",
         "_returned",
         "_returned_bytes",
@@ -52,6 +57,7 @@ class Ready:
         self._returned_bytes = 0
         self._fresh: deque[Message] = deque()
         self._fresh_bytes = 0
+        self._paged = load is not None
         self._backlog = Backlog(load)
         self._next_sequence = 0
         self._restored = 0
@@ -75,8 +81,10 @@ class Ready:
 
     def extend(self, messages: Sequence[Message], size: int) -> None:
         """Add messages of `size` bytes of content in total at the end."""
-        if self._backlog.count or (
-            len(self._fresh) >= WINDOW_MESSAGES or self._fresh_bytes >= WINDOW_BYTES
+        if self._paged and (
+            self._backlog.count
+            or len(self._fresh) >= WINDOW_MESSAGES
+            or self._fresh_bytes >= WINDOW_BYTES
         ):
             self._backlog.extend(messages, size)
         else:
@@ -158,6 +166,6 @@ class Ready:
 
     def _refill(self) -> None:
         while not self._fresh and self._backlog.count:
-            messages = self._backlog.take_chunk()
+            messages, size = self._backlog.take_chunk()
             self._fresh.extend(messages)
-            self._fresh_bytes += sum(len(message.content) for message in messages)
+            self._fresh_bytes += size

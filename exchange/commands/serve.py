@@ -18,6 +18,7 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
 from warrener.exchange.recovery import restore
+from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.storage.errors import DirectoryInUse, StorageError
@@ -49,6 +50,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+    keep_freed_memory()
     listeners = listen(config)
     return trio.run(serve, config, listeners)
 

@@ -37,6 +37,7 @@ from warrener.protocol.errors import (
     reply_text,
 )
 from warrener.protocol.frames import (
+    FRAME_HEAD_BYTES,
     FRAME_MIN_BYTES,
     HEARTBEAT_FRAME,
     METHOD,
@@ -54,6 +55,7 @@ from warrener.protocol.state import (
 )
 
 if TYPE_CHECKING:
+    from warrener.exchange.queue import Queue
     from warrener.exchange.route import Route
 
 logger = logging.getLogger("warrener.connection")
@@ -65,8 +67,9 @@ PUBLICATIONS_MAX = 4096
 pays for finding its routes anew now and then, and no memory grows without end."""
 REFUSED_LOGIN_DELAY_S = 3
 """Time before the socket of a refused client that cannot be told is closed: slows guessing."""
-READ_BYTES = 256 * 1024
+READ_BYTES = 512 * 1024
 READ_BEHIND_BYTES = 16 * 1024
+READ_ALONE_BYTES = 4096
 BEHIND_BYTES = 1 << 20
 """A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
 more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5)."""
@@ -125,6 +128,8 @@ class Connection:
         self._deadline = now + config.handshake_timeout_s
         """When to give up on a client that is late with its part of opening or closing."""
         self._target: Route | None = None
+        self._gathered: set[Queue] | None = None
+        """The queues of the runs that the reader gathers, None if one of them is unknown."""
         self._blocked = False
 
     # Bytes and time
@@ -164,7 +169,14 @@ class Connection:
         self.finished = True
 
     def read_size(self) -> int:
-        """How many bytes to read at once."""
+        """How many bytes to read at once.
+
+        What is missing of a large message is read alone: joining it with more would copy all
+        that is behind it as well (bench S10).
+        """
+        missing = self._reader.missing
+        if missing >= READ_ALONE_BYTES:
+            return min(missing, READ_BYTES)
         if self._target is not None:
             for queue in self._target.queues:
                 if queue.consumers and queue.ready.bytes > BEHIND_BYTES:
@@ -247,11 +259,11 @@ class Connection:
         except Refused as refusal:
             channel.fail(refusal, m.BasicAck.class_id, m.BasicAck.method_id)
 
-    def publication(self, number: int, key: bytes, payload: bytes) -> Publication | None:
+    def publication(self, number: int, method_frame: bytes) -> Publication | None:
         try:
             if not self._listens():
                 return None
-            method = decode_method(payload)
+            method = decode_method(method_frame[FRAME_HEAD_BYTES:-1])
             assert isinstance(method, m.BasicPublish), "the reader looks at the method's number"
             channel = self._channel(number)
             if next_channel_state(channel.state, number, method) is None:
@@ -265,8 +277,22 @@ class Connection:
             return None
         if len(self.publications) >= PUBLICATIONS_MAX:
             self.publications.clear()
-        self.publications[key] = publication
+        self.publications[method_frame] = publication
         return publication
+
+    def gather(self, publication: Publication, first: bool) -> bool:
+        """Runs may stand side by side if they meet in no queue."""
+        route = publication.route
+        if route is None or route.generation != self.vhost.generation or not route.queues:
+            self._gathered = None
+            return first
+        if first:
+            self._gathered = set(route.queues)
+        elif self._gathered is None or not self._gathered.isdisjoint(route.queues):
+            return False
+        else:
+            self._gathered.update(route.queues)
+        return True
 
     def publish(self, publication: Publication, messages: list[Message], size: int) -> None:
         publication.channel.publish(publication, messages, size)

@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from warrener.exchange.message import Envelope
+from warrener.protocol import reader
 
 if TYPE_CHECKING:
     from warrener.exchange.route import Route
     from warrener.exchange.server.channel import ServerChannel
 
 
-class Publication:
+class Publication(reader.Publication):
     """Publishes of one channel to one exchange with one routing key.
 
     `route` is where they went last; it is None before the first and for exchanges that look at
     each message.
     """
 
-    __slots__ = ("channel", "envelope", "mandatory", "route")
+    __slots__ = ("channel", "mandatory", "route")
 
     def __init__(self, channel: ServerChannel, envelope: Envelope, mandatory: bool) -> None:
+        super().__init__(envelope)
         self.channel = channel
-        self.envelope = envelope
         self.mandatory = mandatory
         self.route: Route | None = None
