@@ -20,6 +20,9 @@ from warrener.exchange.vhost import VirtualHost
 MESSAGE_OVERHEAD_BYTES = 250
 """What a message in memory takes beside its content, measured on CPython 3.11."""
 
+TIDY_RECORDS = 200_000
+"""Records written between two attempts to give space back: at 1 KiB each, three segments."""
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerStatistics:
@@ -29,7 +32,6 @@ class BrokerStatistics:
     messages_ready: int
     messages_unacked: int
     memory_bytes: int
-    """An estimate of what the messages held in memory take."""
 
 
 class Broker:
@@ -40,6 +42,7 @@ class Broker:
         self.pump = Pump()
         self.confirms = Confirms()
         self.users = Users()
+        self._tidied_at = 0
         self.last_number = 0
         """The highest number a queue ever had."""
         self.vhosts = {"/": VirtualHost("/", self.ledger, self.pump, self._next_number)}
@@ -54,10 +57,28 @@ class Broker:
         """The store has put more on disk: answer the publishers who waited for it."""
         self.confirms.settle(self.ledger.durable)
 
-    def rewrite_definitions(self) -> None:
-        """Write the topology anew, so that the store can drop the segments it stood in."""
+    def tidy(self) -> None:
+        """Have the store give back the space of records that are no longer needed.
+
+        It can drop only what lies before the oldest living record, so the topology, which
+        lives long, is written anew now and then.
+        """
+        if self.ledger.end - self._tidied_at < TIDY_RECORDS:
+            return
         for vhost in self.vhosts.values():
             vhost.rewrite_definitions()
+        self._tidied_at = self.ledger.end
+        self.ledger.trim()
+
+    def memory_bytes(self) -> int:
+        """An estimate of what the messages held in memory take."""
+        return sum(
+            queue.ready.memory_bytes
+            + queue.unacked_bytes
+            + MESSAGE_OVERHEAD_BYTES * (queue.ready.messages_in_memory + queue.unacked)
+            for vhost in self.vhosts.values()
+            for queue in vhost.queues.values()
+        )
 
     def statistics(self) -> BrokerStatistics:
         queues = tuple(
@@ -67,10 +88,7 @@ class Broker:
             queues=queues,
             messages_ready=sum(queue.messages_ready for queue in queues),
             messages_unacked=sum(queue.messages_unacked for queue in queues),
-            memory_bytes=sum(
-                queue.bytes_in_memory + MESSAGE_OVERHEAD_BYTES * queue.messages_in_memory
-                for queue in queues
-            ),
+            memory_bytes=self.memory_bytes(),
         )
 
     def _next_number(self) -> int:

@@ -99,12 +99,17 @@ class Channel:
             getter = self._getters[queue] = Consumer(self, queue, "", no_ack=no_ack)
         return queue.take(getter) is not None
 
-    def acknowledge(self, tag: int, multiple: bool) -> None:
-        """Settle a delivery, or with `multiple` all up to it (all there are for tag 0).
+    def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
+        """Settle deliveries one by one, or with `multiple` all up to each (all there are for 0).
 
-        Raises: PreconditionFailed for a tag that is not outstanding.
+        Raises: PreconditionFailed for a tag that is not outstanding; those before it count.
         """
-        self._settle(self._take_up_to(tag) if multiple else self._take_one(tag))
+        taken: list[Delivery] = []
+        try:
+            for tag in tags:
+                taken += self._take_up_to(tag) if multiple else self._take_one(tag)
+        finally:
+            self._settle(taken)
 
     def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
@@ -176,7 +181,7 @@ class Channel:
     def _take_up_to(self, tag: int) -> list[Delivery]:
         unacked = self.unacked
         last = tag or self._next_tag - 1
-        if last >= self._next_tag:
+        if tag and tag not in unacked:
             raise PreconditionFailed(f"unknown delivery tag {tag}")
         span = range(self._oldest, last + 1)
         # Tags settled one by one leave holes: walk the range or the dict, the shorter one.
@@ -184,8 +189,6 @@ class Channel:
             span if len(span) <= 2 * len(unacked) else [t for t in unacked if t <= last]
         )
         taken = [unacked.pop(t) for t in tags if t in unacked]
-        if tag and not taken:
-            raise PreconditionFailed(f"unknown delivery tag {tag}")
         self._oldest = max(self._oldest, last + 1)
         return taken
 

@@ -37,8 +37,6 @@ class QueueStatistics:
     messages_unacked: int
     bytes_ready: int
     bytes_unacked: int
-    bytes_in_memory: int
-    messages_in_memory: int
     consumers: int
 
 
@@ -205,8 +203,6 @@ class Queue:
             messages_unacked=self.unacked,
             bytes_ready=self.ready.bytes,
             bytes_unacked=self.unacked_bytes,
-            bytes_in_memory=self.ready.memory_bytes + self.unacked_bytes,
-            messages_in_memory=self.ready.messages_in_memory + self.unacked,
             consumers=len(self.consumers),
         )
 

@@ -148,19 +148,21 @@ class Ready:
         restored = first < self._restored
         if restored:
             count = min(count, self._restored - first)
-        if len(fresh) <= count and self._fresh_bytes <= room:
+        waiting = len(fresh)
+        if waiting <= count and self._fresh_bytes <= room:
             # The common case, consumers keep up: all of it at once (bench S1).
             messages = list(fresh)
             fresh.clear()
             self._fresh_bytes = 0
         else:
-            messages, left = [], room
-            while fresh and count > 0 and (left > 0 or not messages):
-                message = fresh.popleft()
-                messages.append(message)
-                count -= 1
-                left -= len(message.content)
-            self._fresh_bytes -= room - left
+            # As many as should fit if they are all alike, then back with what does not.
+            fitting = room * waiting // (self._fresh_bytes or 1) + 1
+            messages = [fresh.popleft() for _ in range(min(count, waiting, fitting))]
+            size = sum([len(message.content) for message in messages])
+            while size > room and len(messages) > 1:
+                fresh.appendleft(messages.pop())
+                size -= len(fresh[0].content)
+            self._fresh_bytes -= size
         self._next_sequence = first + len(messages)
         return Taken(messages, range(first, self._next_sequence), restored)
 

@@ -40,10 +40,13 @@ from warrener.protocol.frames import (
 from warrener.protocol.properties import Properties
 
 BASIC = 60
-ACK = 60 << 16 | 80
 PUBLISH = (60 << 16 | 40).to_bytes(4, "big")
-ACK_FRAME_BYTES = 21
-_unpack_ack = struct.Struct(">IQB").unpack_from
+ACK = (60 << 16 | 80).to_bytes(4, "big")
+ACK_TAG_AT = FRAME_HEAD_BYTES + 4
+ACK_BITS_AT = ACK_TAG_AT + 8
+ACK_FRAME_BYTES = ACK_BITS_AT + 2
+"""A basic.ack frame: the tag and one octet of bits behind class and method."""
+_unpack_tag = struct.Struct(">Q").unpack_from
 
 BODY_BYTES_MAX = 512 << 20
 """No content may announce more, as in RabbitMQ; the sink's own limit is usually far lower."""
@@ -94,8 +97,8 @@ class Sink(Protocol):
     def publish(self, publication: Any, messages: list[Any], size: int) -> None:
         """A run of complete messages, whose contents are `size` bytes together."""
 
-    def acknowledge(self, channel: int, tag: int, multiple: bool) -> None:
-        """A basic.ack."""
+    def acknowledge(self, channel: int, tags: list[int], multiple: bool) -> None:
+        """One basic.ack after the other, all with the same flag."""
 
     def method(self, channel: int, payload: bytes) -> None:
         """Any other method."""
@@ -211,6 +214,9 @@ class Reader:
             publication: Publication | None = publications.get(key)
             if publication is None:
                 self._flush()
+                if key.startswith(ACK, FRAME_HEAD_BYTES) and len(key) == ACK_FRAME_BYTES:
+                    position = self._acknowledgements(data, position, channel)
+                    continue
                 publication = self._method(key, channel)
                 if publication is None:
                     position = stop
@@ -326,13 +332,25 @@ class Reader:
                 size, publication.run_size = publication.run_size, 0
                 self._sink.publish(publication, run, size)
 
+    def _acknowledgements(self, data: bytes, position: int, channel: int) -> int:
+        """Take a run of basic.ack frames that are alike but for the tag; returns their end."""
+        head = data[position : position + ACK_TAG_AT]
+        multiple = data[position + ACK_BITS_AT] & 1
+        tags = []
+        final = len(data) - ACK_FRAME_BYTES
+        while (
+            position <= final
+            and data.startswith(head, position)
+            and data[position + ACK_BITS_AT] & 1 == multiple
+            and data[position + ACK_FRAME_BYTES - 1] == FRAME_END
+        ):
+            tags.append(_unpack_tag(data, position + ACK_TAG_AT)[0])
+            position += ACK_FRAME_BYTES
+        self._sink.acknowledge(channel, tags, bool(multiple))
+        return position
+
     def _method(self, frame: bytes, channel: int) -> Publication | None:
         """A method that is not remembered; returns the publication if it is a publish."""
-        if len(frame) == ACK_FRAME_BYTES:
-            method, tag, bits = _unpack_ack(frame, FRAME_HEAD_BYTES)
-            if method == ACK:
-                self._sink.acknowledge(channel, tag, bool(bits & 1))
-                return None
         if frame.startswith(PUBLISH, FRAME_HEAD_BYTES):
             return self._sink.publication(channel, frame)
         self._sink.method(channel, frame[FRAME_HEAD_BYTES:-1])

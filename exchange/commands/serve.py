@@ -93,6 +93,7 @@ async def serve(config: Config, listeners: list[socket.socket]) -> int:
             nursery.start_soon(ending.shut_down_when_told, server)
             await server.serve(listeners, ready=lambda: announce(listeners))
             nursery.cancel_scope.cancel()
+    ending.on_stored = lambda: None
     if ending.failure is None:
         await trio.to_thread.run_sync(store.close)
         logger.info("ended in order")

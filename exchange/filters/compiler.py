@@ -26,7 +26,7 @@ from typing import Any
 from warrener.exchange.filters import nodes, values
 from warrener.exchange.filters.fields import Headers, Message, field_of
 from warrener.exchange.filters.predicates import constant_last, decide, predicate_of
-from warrener.exchange.filters.shortcuts import header_test
+from warrener.exchange.filters.shortcuts import header_is, header_passes, header_test
 
 Test = Callable[[Headers, Message], bool]
 Reader = Callable[[Headers, Message], object]
@@ -86,7 +86,7 @@ class Compiler:
     def _test_of_header(self, node: nodes.Node, wanted: bool) -> Test | None:
         name = header_name(node)
         if name is not None:
-            return _header_is(name, wanted)
+            return header_is(name, wanted)
         about_one = predicate_of(node, self._relations)
         if about_one is None:
             return None
@@ -95,7 +95,7 @@ class Compiler:
         if name is None:
             return None
         if self._relations is not values.RELATIONS:
-            return header_test(name, None, predicate, wanted)
+            return header_passes(name, predicate, wanted)
         if isinstance(node, nodes.Between):
             return self.test(as_comparisons(node), wanted)
         return header_test(name, node, predicate, wanted)
@@ -195,13 +195,13 @@ class Compiler:
         calculations = [values.OPERATIONS[sign] for sign in node.operators]
         steps = tuple(zip(calculations, others, strict=True))
 
-        def calculated(headers: Headers, message: Message) -> int | float | None:
-            result = read_first(headers, message)
+        def calculated(headers: Headers, message: Message) -> object:
+            result: Any = read_first(headers, message)
             if type(result) not in values.PLAIN_NUMBERS:
                 result = as_number(result)
             try:
                 for calculate, read in steps:
-                    operand = read(headers, message)
+                    operand: Any = read(headers, message)
                     if type(operand) not in values.PLAIN_NUMBERS:
                         operand = as_number(operand)
                     if result is None or operand is None:
@@ -276,10 +276,6 @@ def _junction(readers: list[Reader], decisive: bool) -> Reader:
         return None if unknown else other
 
     return junction
-
-
-def _header_is(name: str, wanted: bool) -> Test:
-    return lambda headers, message: headers.get(name) is wanted
 
 
 def header_name(node: nodes.Node) -> str | None:

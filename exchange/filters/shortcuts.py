@@ -34,7 +34,17 @@ def header_test(name: str, node: nodes.Node, predicate: Predicate, wanted: bool)
             return make(name, right.value, kinds, predicate, wanted)
     if isinstance(node, nodes.In) and nodes.Literal(None) not in node.choices:
         return _in(name, node, predicate, wanted)
+    return header_passes(name, predicate, wanted)
+
+
+def header_passes(name: str, predicate: Predicate, wanted: bool) -> Test:
+    """Whether a predicate says `wanted` of the header `name`."""
     return lambda headers, message: predicate(headers.get(name)) is wanted
+
+
+def header_is(name: str, wanted: bool) -> Test:
+    """Whether the header `name` itself is `wanted`."""
+    return lambda headers, message: headers.get(name) is wanted
 
 
 def _in(name: str, node: nodes.In, otherwise: Predicate, wanted: bool) -> Test:

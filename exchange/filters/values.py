@@ -173,7 +173,9 @@ def number_spelled(text: str) -> object:
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-CONVERTING_RELATIONS: Relations = {name: converting(relation) for name, relation in RELATIONS.items()}
+CONVERTING_RELATIONS: Relations = {
+    name: converting(relation) for name, relation in RELATIONS.items()
+}
 
 
 def _comparable(left: object, right: object) -> tuple[object, object] | None:

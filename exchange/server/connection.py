@@ -249,13 +249,13 @@ class Connection:
                 refusal, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
             )
 
-    def acknowledge(self, number: int, tag: int, multiple: bool) -> None:
+    def acknowledge(self, number: int, tags: list[int], multiple: bool) -> None:
         channel = self.channels.get(number)
         if channel is None or channel.state is not ChannelState.OPEN:
-            self.method(number, m.BasicAck(tag, multiple).encode())
+            self.method(number, m.BasicAck(tags[0], multiple).encode())
             return
         try:
-            channel.core.acknowledge(tag, multiple)
+            channel.core.acknowledge(tags, multiple)
         except Refused as refusal:
             channel.fail(refusal, m.BasicAck.class_id, m.BasicAck.method_id)
 

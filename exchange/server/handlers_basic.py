@@ -87,7 +87,7 @@ def basic_get(channel: ServerChannel, method: m.BasicGet) -> Method | None:
 
 
 def basic_ack(channel: ServerChannel, method: m.BasicAck) -> None:
-    channel.core.acknowledge(method.delivery_tag, method.multiple)
+    channel.core.acknowledge([method.delivery_tag], method.multiple)
 
 
 def basic_nack(channel: ServerChannel, method: m.BasicNack) -> None:

@@ -159,8 +159,9 @@ class Server:
             connection.tick(now)
             if connection.dropped:
                 session.drop()
-        if self._alarm.update(self.broker.statistics().memory_bytes):
+        if self._alarm.update(self.broker.memory_bytes()):
             self._tell_alarm()
+        self.broker.tidy()
 
     def _tell_alarm(self) -> None:
         logger.warning("memory alarm %s", "set" if self._alarm.on else "cleared")

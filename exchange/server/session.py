@@ -37,7 +37,8 @@ class Session:
         self._server = server
         self._sock = sock
         self.connection = connection
-        self._draining = False
+        self._drained: trio.Event | None = None
+        """Set when the task that waits to write has written everything; None without one."""
         self._closed = False
         self._cancel = trio.CancelScope()
 
@@ -54,6 +55,7 @@ class Session:
             self._server.forget(self)
             self.connection.lost()
             self._server.end_pass()
+            trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
     def drop(self) -> None:
@@ -91,10 +93,8 @@ class Session:
     async def _linger(self) -> None:
         """Let the client read the last output: closing with bytes unread would destroy it."""
         with trio.move_on_after(LINGER_S):
-            while self.connection.output.size:
-                if not self._draining:
-                    self.flush()
-                await trio.lowlevel.wait_writable(self._sock)
+            if self._drained is not None:
+                await self._drained.wait()
             self._sock.shutdown(socket.SHUT_WR)
             while True:
                 await trio.lowlevel.wait_readable(self._sock)
@@ -105,7 +105,7 @@ class Session:
 
     def flush(self) -> None:
         """Write what the socket takes; leave the rest to a task that waits for it."""
-        if self._draining or self._closed:
+        if self._drained is not None or self._closed:
             return
         try:
             self._write()
@@ -113,7 +113,7 @@ class Session:
             self.drop()
             return
         if self.connection.output.size:
-            self._draining = True
+            self._drained = trio.Event()
             self._server.start(self._drain)
 
     def _write(self) -> None:
@@ -129,7 +129,8 @@ class Session:
             output.written(sent)
 
     async def _drain(self) -> None:
-        """Write until the client has taken everything, then let it have more."""
+        """Write until the client has taken everything, and meanwhile let it have more."""
+        assert self._drained is not None, "flush has started this task"
         try:
             while self.connection.output.size and not self._closed:
                 await trio.lowlevel.wait_writable(self._sock)
@@ -140,4 +141,5 @@ class Session:
         except (OSError, trio.ClosedResourceError):
             self.drop()
         finally:
-            self._draining = False
+            self._drained.set()
+            self._drained = None
