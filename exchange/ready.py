@@ -128,7 +128,7 @@ class Ready:
         self._returned.clear()
         self._fresh.clear()
         self._backlog.clear()
-        self._returned_bytes = self._fresh_bytes = 0
+        self._returned_bytes = self._fresh_bytes = self._restored = 0
 
     def _take_returned(self, count: int, room: int) -> Taken:
         messages: list[Message] = []

@@ -119,7 +119,8 @@ def _of_any(operands: tuple[nodes.Node, ...], wanted: bool) -> list[Access]:
         choices = _of(operand, wanted)
         if not choices:
             return []
-        keys.update(dict.fromkeys(min(choices, key=rank)))
+        best: Access = min(choices, key=rank)
+        keys.update(dict.fromkeys(best))
     return [tuple(keys)]
 
 
@@ -191,7 +192,7 @@ def _operands_of(node: nodes.Node) -> dict[Attribute, None]:
     match node:
         case nodes.Identifier():
             return {_attribute(node): None}
-        case nodes.Sign(operand):
+        case nodes.Sign(_, operand):
             return _operands_of(operand)
         case nodes.Sum(operands) | nodes.Product(operands):
             return {name: None for operand in operands for name in _operands_of(operand)}

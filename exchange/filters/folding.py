@@ -22,11 +22,13 @@ _UNKNOWN = nodes.Literal(None)
 
 def fold(node: nodes.Node, compiler: Compiler) -> nodes.Node:
     """The same expression with its constant parts computed."""
+    if isinstance(node, nodes.LEAVES):
+        return node
     folded = nodes.rebuild(node, lambda child: fold(child, compiler))
     parts = list(nodes.children(folded))
     if isinstance(folded, _STRICT) and _UNKNOWN in parts:
         return _UNKNOWN
-    if not parts or not all(isinstance(part, nodes.Literal) for part in parts):
+    if not all(isinstance(part, nodes.Literal) for part in parts):
         return folded
     value = compiler.read(folded)(NO_HEADERS, _NO_MESSAGE)
     assert value is None or isinstance(value, bool | int | float | str)

@@ -207,6 +207,7 @@ class Or(Node):
 
 
 CONDITIONS = (Or, And, Not, Comparison, In, Between, IsNull, Like, TextMatch)
+LEAVES = (Identifier, Literal, Clock)
 NUMBERS = (Sum, Product, Sign, Clock)
 
 
@@ -221,15 +222,21 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
-    """`node` with `change` done to each of its children."""
-    parts: dict[str, Node | tuple[Node, ...]] = {}
+    """`node` with `change` done to each of its children; itself if that changes none."""
+    changed: dict[str, Node | tuple[Node, ...]] = {}
     for name in _field_names(node):
         part = getattr(node, name)
         if isinstance(part, Node):
-            parts[name] = change(part)
+            new: Node | tuple[Node, ...] = change(part)
+            is_same = new is part
         elif isinstance(part, tuple) and part and isinstance(part[0], Node):
-            parts[name] = tuple(change(each) for each in part)
-    return dataclasses.replace(node, **parts) if parts else node
+            new = tuple(change(each) for each in part)
+            is_same = all(one is other for one, other in zip(new, part, strict=True))
+        else:
+            continue
+        if not is_same:
+            changed[name] = new
+    return dataclasses.replace(node, **changed) if changed else node
 
 
 def value_text(value: object) -> str:

@@ -104,15 +104,19 @@ class Session:
     # Writing
 
     def flush(self) -> None:
-        """Write what the socket takes; leave the rest to a task that waits for it."""
+        """Write what the socket takes; leave the rest to a task that waits for it.
+
+        The same task asks for more deliveries if there were as many as the mark allows.
+        """
         if self._drained is not None or self._closed:
             return
+        was_full = self.connection.room() <= 0
         try:
             self._write()
         except OSError:
             self.drop()
             return
-        if self.connection.output.size:
+        if self.connection.output.size or was_full:
             self._drained = trio.Event()
             self._server.start(self._drain)
 
@@ -132,12 +136,14 @@ class Session:
         """Write until the client has taken everything, and meanwhile let it have more."""
         assert self._drained is not None, "flush has started this task"
         try:
-            while self.connection.output.size and not self._closed:
+            while not self._closed:
                 await trio.lowlevel.wait_writable(self._sock)
                 self._write()
                 if self.connection.room() > 0:
                     self.connection.drained()
                     self._server.end_pass()
+                if not self.connection.output.size:
+                    return
         except (OSError, trio.ClosedResourceError):
             self.drop()
         finally:
