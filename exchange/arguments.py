@@ -22,14 +22,8 @@ def identity(value: Any) -> Hashable:
 
 
 def kind(value: Any) -> str:
-    """The class of a wire value, within which values are compared."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
-        return "int"
-    if isinstance(value, float):
-        return "float"
-    return type(value).__name__
+    """The class of a wire value, within which values are compared; a float has two precisions."""
+    return "float" if isinstance(value, float) else type(value).__name__
 
 
 def show(value: Any) -> str:
@@ -55,6 +49,13 @@ def require_equivalent(what: str, asked: Mapping[str, Any], current: Mapping[str
             )
 
 
+def check_exchange_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raises: PreconditionFailed for an alternate exchange that is not given by its name."""
+    alternate = arguments.get("alternate-exchange", "")
+    if not isinstance(alternate, str):
+        raise PreconditionFailed(f"invalid arg 'alternate-exchange': {show(alternate)}")
+
+
 def check_queue_arguments(arguments: Mapping[str, Any]) -> None:
     """Look at what a queue is declared with.
 
@@ -67,6 +68,14 @@ def check_queue_arguments(arguments: Mapping[str, Any]) -> None:
             raise PreconditionFailed(f"argument '{key}' is not supported by this version")
         if key == "x-queue-type" and value not in _QUEUE_TYPES:
             raise PreconditionFailed(f"invalid arg 'x-queue-type': {show(value)}")
+
+
+def consumer_priority(arguments: Mapping[str, Any]) -> int:
+    """The `x-priority` of a consumer, 0 if there is none. Raises: PreconditionFailed."""
+    priority = arguments.get("x-priority", 0)
+    if kind(priority) != "int":
+        raise PreconditionFailed(f"invalid arg 'x-priority': expected a number, not {priority!r}")
+    return int(priority)
 
 
 _QUEUE_TYPES = ("classic", "quorum")

@@ -69,11 +69,14 @@ class Backlog:
         self.bytes = self.bytes - size if self.count else 0
         return messages, size
 
+    def entries(self) -> Iterator[Message | int]:
+        """What is here, in order: messages, and positions of those that the store holds."""
+        for chunk in self._chunks:
+            yield from chunk
+
     def positions(self) -> Iterator[int]:
         """The positions of all messages here that the store holds."""
-        for chunk in self._chunks:
-            if not isinstance(chunk, list):
-                yield from chunk
+        return (entry for entry in self.entries() if isinstance(entry, int))
 
     def clear(self) -> None:
         self._chunks.clear()

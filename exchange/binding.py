@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from warrener.exchange.arguments import identity
+from warrener.exchange.filters.filter import Filter
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
@@ -23,6 +24,8 @@ class Binding:
     destination: Destination
     routing_key: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    filter: Filter | None = None
+    """What `arguments` ask for, compiled; None for every message."""
 
     @property
     def identity(self) -> Hashable:

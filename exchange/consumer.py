@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from warrener.exchange.channel import Channel
+    from warrener.exchange.filters.filter import Filter
     from warrener.exchange.message import Message
     from warrener.exchange.queue import Queue
 
@@ -27,6 +28,8 @@ class Delivery:
 class Consumer:
     """One subscription.
 
+    With a `filter` it takes only messages that match; one of lower `priority` gets messages only
+    while none of higher priority takes them.
     `prefetch` is how many deliveries may be unacknowledged at once, 0 for any number.
     `encoded` belongs to the shell, which keeps wire forms there.
     """
@@ -36,8 +39,10 @@ class Consumer:
         "channel",
         "encoded",
         "exclusive",
+        "filter",
         "no_ack",
         "prefetch",
+        "priority",
         "queue",
         "tag",
         "unacked",
@@ -52,6 +57,8 @@ class Consumer:
         no_ack: bool = False,
         exclusive: bool = False,
         prefetch: int = 0,
+        priority: int = 0,
+        filter: Filter | None = None,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.channel = channel
@@ -61,6 +68,8 @@ class Consumer:
         self.exclusive = exclusive
         self.prefetch = prefetch
         self.arguments = arguments or {}
+        self.priority = priority
+        self.filter = filter
         self.unacked = 0
         self.encoded: Any = None
 

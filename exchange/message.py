@@ -6,17 +6,16 @@ that form; the core never looks into it. What the core does need to know (is it 
 which headers does it carry) it asks of `properties`, which decodes only what is asked.
 """
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
+from warrener.exchange.filters.fields import MessageProperties
 
-class Properties(Protocol):
+
+class Properties(MessageProperties, Protocol):
     """The AMQP basic properties of a message; an absent one is None."""
 
     @property
     def persistent(self) -> bool: ...
-    @property
-    def headers(self) -> Mapping[str, Any] | None: ...
 
 
 class Envelope:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.ready import Ready, Taken
+from warrener.exchange.selection import Selection
 
 if TYPE_CHECKING:
     from warrener.exchange.ledger import Ledger
@@ -83,7 +84,7 @@ class Queue:
         self.owner = owner
         self.arguments = dict(arguments or {})
         self.number = number
-        self.ready = Ready(ledger.load if number else None)
+        self.ready: Ready | Selection = Ready(ledger.load if number else None)
         self.consumers: deque[Consumer] = deque()
         self.unacked = 0
         self.unacked_bytes = 0
@@ -112,14 +113,14 @@ class Queue:
 
     def pump(self) -> None:
         """Hand out ready messages, in turn, until none is left or no consumer takes more."""
+        if isinstance(self.ready, Selection):
+            self._pump_selection(self.ready)
+            return
         while waiting := len(self.ready):
             takers = self._takers(waiting)
             if not takers:
                 return
-            if takers[0].channel.prefetch and len(self.consumers) > 1:
-                share = 1
-            else:
-                share = min([consumer.capacity() for consumer in takers])
+            share = 1 if self._limits_are_shared() else min([c.capacity() for c in takers])
             room = min([consumer.channel.outlet.room() for consumer in takers])
             taken = self.ready.take(share * len(takers), room)
             if taken.messages:
@@ -165,6 +166,11 @@ class Queue:
                 self._ledger.forget(message.position)
         self.wake()
 
+    def restore(self, positions: Sequence[int], size: int) -> None:
+        """After a restart: the messages at `positions`, `size` bytes together, wait here."""
+        assert isinstance(self.ready, Ready), "nobody consumes from a queue before it is restored"
+        self.ready.restore(positions, size)
+
     def purge(self) -> int:
         """Drop every ready message; returns how many there were."""
         count = len(self.ready)
@@ -186,10 +192,18 @@ class Queue:
         if self.consumers and (consumer.exclusive or self.consumers[0].exclusive):
             raise AccessRefused(f"queue '{self.name}' in exclusive use")
         self.consumers.append(consumer)
+        if consumer.filter is not None:
+            if not isinstance(self.ready, Selection):
+                self.ready = Selection(self._ledger, bool(self.number), self.ready)
+            self.ready.add_filter(consumer.filter)
         self.wake()
 
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
+        if consumer.filter is not None:
+            assert isinstance(self.ready, Selection), "a consumer with a filter is there"
+            self.ready.remove_filter(consumer.filter)
+            self._simplify()
 
     def wake(self) -> None:
         """Something changed that may let a waiting message go."""
@@ -206,10 +220,33 @@ class Queue:
             consumers=len(self.consumers),
         )
 
+    def _pump_selection(self, selection: Selection) -> None:
+        if selection.examine():
+            self._pump.wake_later(self)
+        for priority in sorted({consumer.priority for consumer in self.consumers}, reverse=True):
+            while hands := selection.deal([c for c in self.consumers if c.priority == priority]):
+                for consumer, taken in hands:
+                    consumer.deliver(*taken)
+                self.consumers.rotate(-sum([len(taken.messages) for _, taken in hands]))
+        self._simplify()
+
+    def _simplify(self) -> None:
+        """Go back to plain order once nobody chooses and nothing waits."""
+        if isinstance(self.ready, Selection) and not self.ready.selective and not len(self.ready):
+            load = self._ledger.load if self.number else None
+            self.ready = Ready(load, self.ready.next_sequence)
+
+    def _most_important(self) -> Iterable[Consumer]:
+        """The consumers that come first: of those with capacity, the ones of highest priority."""
+        able = [consumer for consumer in self.consumers if consumer.capacity() > 0]
+        highest = max((consumer.priority for consumer in able), default=0)
+        return [consumer for consumer in able if consumer.priority == highest]
+
     def _takers(self, waiting: int) -> list[Consumer]:
         """Consumers with capacity, in turn, no more than there are messages."""
         takers: list[Consumer] = []
-        for consumer in self.consumers:
+        prioritised = any(consumer.priority for consumer in self.consumers)
+        for consumer in self._most_important() if prioritised else self.consumers:
             if len(takers) == waiting:
                 break
             if consumer.capacity() > 0:
@@ -219,16 +256,17 @@ class Queue:
                 takers.append(consumer)
         return takers
 
+    def _limits_are_shared(self) -> bool:
+        """Whether a turn may change what others can take: then each gets one at a time."""
+        return len(self.consumers) > 1 and any(
+            consumer.channel.prefetch and consumer.capacity() > 0 for consumer in self.consumers
+        )
+
     def _deal(self, taken: Taken, takers: list[Consumer]) -> None:
         messages, sequences, redelivered = taken
         hands = len(takers)
         for seat, consumer in enumerate(takers[: len(messages)]):
             consumer.deliver(messages[seat::hands], sequences[seat::hands], redelivered)
-        following = takers[len(messages) % hands]
         if len(self.consumers) > 1:
-            if hands == 1:
-                following = self._after(takers[0])
-            self.consumers.rotate(-self.consumers.index(following))
-
-    def _after(self, consumer: Consumer) -> Consumer:
-        return self.consumers[(self.consumers.index(consumer) + 1) % len(self.consumers)]
+            last = takers[(len(messages) - 1) % hands]
+            self.consumers.rotate(-1 - self.consumers.index(last))

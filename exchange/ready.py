@@ -14,7 +14,7 @@ back where it was among its peers.
 
 import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from warrener.exchange.backlog import Backlog, Load
@@ -45,21 +45,21 @@ class Ready:
         "_backlog",
         "_fresh",
         "_fresh_bytes",
-        "_next_sequence",
         "_paged",
         "_restored",
         "_returned",
         "_returned_bytes",
+        "next_sequence",
     )
 
-    def __init__(self, load: Load | None) -> None:
+    def __init__(self, load: Load | None, next_sequence: int = 0) -> None:
         self._returned: list[tuple[int, Message]] = []
         self._returned_bytes = 0
         self._fresh: deque[Message] = deque()
         self._fresh_bytes = 0
         self._paged = load is not None
         self._backlog = Backlog(load)
-        self._next_sequence = 0
+        self.next_sequence = next_sequence
         self._restored = 0
 
     def __len__(self) -> int:
@@ -112,6 +112,15 @@ class Ready:
             self._refill()
         return self._take_fresh(count, room)
 
+    def drain(self) -> Iterator[tuple[int, Message | int, bool]]:
+        """Hand everything over, in order: sequence, message or its position, redelivered."""
+        for sequence, message in sorted(self._returned):
+            yield sequence, message, True
+        for entry in (*self._fresh, *self._backlog.entries()):
+            yield self.next_sequence, entry, self.next_sequence < self._restored
+            self.next_sequence += 1
+        self.clear()
+
     def give_back(self, sequence: int, message: Message) -> None:
         """Put a message that was taken back to its place."""
         heapq.heappush(self._returned, (sequence, message))
@@ -144,7 +153,7 @@ class Ready:
 
     def _take_fresh(self, count: int, room: int) -> Taken:
         fresh = self._fresh
-        first = self._next_sequence
+        first = self.next_sequence
         restored = first < self._restored
         if restored:
             count = min(count, self._restored - first)
@@ -163,8 +172,8 @@ class Ready:
                 fresh.appendleft(messages.pop())
                 size -= len(fresh[0].content)
             self._fresh_bytes -= size
-        self._next_sequence = first + len(messages)
-        return Taken(messages, range(first, self._next_sequence), restored)
+        self.next_sequence = first + len(messages)
+        return Taken(messages, range(first, self.next_sequence), restored)
 
     def _refill(self) -> None:
         while not self._fresh and self._backlog.count:

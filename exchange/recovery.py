@@ -34,7 +34,7 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
     holders: dict[int, int] = {}
     for number, queue in queues.items():
         sizes = waiting.get(number, {})
-        queue.ready.restore(list(sizes), sum(sizes.values()))
+        queue.restore(list(sizes), sum(sizes.values()))
         for position in sizes:
             holders[position] = holders.get(position, 0) + 1
     for position, count in holders.items():

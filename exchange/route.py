@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from warrener.exchange.ledger import message_head
@@ -25,11 +24,11 @@ class Route:
         self,
         exchange: str,
         routing_key: str,
-        queues: Sequence[Queue],
+        queues: tuple[Queue, ...],
         generation: int,
         lasting: bool,
     ) -> None:
-        self.queues = tuple(queues)
+        self.queues = queues
         self.generation = generation
         self.lasting = lasting
         numbers = [queue.number for queue in queues if queue.number]

@@ -13,7 +13,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange.arguments import check_queue_arguments, require_equivalent
+from warrener.exchange.arguments import (
+    check_exchange_arguments,
+    check_queue_arguments,
+    require_equivalent,
+)
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.definitions import Definitions
 from warrener.exchange.errors import (
@@ -22,6 +26,7 @@ from warrener.exchange.errors import (
     PreconditionFailed,
     ResourceLocked,
 )
+from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.queue import Queue
 from warrener.exchange.route import Route
 from warrener.exchange.types import TYPES, DefaultExchange, Exchange
@@ -38,6 +43,8 @@ PREDECLARED = {
     "amq.headers": "headers",
     "amq.match": "headers",
 }
+VARIANTS_MAX = 4096
+"""Routes kept for exchanges that look at each message."""
 
 
 class VirtualHost:
@@ -52,6 +59,7 @@ class VirtualHost:
         self.exchanges: dict[str, Exchange] = {"": DefaultExchange(self.queues)}
         for exchange, kind in PREDECLARED.items():
             self.exchanges[exchange] = TYPES[kind](exchange, durable=True)
+        self._variants: dict[tuple[str, str, tuple[Queue, ...]], Route] = {}
         self._inbound: dict[Destination, list[Binding]] = {}
         self._definitions = Definitions(name, ledger)
         self._ledger = ledger
@@ -80,7 +88,20 @@ class VirtualHost:
                     queues[destination] = None
                 elif destination not in seen:
                     seen.append(destination)
-        return Route(exchange, routing_key, list(queues), self.generation, lasting)
+        if lasting:
+            return Route(exchange, routing_key, tuple(queues), self.generation, True)
+        return self._variant(exchange, routing_key, tuple(queues))
+
+    def _variant(self, exchange: str, routing_key: str, queues: tuple[Queue, ...]) -> Route:
+        """A route that depends on the message: few differ, so they are kept and shared."""
+        key = (exchange, routing_key, queues)
+        route = self._variants.get(key)
+        if route is None or route.generation != self.generation:
+            if len(self._variants) >= VARIANTS_MAX:
+                self._variants.clear()
+            route = Route(exchange, routing_key, queues, self.generation, False)
+            self._variants[key] = route
+        return route
 
     def publish(self, route: Route, messages: Sequence[Message], size: int) -> None:
         """Put messages, `size` bytes of content together, into the queues of their route."""
@@ -92,7 +113,7 @@ class VirtualHost:
     def _destinations(
         self, source: Exchange, routing_key: str, properties: Properties
     ) -> list[Destination]:
-        found = [b.destination for b in source.match(routing_key, properties)]
+        found = [b.destination for b in source.match(routing_key, properties, self._ledger.now_ms)]
         if not found and "alternate-exchange" in source.arguments:
             alternate = self.exchanges.get(source.arguments["alternate-exchange"])
             if alternate is not None:
@@ -120,8 +141,8 @@ class VirtualHost:
     ) -> Exchange:
         """Make an exchange, or find that it is there as asked.
 
-        Raises: PreconditionFailed for an unknown type or if it exists otherwise; AccessRefused
-        for a reserved name.
+        Raises: PreconditionFailed for an unknown type, a wrong argument, or if it exists
+        otherwise; AccessRefused for a reserved name.
         """
         arguments = arguments or {}
         if name == "":
@@ -133,6 +154,7 @@ class VirtualHost:
             self._require_same_exchange(there, kind, durable, auto_delete, internal, arguments)
             return there
         self._refuse_reserved("exchange", name)
+        check_exchange_arguments(arguments)
         exchange = self._make_exchange(name, kind, durable, auto_delete, internal, arguments)
         self._definitions.add(exchange)
         return exchange
@@ -252,10 +274,11 @@ class VirtualHost:
         """Bind a queue or an exchange to the exchange `source`.
 
         Raises: NotFound; AccessRefused for the default exchange; PreconditionFailed if the
-        exchange's type does not understand the arguments.
+        exchange's type does not understand the arguments, or they hold no valid filter.
         """
         exchange = self.bindable(source)
-        binding = Binding(exchange, destination, routing_key, dict(arguments or {}))
+        arguments = dict(arguments or {})
+        binding = Binding(exchange, destination, routing_key, arguments, filter_from(arguments))
         if self._bind(binding):
             self._definitions.add(binding)
 
@@ -426,6 +449,7 @@ class VirtualHost:
             places[fields["destination"]],
             fields["key"],
             fields["binding"],
+            filter_from(fields["binding"]),
         )
         self._bind(binding)
         self._definitions.restored(binding, position)

@@ -130,11 +130,13 @@ class Reader:
     """Cuts a connection's bytes into calls on `sink`.
 
     `make_message(envelope, properties, content, channel)` makes the messages that the sink is
-    given. `frame_max` is the largest payload accepted; it may be changed between feeds.
+    given. `frame_max` is the largest payload accepted; it may be changed at any time. Of a body
+    larger than `body_max` the sink is asked whether to refuse it.
     """
 
     __slots__ = (
         "_assemblies",
+        "_body_max",
         "_gathered",
         "_known",
         "_make_message",
@@ -144,8 +146,11 @@ class Reader:
         "frame_max",
     )
 
-    def __init__(self, sink: Sink, make_message: MakeMessage, frame_max: int) -> None:
+    def __init__(
+        self, sink: Sink, make_message: MakeMessage, frame_max: int, body_max: int = BODY_BYTES_MAX
+    ) -> None:
         self._sink = sink
+        self._body_max = body_max
         self._make_message = make_message
         self.frame_max = frame_max
         self._assemblies: dict[int, _Assembly] = {}
@@ -199,7 +204,10 @@ class Reader:
             kind, channel, length = unpack_frame_head(data, position)
             stop = position + FRAME_OVERHEAD_BYTES + length
             if length > limit or kind not in _KINDS:
-                raise FrameError(_explain_head(kind, length, limit))
+                # A tune-ok among the bytes just read may have raised it.
+                limit = self.frame_max
+                if length > limit or kind not in _KINDS:
+                    raise FrameError(_explain_head(kind, length, limit))
             if stop > end:
                 missing = stop - end
                 break
@@ -230,7 +238,10 @@ class Reader:
                     missing = finish - end
                     break
                 if not finish:
-                    self._flush()
+                    if self._gathered:
+                        # What is handed over now may close this very channel: look again.
+                        self._flush()
+                        continue
                     assemblies[channel] = _Assembly(publication)
                     position = stop
                     continue
@@ -294,6 +305,7 @@ class Reader:
             or class_id != BASIC
             or not HEADER_FIXED_BYTES < length <= limit
             or size > limit
+            or size > self._body_max
             or body > end
             or data[body - 1] != FRAME_END
         ):
@@ -400,7 +412,9 @@ class Reader:
         assembly.missing -= len(frame) - FRAME_OVERHEAD_BYTES
         if assembly.missing < 0:
             raise FrameError(f"content body longer than announced by {-assembly.missing} bytes")
-        assembly.frames.append(frame)
+        if len(frame) > FRAME_OVERHEAD_BYTES:
+            # Of empty frames any number may come, and nobody needs them.
+            assembly.frames.append(frame)
         if not assembly.missing:
             self._complete(assembly, channel)
 

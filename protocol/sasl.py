@@ -6,7 +6,7 @@
 Both send the password as it is, which is why a listener beyond this machine wants TLS.
 """
 
-from warrener.protocol.errors import CommandInvalid, MalformedField
+from warrener.protocol.errors import CommandInvalid, FrameError, MalformedField
 from warrener.protocol.tables import decode_table
 
 MECHANISMS = b"PLAIN AMQPLAIN"
@@ -25,6 +25,6 @@ def read_response(mechanism: str, response: bytes) -> tuple[str, str]:
         if mechanism == "AMQPLAIN":
             table, _ = decode_table(len(response).to_bytes(4, "big") + response)
             return str(table["LOGIN"]), str(table["PASSWORD"])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, FrameError):
         raise MalformedField(f"response of SASL mechanism {mechanism} cannot be read") from None
     raise CommandInvalid(f"unknown SASL mechanism '{mechanism}'")

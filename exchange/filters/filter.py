@@ -53,12 +53,7 @@ class Filter:
     __slots__ = ("__weakref__", "reads", "selectors", "sql", "tags", "test")
 
     def __init__(self, sql: str | None, tags: str | None) -> None:
-        parsed = [parse_tags(tags)] if tags is not None else []
-        if sql is not None:
-            # Imported here so that a broker without selectors does not load pyparsing.
-            from warrener.exchange.filters.grammar import parse
-
-            parsed.append(parse(sql))
+        parsed = parse_filter(sql, tags)
         self.sql = sql
         self.tags = tags
         with room_to_recurse():
@@ -86,6 +81,17 @@ class Filter:
 
     def __repr__(self) -> str:
         return f"compile_filter(sql={self.sql!r}, tags={self.tags!r})"
+
+
+def parse_filter(sql: str | None, tags: str | None) -> list[nodes.Selector]:
+    """The selectors of a filter as they are written, constants not yet folded."""
+    parsed = [parse_tags(tags)] if tags is not None else []
+    if sql is not None:
+        # Imported here so that a broker without selectors does not load pyparsing.
+        from warrener.exchange.filters.grammar import parse
+
+        parsed.append(parse(sql))
+    return parsed
 
 
 _alive: WeakValueDictionary[tuple[str | None, str | None], Filter] = WeakValueDictionary()

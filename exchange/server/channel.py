@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
@@ -103,7 +104,7 @@ class ServerChannel:
             if route is None or route.generation != self.connection.vhost.generation:
                 route = self._route(publication, messages[0])
                 if not route.lasting:
-                    self._publish_singly(publication, messages)
+                    self._publish_severally(publication, messages)
                     return
                 publication.route = route
             self._publish_along(route, publication, messages, size)
@@ -116,10 +117,12 @@ class ServerChannel:
             envelope.exchange, envelope.routing_key, message.properties
         )
 
-    def _publish_singly(self, publication: Publication, messages: Sequence[Message]) -> None:
-        for message in messages:
-            route = self._route(publication, message)
-            self._publish_along(route, publication, [message], len(message.content))
+    def _publish_severally(self, publication: Publication, messages: Sequence[Message]) -> None:
+        """Route each message on its own; neighbours that go the same way go together."""
+        for route, group in groupby(messages, lambda message: self._route(publication, message)):
+            run = list(group)
+            size = sum([len(message.content) for message in run])
+            self._publish_along(route, publication, run, size)
 
     def _publish_along(
         self, route: Route, publication: Publication, messages: Sequence[Message], size: int

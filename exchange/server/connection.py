@@ -81,6 +81,7 @@ CAPABILITIES = (
     "basic.nack",
     "consumer_cancel_notify",
     "connection.blocked",
+    "consumer_priorities",
     "authentication_failure_close",
     "per_consumer_qos",
 )
@@ -120,7 +121,7 @@ class Connection:
         self.notifies_cancel = False
         self.last_sent = now
         self._from_loopback = from_loopback
-        self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES)
+        self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
         self._header = b""
         self._channel_max = config.channel_max
         self._heartbeat_s = 0

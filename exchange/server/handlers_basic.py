@@ -9,8 +9,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from warrener.exchange.arguments import consumer_priority
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.errors import NotSupported
+from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.server.handlers_topology import find_queue
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
@@ -63,6 +65,8 @@ def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
         no_ack=method.no_ack,
         exclusive=method.exclusive,
         prefetch=channel.core.consumer_prefetch,
+        priority=consumer_priority(method.arguments),
+        filter=filter_from(method.arguments),
         arguments=method.arguments,
     )
     consumer.encoded = {}

@@ -48,6 +48,7 @@ class Server:
         self._alarm_over = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._now = 0.0
+        self._continuing = False
 
     # A pass
 
@@ -67,6 +68,9 @@ class Server:
                 session = self._sessions.get(connection)
                 if session is not None:
                     session.flush()
+        if self.broker.pump.unfinished and not self._continuing:
+            self._continuing = True
+            self.start(self._continue)
 
     def stored(self) -> None:
         """The store has put more on disk: answer the publishers who wait for that."""
@@ -77,6 +81,13 @@ class Server:
         """Wait while `connection` is a publisher and the memory alarm is on."""
         while self._alarm.on and connection.publishes:
             await self._alarm_over.wait()
+
+    async def _continue(self) -> None:
+        """Run another pass for work that was too much for one, after the others had theirs."""
+        await trio.lowlevel.checkpoint()
+        self._continuing = False
+        self.begin_pass()
+        self.end_pass()
 
     # Sessions
 

@@ -21,6 +21,6 @@ class DefaultExchange(Exchange):
         super().__init__("", durable=True)
         self._queues = queues
 
-    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
+    def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         queue = self._queues.get(routing_key)
         return () if queue is None else (Binding(self, queue, routing_key),)

@@ -22,8 +22,8 @@ class Exchange:
     """
 
     type: ClassVar[str]
-    reads_properties: ClassVar[bool] = False
-    """Whether `match` looks at more than the routing key; if not, routes can be remembered."""
+    matches_headers: ClassVar[bool] = False
+    """Whether `match` looks at more than the routing key even without filters."""
 
     __slots__ = (
         "arguments",
@@ -31,6 +31,7 @@ class Exchange:
         "bindings",
         "deleted",
         "durable",
+        "filters",
         "internal",
         "name",
     )
@@ -51,11 +52,18 @@ class Exchange:
         self.arguments = dict(arguments or {})
         self.check_arguments(self.arguments)
         self.bindings: dict[Hashable, Binding] = {}
+        self.filters = 0
+        """Bindings with a filter."""
         self.deleted = False
         self.prepare()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.name!r} type={self.type}>"
+
+    @property
+    def reads_properties(self) -> bool:
+        """Whether each message must be looked at; if not, routes can be remembered."""
+        return self.matches_headers or self.filters > 0
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
@@ -75,8 +83,11 @@ class Exchange:
         """Called when a binding has been removed."""
         raise NotImplementedError
 
-    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
-        """The bindings that a message follows; a destination may come up more than once."""
+    def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
+        """The bindings that a message follows; a destination may come up more than once.
+
+        `now` is the time of publication in ms since 1970.
+        """
         raise NotImplementedError
 
     def bind(self, binding: Binding) -> bool:
@@ -86,6 +97,7 @@ class Exchange:
             return False
         self.bindings[binding.identity] = binding
         self.index(binding)
+        self.filters += binding.filter is not None
         return True
 
     def unbind(self, binding: Binding) -> Binding | None:
@@ -93,4 +105,5 @@ class Exchange:
         removed = self.bindings.pop(binding.identity, None)
         if removed is not None:
             self.unindex(removed)
+            self.filters -= removed.filter is not None
         return removed

@@ -4,20 +4,24 @@ from collections.abc import Iterable
 
 from warrener.exchange.binding import Binding
 from warrener.exchange.message import Properties
+from warrener.exchange.types.bucket import Bucket
 from warrener.exchange.types.exchange import Exchange
 
 
 class FanoutExchange(Exchange):
-    """All bindings."""
+    """All bindings in one bucket."""
 
     type = "fanout"
-    __slots__ = ()
+    __slots__ = ("_bucket",)
+
+    def prepare(self) -> None:
+        self._bucket = Bucket()
 
     def index(self, binding: Binding) -> None:
-        pass
+        self._bucket.add(binding)
 
     def unindex(self, binding: Binding) -> None:
-        pass
+        self._bucket.remove(binding)
 
-    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
-        return self.bindings.values()
+    def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
+        return self._bucket.match(properties, now)

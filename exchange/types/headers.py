@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 from warrener.exchange.arguments import identity
 from warrener.exchange.binding import Binding
 from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.filters.arguments import SELECTOR, TAGS
 from warrener.exchange.message import Properties
+from warrener.exchange.types.bucket import Bucket
 from warrener.exchange.types.exchange import Exchange
 
+NOT_COMPARED = frozenset(("x-match", SELECTOR, TAGS))
 MATCHES = ("all", "any", "all-with-x", "any-with-x")
 
 
@@ -39,10 +42,11 @@ class HeadersExchange(Exchange):
     """Bindings with their conditions."""
 
     type = "headers"
-    reads_properties = True
-    __slots__ = ("_conditions",)
+    matches_headers = True
+    __slots__ = ("_bucket", "_conditions")
 
     def prepare(self) -> None:
+        self._bucket = Bucket()
         self._conditions: dict[Binding, _Condition] = {}
 
     def check_binding(self, binding: Binding) -> None:
@@ -53,14 +57,17 @@ class HeadersExchange(Exchange):
             )
 
     def index(self, binding: Binding) -> None:
+        self._bucket.add(binding)
         self._conditions[binding] = _condition(binding.arguments)
 
     def unindex(self, binding: Binding) -> None:
+        self._bucket.remove(binding)
         del self._conditions[binding]
 
-    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
+    def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         headers = properties.headers or {}
-        return [b for b, condition in self._conditions.items() if condition.holds(headers)]
+        conditions = self._conditions
+        return [b for b in self._bucket.match(properties, now) if conditions[b].holds(headers)]
 
 
 def _condition(arguments: Mapping[str, Any]) -> _Condition:
@@ -69,7 +76,7 @@ def _condition(arguments: Mapping[str, Any]) -> _Condition:
     compared = {
         key: value
         for key, value in arguments.items()
-        if key != "x-match" and (with_x or not key.startswith("x-"))
+        if key not in NOT_COMPARED and (with_x or not key.startswith("x-"))
     }
     return _Condition(
         any=match.startswith("any"),

@@ -23,5 +23,6 @@ class TopicExchange(Exchange):
     def unindex(self, binding: Binding) -> None:
         self._trie.remove(binding)
 
-    def match(self, routing_key: str, properties: Properties) -> Iterable[Binding]:
-        return self._trie.match(routing_key)
+    def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
+        for bucket in self._trie.match(routing_key):
+            yield from bucket.match(properties, now)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from warrener.exchange.binding import Binding
+from warrener.exchange.types.bucket import Bucket
 
 
 class Trie:
@@ -28,20 +29,20 @@ class Trie:
         node = self._root
         for word in split_words(binding.routing_key):
             node = node.child(word)
-        node.bindings.append(binding)
+        node.bucket.add(binding)
 
     def remove(self, binding: Binding) -> None:
         path = [self._root]
         words = split_words(binding.routing_key)
         for word in words:
             path.append(path[-1].children[word])
-        path[-1].bindings.remove(binding)
+        path[-1].bucket.remove(binding)
         for parent, word in zip(reversed(path[:-1]), reversed(words), strict=True):
             if parent.children[word].is_empty():
                 del parent.children[word]
 
-    def match(self, routing_key: str) -> Iterator[Binding]:
-        """All bindings whose pattern matches, each once."""
+    def match(self, routing_key: str) -> Iterator[Bucket]:
+        """The buckets of all patterns that match, each once."""
         reached = _with_hashes({self._root: None})
         for word in split_words(routing_key):
             step: dict[_Node, None] = {}
@@ -54,7 +55,8 @@ class Trie:
                         step[child] = None
             reached = _with_hashes(step)
         for node in reached:
-            yield from node.bindings
+            if node.bucket:
+                yield node.bucket
 
 
 def split_words(key: str) -> list[str]:
@@ -65,11 +67,11 @@ def split_words(key: str) -> list[str]:
 class _Node:
     """A place in the trie; one reached by `#` stays reached whatever words follow."""
 
-    __slots__ = ("bindings", "children", "is_hash")
+    __slots__ = ("bucket", "children", "is_hash")
 
     def __init__(self, word: str) -> None:
         self.children: dict[str, _Node] = {}
-        self.bindings: list[Binding] = []
+        self.bucket = Bucket()
         self.is_hash = word == "#"
 
     def child(self, word: str) -> _Node:
@@ -80,7 +82,7 @@ class _Node:
         return node
 
     def is_empty(self) -> bool:
-        return not self.children and not self.bindings
+        return not self.children and not self.bucket
 
 
 def _with_hashes(nodes: dict[_Node, None]) -> dict[_Node, None]:

@@ -1,0 +1,380 @@
+"""The store on disk: segments, the batch being filled, and the thread that writes.
+
+Three places hold records, in the order of their age: the segment files; the batches in flight,
+handed to the writer and not known to be in a file; the batch being filled. append() only adds
+pieces to the last, and knows already where they will stand, so a record can be read from the
+moment it has a position. commit() puts a mark behind the pieces and hands them over.
+
+    append -> pieces -> commit -> writer (thread): pwritev, fdatasync -> durable, on_durable()
+
+The record format is in record.py, what recovery makes of it in recovery.py, the thread and the
+sync modes in writer.py.
+"""
+
+import os
+import secrets
+import struct
+import sys
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import NoReturn
+from zlib import crc32
+
+from warrener.storage.directory import Directory, Unreadable
+from warrener.storage.errors import DamagedRecord, JournalFailed, UnknownPosition
+from warrener.storage.files import DiskFiles, Files
+from warrener.storage.lock import DirectoryLock
+from warrener.storage.record import (
+    COMMIT,
+    CRC_BYTES,
+    FIELDS,
+    HEADER_BYTES,
+    MARK_BYTES,
+    encode_mark,
+)
+from warrener.storage.recovery import Place, Replay, filled_bytes
+from warrener.storage.segment import Segment
+from warrener.storage.store import Bytes, Damage, Position, Record, RecoveryReport
+from warrener.storage.writer import Batch, Close, Part, Removal, SyncMode, Writer
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+# Offsets have four bytes, and one record may stick out beyond the end of its segment.
+SEGMENT_BYTES_MAX = 2 * 1024 * 1024 * 1024
+
+# append() adds so many pieces per record: checksum; other fields and head; body.
+_PIECES = 3
+
+# FIELDS for a record: a kind above 255, which would pass for a mark, is refused.
+_pack_fields = struct.Struct("<IBxQ").pack
+
+
+class Journal:
+    """A Store in a directory.
+
+    Args:
+        sync: `always`, `interval:MS` or `never`; see writer.py.
+        segment_bytes: a segment that has grown to this is followed by a new one.
+        on_durable: called in the writer's thread whenever `durable` has moved. Must not raise.
+        on_failure: called there, once, when a write or sync has failed: the journal has stopped.
+        files: stands in for the file system in tests.
+
+    Raises:
+        DirectoryInUse: another process, or another Journal of this one, has the directory.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_directory",
+        "_files",
+        "_flight",
+        "_lock",
+        "_part_first",
+        "_part_offset",
+        "_parts",
+        "_pieces",
+        "_released_from",
+        "_salt",
+        "_segment",
+        "_segment_bytes",
+        "_segments",
+        "_writer",
+        "end",
+        "report",
+    )
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        on_durable: Callable[[], None],
+        on_failure: Callable[[BaseException], None],
+        sync: str = "always",
+        segment_bytes: int = SEGMENT_BYTES,
+        files: Files | None = None,
+    ) -> None:
+        if not 0 < segment_bytes <= SEGMENT_BYTES_MAX:
+            raise ValueError(f"segment_bytes is 1 to {SEGMENT_BYTES_MAX}, not {segment_bytes}")
+        mode = SyncMode.parse(sync)
+        self._files = files or DiskFiles()
+        path = os.fspath(directory)
+        self._directory = Directory(path, self._files)
+        self._lock = DirectoryLock(path)
+        self._writer = Writer(
+            self._directory, self._files, mode, segment_bytes, on_durable, on_failure
+        )
+        self._segment_bytes = segment_bytes
+        self._closed = False
+        # set by recover()
+        self.end: Position = 0
+        self.report = RecoveryReport()
+        self._segments: list[Segment] = []
+        # records handed over, and perhaps not in a file yet
+        self._flight: deque[Part] = deque()
+        # what was appended since the last commit: parts for full segments, then the open one
+        self._parts: list[Part] = []
+        self._pieces: list[Bytes] = []
+        self._part_first: Position
+        self._part_offset: int
+        # the one being filled, and the one that the last release() was about
+        self._segment: Segment
+        self._released_from: Segment
+        self._salt: int
+
+    @property
+    def durable(self) -> Position:
+        return self._writer.durable
+
+    def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
+        # Written out rather than composed of encode() and friends: a call costs a tenth of the
+        # whole (tests/bench/bench_journal.py), and the body is not copied.
+        if self._writer.failure is not None:
+            self._refuse()
+        position = self.end
+        length = len(head) + len(body)
+        fields = _pack_fields(length, kind, position) + head
+        crc = crc32(body, crc32(fields, self._salt))
+        segment = self._segment
+        offset = segment.size
+        segment.offsets.append(offset)
+        segment.size = end = offset + HEADER_BYTES + length
+        segment.holders += holders
+        self._pieces += (crc.to_bytes(CRC_BYTES, "little"), fields, body)
+        self.end = position + 1
+        if end >= self._segment_bytes:
+            self._roll()
+        return position
+
+    def commit(self) -> None:
+        assert not self._closed
+        writer = self._writer
+        if writer.failure is not None:
+            self._refuse()
+        if not self._pieces and not self._parts:
+            return
+        self._pieces.append(encode_mark(COMMIT, self.end, writer.synced, self._salt))
+        self._segment.size += MARK_BYTES
+        self._end_part()
+        parts, self._parts = self._parts, []
+        self._forget_written()
+        self._flight.extend(parts)
+        writer.put(Batch(parts, self.end))
+
+    def release(self, position: Position, count: int = 1) -> None:
+        # Holders let go of neighbours one after the other: the segment is mostly the last one.
+        segment = self._released_from
+        if not segment.first <= position < segment.after:
+            segment = self._released_from = self._segment_of(position)
+        segment.holders -= count
+
+    def hold(self, position: Position, holders: int) -> None:
+        segment = self._released_from
+        if not segment.first <= position < segment.after:
+            segment = self._released_from = self._segment_of(position)
+        if not segment.holds(position):
+            raise UnknownPosition(f"there is no record {position}")
+        segment.holders += holders
+
+    def read(self, positions: Sequence[Position]) -> list[bytes]:
+        payloads: list[bytes] = []
+        written = self._writer.written
+        index = 0
+        while index < len(positions):
+            position = positions[index]
+            segment = self._segment_of(position)
+            stop = index + 1
+            if position >= written:
+                payloads.append(self._read_unwritten(position))
+            else:
+                after = min(segment.after, written)
+                while stop < len(positions) and segment.first <= positions[stop] < after:
+                    stop += 1
+                payloads += self._read_written(segment, positions[index:stop])
+            index = stop
+        return payloads
+
+    def trim(self) -> int:
+        # What made the holders let go (an acknowledgement, a message passed on to another queue)
+        # may have been appended but now: until that is safe, the old record is needed.
+        settled = self._writer.settled
+        dead: list[Segment] = []
+        for segment in self._segments[:-1]:
+            assert segment.holders >= 0, f"more released than held in {segment.name}"
+            if segment.holders:
+                break
+            if segment.dead_since is None:
+                segment.dead_since = self.end
+            if segment.dead_since <= settled:
+                dead.append(segment)
+        if dead:
+            self._remove(dead)
+        return len(dead)
+
+    def recover(self) -> Iterator[Record]:
+        assert self.end == 0, "recover() is called once"
+        segments, unreadable, damaged = self._directory.segments()
+        replay = Replay(segments, self._directory.load)
+        yield from replay
+        damaged += replay.damaged
+        cut_bytes = self._cut(replay, damaged)
+        self.report = RecoveryReport(
+            segments=len(segments),
+            records=replay.records,
+            bytes=replay.bytes,
+            cut_bytes=cut_bytes,
+            damaged=tuple(damaged),
+            clean=replay.clean,
+        )
+        self._start(replay, unreadable)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        failed_before = self._writer.failure is not None
+        try:
+            if self.end and not failed_before:
+                self._close_writer()
+        finally:
+            self._closed = True
+            self._directory.close_readers()
+            self._lock.release()
+
+    def _refuse(self) -> NoReturn:
+        failure = self._writer.failure
+        raise JournalFailed(f"the journal has stopped: {failure}") from failure
+
+    def _roll(self) -> None:
+        """The segment is full: what follows goes to a new one."""
+        self._end_part()
+        self._segment.seal()
+        self._open_segment()
+
+    def _open_segment(self) -> None:
+        self._segment = Segment(self.end, self._salt)
+        self._segments.append(self._segment)
+        self._begin_part()
+
+    def _begin_part(self) -> None:
+        self._pieces = []
+        self._part_first = self.end
+        self._part_offset = self._segment.size
+
+    def _end_part(self) -> None:
+        segment = self._segment
+        self._parts.append(
+            Part(segment, self._part_first, self._part_offset, segment.size, self._pieces)
+        )
+        self._begin_part()
+
+    def _forget_written(self) -> None:
+        """Records that are in a file are read from there; their bodies are let go."""
+        flight = self._flight
+        written = self._writer.written
+        while flight and flight[0].first + len(flight[0].pieces) // _PIECES <= written:
+            flight.popleft()
+
+    def _segment_of(self, position: Position) -> Segment:
+        index = bisect_right(self._segments, position, key=attrgetter("first")) - 1
+        if index < 0 or position >= self.end:
+            raise UnknownPosition(f"there is no record {position}")
+        return self._segments[index]
+
+    def _read_unwritten(self, position: Position) -> bytes:
+        for part in (*self._flight, *self._parts):
+            index = (position - part.first) * _PIECES
+            if 0 <= index < len(part.pieces) - _PIECES + 1:
+                return _payload(part.pieces, index)
+        return _payload(self._pieces, (position - self._part_first) * _PIECES)
+
+    def _read_written(self, segment: Segment, positions: Sequence[Position]) -> list[bytes]:
+        if positions[0] >= segment.after:
+            # between two segments: the file that held it is gone
+            raise DamagedRecord(positions[0], segment.name, segment.size)
+        return segment.read(
+            positions, lambda length, offset: self._directory.read(segment, length, offset)
+        )
+
+    def _remove(self, dead: list[Segment]) -> None:
+        del self._segments[: len(dead)]
+        self._released_from = self._segment
+        names = [segment.name for segment in dead]
+        for name in names:
+            self._directory.close_reader(name)
+        self._writer.put(Removal(names))
+
+    def _cut(self, replay: Replay, damaged: list[Damage]) -> int:
+        """Make the log end where the replay says; returns how many filled bytes were behind."""
+        if replay.cut is None:
+            return 0
+        position, last, offset = replay.cut
+        cut_bytes = 0
+        for segment in reversed(replay.segments[replay.segments.index(last) + 1 :]):
+            cut_bytes += filled_bytes(self._directory.load(segment))
+            self._directory.close_reader(segment.name)
+            place = self._directory.quarantine(segment.name)
+            why = f"holds only the beginning of a commit; moved to {place}"
+            damaged.append(Damage(segment.name, 0, segment.size, why))
+            replay.segments.remove(segment)
+        tail = self._directory.load(last, offset)
+        tail = tail[: filled_bytes(tail)]
+        if replay.doubtful:
+            place = self._directory.set_aside(last.name, tail)
+            why = f"cut off although {replay.doubtful} records in it are valid; kept in {place}"
+            damaged.append(Damage(last.name, offset, len(tail), why))
+        last.cut(position, offset)
+        self._write_opening_mark(replay.cut, replay.synced)
+        return cut_bytes + len(tail)
+
+    def _write_opening_mark(self, cut: Place, synced: Position) -> None:
+        """Say that the log up to here is on disk, having made it so.
+
+        What no mark vouches for is written again: it was read from the system's cache, and if
+        the last broker stopped because of a failed sync, it may be nowhere else.
+        """
+        position, segment, offset = cut
+        start = segment.offset_not_synced(synced)
+        data = self._directory.load(segment, start)[: offset - start]
+        mark = encode_mark(COMMIT, position, position, segment.salt)
+        handle = self._directory.open(segment)
+        try:
+            self._files.write_through(handle, [data, mark], start)
+            segment.size = offset + len(mark)
+            self._files.truncate(handle, segment.size)
+        finally:
+            self._files.close(handle)
+        self._directory.sync()
+
+    def _start(self, replay: Replay, unreadable: list[Unreadable]) -> None:
+        """Go on in the last segment, or in a new one if its number of records is not known."""
+        self._segments = replay.segments
+        for segment in self._segments:
+            segment.seal()
+        # Positions that an unreadable file at the end may have used are not used again.
+        last_ones = (file for file in unreadable if file.first >= replay.end)
+        self.end = max(
+            [replay.end, *(each.first + each.size // HEADER_BYTES for each in last_ones)]
+        )
+        last = self._segments[-1] if self._segments else None
+        self._salt = last.salt if last else secrets.randbits(32)
+        if last and self.end == replay.end:
+            self._segment = last
+            last.after = sys.maxsize
+            self._begin_part()
+        else:
+            last = None
+            self._open_segment()
+        self._released_from = self._segment
+        self._writer.start(self.end, last)
+
+    def _close_writer(self) -> None:
+        self.commit()
+        self._writer.put(Close(self._segment, self.end))
+        self._writer.join()
+        if self._writer.failure is not None:
+            self._refuse()
+
+
+def _payload(pieces: list[Bytes], index: int) -> bytes:
+    """Head and body of the record whose pieces start at an index."""
+    return b"".join((pieces[index + 1][FIELDS.size :], pieces[index + 2]))

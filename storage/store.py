@@ -1,0 +1,138 @@
+"""The store: one totally ordered log of records, as the broker core sees it.
+
+A record is a kind (a small number that means something to the client) and a payload. Appending
+gives it a position: 1, 2, 3 ... dense, never reused once it was durable, and never changed. The
+store knows neither messages nor queues; the core knows neither files nor threads. `Journal`
+(journal.py) keeps the log on disk, `NullStore` (null.py) keeps it in memory.
+
+The life of a store:
+
+    for record in store.recover(): ...      # once, first; then store.report says what was found
+    store.hold(position, holders)           # for each recovered record that is still wanted
+    position = store.append(kind, head, body, holders)      # as often as there is something
+    store.commit()                          # at the end of each pass of the loop
+    store.durable                           # moves on; every position below it is safe
+    store.release(position)                 # each holder once; a record without holders is dead
+    store.trim()                            # now and then: gives space back
+    store.close()
+
+All of it is called from one thread. What is appended between two commits becomes durable as a
+whole: after a crash either all records of a commit are there or none, and if they are there,
+so are all commits before it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+Position: TypeAlias = int
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+
+class Record(NamedTuple):
+    """One entry of the log."""
+
+    position: Position
+    kind: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a file that did not hold what was written there."""
+
+    file: str
+    offset: int
+    length: int
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What recover() found."""
+
+    segments: int = 0
+    records: int = 0
+    # of the records, with their headers
+    bytes: int = 0
+    # after the last whole commit: a write that the crash interrupted
+    cut_bytes: int = 0
+    damaged: tuple[Damage, ...] = ()
+    # whether the log ended with the mark that close() writes
+    clean: bool = True
+
+
+class Store(Protocol):
+    """What the broker core needs of a log."""
+
+    @property
+    def end(self) -> Position:
+        """The position that the next append will get."""
+
+    @property
+    def durable(self) -> Position:
+        """Every position below this one is on disk, in the sense of the sync mode."""
+
+    @property
+    def report(self) -> RecoveryReport:
+        """What was found on opening; meaningful once recover() is exhausted."""
+
+    def recover(self) -> Iterator[Record]:
+        """Every valid record in order. Exhaust it once before anything else is called."""
+
+    def hold(self, position: Position, holders: int) -> None:
+        """Say that a recovered record is alive, and how many release() calls must come.
+
+        Raises:
+            UnknownPosition: recover() did not yield it.
+        """
+
+    def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
+        """Add a record whose payload is `head + body`; no I/O happens here.
+
+        Args:
+            kind: 0 to 255.
+            head, body: kept by reference, not copied: a bytearray or a memoryview (of single
+                bytes) must not change any more.
+            holders: how many release() calls must come until the record is dead. With 0 it is
+                dead from the start: it is logged, but keeps no segment alive.
+
+        Raises:
+            JournalFailed: an earlier write or sync failed.
+        """
+
+    def commit(self) -> None:
+        """End a pass: hand over what was appended since the last commit, without waiting.
+
+        While a write is under way, further commits gather and go to disk with the next one.
+
+        Raises:
+            JournalFailed: an earlier write or sync failed.
+        """
+
+    def read(self, positions: Sequence[Position]) -> list[bytes]:
+        """The payloads of held records, in the order asked for; committed or not.
+
+        Neighbours in ascending order are cheap. Blocks for as long as the disk takes.
+
+        Raises:
+            DamagedRecord: the first that could not be read; ask for the others without it.
+            UnknownPosition: there is no such record.
+        """
+
+    def release(self, position: Position, count: int = 1) -> None:
+        """`count` holders of a record have let go."""
+
+    def trim(self) -> int:
+        """Give back the leading segments that hold no live record; returns how many."""
+
+    def close(self) -> None:
+        """Write and sync everything, mark the log as closed in order, let go of the directory.
+
+        Calling it again does nothing; so does calling it after a failure, except that the
+        directory is let go.
+
+        Raises:
+            JournalFailed: what was left to write could not be written.
+        """

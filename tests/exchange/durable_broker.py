@@ -1,0 +1,148 @@
+"""A broker on a journal in a folder, which can be ended, killed and started again."""
+
+import os
+import threading
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.exchange.client import Client
+from warrener.exchange.arguments import identity
+from warrener.exchange.broker import Broker
+from warrener.exchange.queue import Queue
+from warrener.exchange.recovery import Restored, restore
+from warrener.exchange.server.codec import CODEC
+from warrener.storage.files import DiskFiles, Handle
+from warrener.storage.journal import Journal
+from warrener.storage.store import Bytes
+
+PATIENCE_S = 20
+SEGMENT_BYTES = 1000
+"""Small, so that a few messages fill several segments."""
+
+Topology = dict[str, Hashable]
+
+
+class UnsyncedFiles(DiskFiles):
+    """Files without the waiting: what is tested here is not the disk."""
+
+    def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        self.write(handle, pieces, offset)
+
+    def datasync(self, handle: Handle) -> None:
+        pass
+
+    def sync_directory(self, path: str) -> None:
+        pass
+
+    def truncate(self, handle: Handle, length: int) -> None:
+        os.ftruncate(handle, length)
+
+
+class DurableBroker:
+    """The broker that runs at the moment, and what its start brought back."""
+
+    broker: Broker
+    client: Client
+    store: Journal
+    restored: Restored
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._copies = 0
+        self._changed = threading.Condition()
+        self.start()
+
+    def start(self) -> None:
+        self.store = Journal(
+            str(self.folder),
+            on_durable=self._durable,
+            on_failure=self._failed,
+            segment_bytes=SEGMENT_BYTES,
+            files=UnsyncedFiles(),
+        )
+        self.broker = Broker(self.store, CODEC)
+        self.restored = restore(self.broker, self.store.recover())
+        self.client = Client(self.broker)
+
+    def restart(self) -> None:
+        """End in order and start again."""
+        self.broker.end_pass()
+        self.store.close()
+        self.start()
+
+    def kill(self) -> None:
+        """Start again with the files as they are; what is not in them by now is lost."""
+        copy = self.folder.with_name(f"{self.folder.name}-{self._copies}")
+        self._copies += 1
+        self._copy(copy)
+        self.store.close()
+        self.folder = copy
+        self.start()
+
+    def wait_durable(self) -> None:
+        """Until everything committed is on disk."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: self.store.durable == self.store.end, timeout=PATIENCE_S
+            )
+
+    def close(self) -> None:
+        self.store.close()
+
+    @property
+    def segments(self) -> int:
+        return len(list(self.folder.glob("*.segment")))
+
+    def _copy(self, target: Path) -> None:
+        # Newest first: segments are removed oldest first, so the copy has no hole.
+        target.mkdir()
+        for path in sorted(self.folder.glob("*.segment"), reverse=True):
+            try:
+                (target / path.name).write_bytes(path.read_bytes())
+            except FileNotFoundError:
+                return
+
+    def _durable(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _failed(self, failure: BaseException) -> None:
+        raise failure
+
+
+def lasting_topology(broker: Broker) -> Topology:
+    """Everything declared that must be there after a restart, in a form that compares."""
+    vhost = broker.vhosts["/"]
+    things: Topology = {}
+    for exchange in vhost.exchanges.values():
+        if exchange.durable:
+            things[f"exchange {exchange.name}"] = (
+                exchange.type,
+                exchange.auto_delete,
+                exchange.internal,
+                identity(exchange.arguments),
+                frozenset(
+                    _described(binding)
+                    for binding in exchange.bindings.values()
+                    if _lasts(binding.destination)
+                ),
+            )
+    for queue in vhost.queues.values():
+        if _lasts(queue):
+            things[f"queue {queue.name}"] = (queue.auto_delete, identity(queue.arguments))
+    return things
+
+
+def _lasts(destination: Any) -> bool:
+    return destination.durable and not (isinstance(destination, Queue) and destination.exclusive)
+
+
+def _described(binding: Any) -> Hashable:
+    destination = binding.destination
+    return (
+        type(destination).__name__,
+        destination.name,
+        binding.routing_key,
+        identity(binding.arguments),
+    )

@@ -1,0 +1,230 @@
+"""Any history of one queue, its consumers and its channels, against plain dictionaries."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.exchange.client import Client
+from tests.exchange.messages import make_message
+from tests.exchange.outlet import PLENTY_BYTES, Delivered
+from warrener.exchange.broker import Broker
+from warrener.exchange.consumer import Consumer
+from warrener.exchange.server.codec import CODEC
+from warrener.storage.errors import UnknownPosition
+from warrener.storage.null import NullStore
+
+EACH = len(make_message(b"00000").content)
+
+clients = st.integers(0, 2)
+
+
+class Histories(RuleBasedStateMachine):
+    """The queue `q`, whose messages have their numbers as bodies; three channels."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.broker = Broker(NullStore(), CODEC)
+        self.clients = [Client(self.broker) for _ in range(3)]
+        (self.queue,) = self.clients[0].declare("q", durable=True)
+        self.published = 0
+        self.positions: dict[int, int] = {}
+        """Of each persistent message there ever was, its place in the store."""
+        self.waiting: set[int] = set()
+        self.returned: set[int] = set()
+        self.out: list[dict[int, tuple[str, int]]] = [{}, {}, {}]
+        """For each client, by tag: the consumer that has a message, and the message."""
+
+    # What may happen
+
+    @rule(count=st.integers(1, 6), persistent=st.booleans())
+    def publish(self, count: int, persistent: bool) -> None:
+        numbers = range(self.published, self.published + count)
+        self.published += count
+        self.waiting |= set(numbers)
+        end = self.broker.ledger.end
+        self.clients[0].publish(
+            "", "q", *(b"%05d" % number for number in numbers), persistent=persistent
+        )
+        if persistent:
+            self.positions |= {number: end + n for n, number in enumerate(numbers)}
+
+    @precondition(lambda self: len(self.queue.consumers) < 4)
+    @rule(client=clients, no_ack=st.sampled_from([False, False, True]), prefetch=st.integers(0, 3))
+    def consume(self, client: int, no_ack: bool, prefetch: int) -> None:
+        tag = f"c{self.broker.ledger.end}-{self.published}-{len(self.consumers(client))}"
+        if tag not in self.clients[client].channel.consumers:
+            self.clients[client].consume("q", tag, no_ack=no_ack, prefetch=prefetch)
+
+    @precondition(lambda self: self.queue.consumers)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        consumer = data.draw(st.sampled_from(list(self.queue.consumers)))
+        assert consumer.channel.cancel(consumer.tag) is consumer
+
+    @rule(client=clients, no_ack=st.booleans())
+    def get(self, client: int, no_ack: bool) -> None:
+        self.settle_pass()
+        found = self.clients[client].channel.get(self.queue, no_ack)
+        assert found == bool(self.waiting)
+        if found:
+            (delivery,) = self.clients[client].outlet.delivered
+            assert int(delivery.body) == min(self.waiting)
+            self.clients[client].outlet.delivered.clear()
+            self.take_in(client, delivery, no_ack)
+
+    @precondition(lambda self: any(self.out))
+    @rule(data=st.data(), way=st.sampled_from(["ack", "drop", "requeue"]), multiple=st.booleans())
+    def answer(self, data: st.DataObject, way: str, multiple: bool) -> None:
+        client = data.draw(st.sampled_from([n for n, out in enumerate(self.out) if out]))
+        tag = data.draw(st.sampled_from(list(self.out[client])))
+        if way == "ack":
+            self.clients[client].ack(tag, multiple=multiple)
+        else:
+            self.clients[client].reject(tag, multiple=multiple, requeue=way == "requeue")
+        tags = [each for each in self.out[client] if each <= tag] if multiple else [tag]
+        self.forget(client, tags, requeue=way == "requeue")
+
+    @rule(client=clients)
+    def recover(self, client: int) -> None:
+        self.clients[client].channel.recover()
+        self.forget(client, list(self.out[client]), requeue=True)
+
+    @rule(client=clients)
+    def close(self, client: int) -> None:
+        self.clients[client].channel.close()
+        self.forget(client, list(self.out[client]), requeue=True)
+        self.clients[client] = Client(self.broker)
+
+    @rule(client=clients, prefetch=st.integers(0, 4))
+    def limit(self, client: int, prefetch: int) -> None:
+        self.clients[client].channel.set_prefetch(prefetch, shared=True)
+
+    @rule(client=clients, blocked=st.booleans())
+    def block(self, client: int, blocked: bool) -> None:
+        self.clients[client].outlet.room_bytes = 0 if blocked else PLENTY_BYTES
+        self.clients[client].channel.wake()
+
+    @rule()
+    def purge(self) -> None:
+        assert self.queue.purge() == len(self.waiting)
+        self.waiting.clear()
+
+    # What must hold
+
+    @invariant()
+    def the_model_is_met(self) -> None:
+        self.settle_pass()
+        self.all_is_handed_out_that_can_be()
+        self.counts_are_right()
+        self.the_store_holds_what_is_not_settled()
+
+    def all_is_handed_out_that_can_be(self) -> None:
+        if self.waiting:
+            assert not [c.tag for c in self.queue.consumers if self.takes_more(c)]
+
+    def counts_are_right(self) -> None:
+        out = sum(map(len, self.out))
+        counts = self.queue.statistics()
+        assert (counts.messages_ready, counts.messages_unacked) == (len(self.waiting), out)
+        assert (counts.bytes_ready, counts.bytes_unacked) == (EACH * len(self.waiting), EACH * out)
+        ready = self.queue.ready
+        assert ready.memory_bytes == EACH * ready.messages_in_memory
+        in_memory_only = self.waiting - self.positions.keys()
+        assert len(in_memory_only) <= ready.messages_in_memory <= len(self.waiting)
+        for client, out_here in zip(self.clients, self.out, strict=True):
+            assert list(client.channel.unacked) == list(out_here)
+            assert client.channel.unacked_count == sum(bool(tag) for tag, _ in out_here.values())
+
+    def the_store_holds_what_is_not_settled(self) -> None:
+        waiting = [self.positions[n] for n in sorted(self.waiting) if n in self.positions]
+        assert sorted(self.queue.ready.stored_positions()) == waiting
+        out = {number for each in self.out for _, number in each.values()}
+        for number, position in self.positions.items():
+            if number in self.waiting or number in out:
+                (message,) = self.broker.ledger.load([position])
+                assert message.content.endswith(b"%05d\xce" % number)
+            else:
+                with pytest.raises(UnknownPosition):
+                    self.broker.ledger.load([position])
+
+    # The model
+
+    def settle_pass(self) -> None:
+        """End the pass, and follow every delivery."""
+        self.broker.end_pass()
+        head = sorted(self.waiting)
+        delivered = []
+        for number, client in enumerate(self.clients):
+            consumers = {c.tag: c for c in self.consumers(number)}
+            new, client.outlet.delivered = client.outlet.delivered, []
+            for tag in consumers:
+                mine = [delivery.body for delivery in new if delivery.consumer == tag]
+                assert mine == sorted(mine)
+            for delivery in new:
+                self.take_in(number, delivery, consumers[delivery.consumer].no_ack)
+            if any(not consumers[delivery.consumer].no_ack for delivery in new):
+                self.check_limits(number)
+            delivered += [int(delivery.body) for delivery in new]
+        assert sorted(delivered) == head[: len(delivered)]
+
+    def take_in(self, client: int, delivery: Delivered, no_ack: bool) -> None:
+        number = int(delivery.body)
+        self.waiting.remove(number)
+        assert delivery.redelivered == (number in self.returned)
+        if not no_ack:
+            self.out[client][delivery.tag] = (delivery.consumer, number)
+
+    def forget(self, client: int, tags: list[int], requeue: bool) -> None:
+        for tag in tags:
+            _, number = self.out[client].pop(tag)
+            if requeue:
+                self.waiting.add(number)
+                self.returned.add(number)
+
+    def consumers(self, client: int) -> list[Consumer]:
+        return list(self.clients[client].channel.consumers.values())
+
+    def held(self, client: int, consumer: str | None = None) -> int:
+        """Deliveries of a client's consumers that are unanswered."""
+        tags = [tag for tag, _ in self.out[client].values() if tag]
+        return len(tags) if consumer is None else tags.count(consumer)
+
+    def check_limits(self, client: int) -> None:
+        prefetch = self.clients[client].channel.prefetch
+        assert not prefetch or self.held(client) <= prefetch
+        for consumer in self.consumers(client):
+            assert not consumer.prefetch or self.held(client, consumer.tag) <= consumer.prefetch
+
+    def takes_more(self, consumer: Consumer) -> bool:
+        client = [peer.channel for peer in self.clients].index(consumer.channel)
+        if self.clients[client].outlet.room_bytes <= 0:
+            return False
+        own, shared = consumer.prefetch, consumer.channel.prefetch
+        return consumer.no_ack or (
+            (not own or self.held(client, consumer.tag) < own)
+            and (not shared or self.held(client) < shared)
+        )
+
+    def teardown(self) -> None:
+        """What is left goes; then the store holds nothing."""
+        for consumer in list(self.queue.consumers):
+            consumer.channel.cancel(consumer.tag)
+        for number in range(3):
+            self.close(number)
+        self.purge()
+        self.the_model_is_met()
+
+
+@pytest.mark.usefixtures("small_window")
+def test_any_history_of_a_queue_is_that_of_a_plain_list() -> None:
+    run_state_machine_as_test(
+        Histories, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+    )

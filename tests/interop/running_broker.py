@@ -1,0 +1,101 @@
+"""A broker in a process of its own, which a test may kill and start again on the same data.
+
+What: `RunningBroker(directory)` starts `python -m warrener serve`, waits for the line that says it
+is ready, and knows its URL, its process id and what it wrote to standard error.
+
+Why a process: foreign clients block, and a crash that is worth testing is `kill -9`.
+
+How: the first start takes a free port, later starts take the same one again, so a client may
+reconnect to the URL it had. Standard error goes to a file beside the data, which a failed test
+prints; standard output is only read until the broker is ready, as it says nothing afterwards.
+"""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "warrener", "serve")
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 30.0
+READY_LINE = "Server startup complete"
+LOG_LINES_SHOWN = 60
+
+
+class BrokerDidNotStart(Exception):
+    """The process ended or stayed silent before it said that it was ready."""
+
+
+class RunningBroker:
+    def __init__(self, directory: Path) -> None:
+        self._data = directory / "data"
+        self._log = directory / "broker.log"
+        self._process: subprocess.Popen[str] | None = None
+        self._port = 0
+        self.url = ""
+
+    def start(self) -> None:
+        assert self._process is None, "the broker runs already"
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "--port", str(self._port), "--data", str(self._data)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self._wait_until_ready(self._process)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would end the process: nothing is flushed, nobody is told."""
+        assert self._process is not None, "the broker does not run"
+        self._process.kill()
+        self._reap()
+
+    def restart(self) -> None:
+        """Ends it in order and starts it on the data it left."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> int:
+        """Ends it in order and returns its exit status; one that hangs is killed."""
+        assert self._process is not None, "the broker does not run"
+        self._process.terminate()
+        return self._reap()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    @property
+    def log(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-LOG_LINES_SHOWN:])
+
+    def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        watchdog = threading.Timer(START_SECONDS_MAX, process.kill)
+        watchdog.start()
+        try:
+            for line in process.stdout:
+                if line.startswith("amqp://"):
+                    self._remember(line.strip())
+                if line.strip() == READY_LINE:
+                    return
+        finally:
+            watchdog.cancel()
+        self._reap()
+        raise BrokerDidNotStart(self.log)
+
+    def _remember(self, url: str) -> None:
+        self.url = url
+        self._port = int(url.rpartition(":")[2].rstrip("/"))
+
+    def _reap(self) -> int:
+        process, self._process = self._process, None
+        assert process is not None
+        with process:  # closes the pipe
+            try:
+                return process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return process.wait()

@@ -1,0 +1,106 @@
+"""A journal in a temporary folder, and the means to wait for its thread without sleeping."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from warrener.storage.files import DiskFiles, Files, Handle
+from warrener.storage.journal import Journal
+from warrener.storage.store import Bytes, Record, RecoveryReport
+
+PATIENCE_S = 20
+
+
+class UnsyncedFiles(DiskFiles):
+    """Without the waiting, for tests that open a thousand journals and pull no plug."""
+
+    def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        self.write(handle, pieces, offset)
+
+    def datasync(self, handle: Handle) -> None:
+        pass
+
+    def sync_directory(self, path: str) -> None:
+        pass
+
+    def truncate(self, handle: Handle, length: int) -> None:
+        os.ftruncate(handle, length)
+
+
+class OpenJournal:
+    """A journal that has been recovered, with what it recovered and what its thread has said."""
+
+    def __init__(self, directory: Path, **options: object) -> None:
+        self.directory = directory
+        self.failures: list[BaseException] = []
+        self._changed = threading.Condition()
+        self.store = Journal(
+            directory, on_durable=self._durable, on_failure=self._failed, **options
+        )
+        self.records: list[Record] = list(self.store.recover())
+
+    @property
+    def report(self) -> RecoveryReport:
+        return self.store.report
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [record.payload for record in self.records]
+
+    @property
+    def segment_files(self) -> list[Path]:
+        return sorted(self.directory.glob("*.segment"))
+
+    def commit(self, *payloads: bytes, holders: int = 1) -> list[int]:
+        """Append as one commit, and wait until it is durable."""
+        positions = [self.store.append(0, payload, holders=holders) for payload in payloads]
+        self.store.commit()
+        self.wait_durable()
+        return positions
+
+    def wait_durable(self, end: int | None = None) -> None:
+        """Until everything below a position is durable; without one, everything there is."""
+        target = self.store.end if end is None else end
+        self._wait(lambda: self.store.durable >= target)
+
+    def wait_failure(self) -> BaseException:
+        self._wait(lambda: bool(self.failures))
+        return self.failures[0]
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE_S)
+
+    def _durable(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _failed(self, failure: BaseException) -> None:
+        with self._changed:
+            self.failures.append(failure)
+            self._changed.notify_all()
+
+
+OpenJournalFactory = Callable[..., OpenJournal]
+
+
+@pytest.fixture
+def open_journal(tmp_path: Path) -> Iterator[OpenJournalFactory]:
+    """Opens journals, in `data` unless told otherwise, and closes what is left open."""
+    opened: list[OpenJournal] = []
+
+    def factory(directory: Path = tmp_path / "data", **options: object) -> OpenJournal:
+        opened.append(OpenJournal(directory, **options))
+        return opened[-1]
+
+    yield factory
+    for each in opened:
+        each.store.close()
+
+
+@pytest.fixture
+def unsynced_files() -> Files:
+    return UnsyncedFiles()
