@@ -24,6 +24,7 @@ Settlements of one pass are collected and written as one record a queue when the
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from warrener.exchange.message import Envelope, Message, Properties
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
+
+
+logger = logging.getLogger("warrener.ledger")
 
 
 class Kind(IntEnum):
@@ -68,7 +72,7 @@ class Store(Protocol):
     @property
     def durable(self) -> int: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
-    def read(self, positions: Sequence[int]) -> list[bytes]: ...
+    def read_available(self, positions: Sequence[int]) -> list[bytes | None]: ...
     def release(self, position: int, count: int = 1) -> None: ...
     def hold(self, position: int, holders: int) -> None: ...
     def commit(self) -> None: ...
@@ -147,11 +151,14 @@ class Ledger:
             self._store.release(position)
 
     def load(self, positions: Sequence[int]) -> list[Message]:
-        """Read messages back."""
-        return [
-            self._message(position, payload)
-            for position, payload in zip(positions, self._store.read(positions), strict=True)
-        ]
+        """Read messages back; one that the store cannot read is left out, and logged."""
+        messages = []
+        for position, payload in zip(positions, self._store.read_available(positions), strict=True):
+            if payload is None:
+                logger.error("message at position %d is damaged and left out", position)
+            else:
+                messages.append(self._message(position, payload))
+        return messages
 
     def commit(self) -> None:
         """End a pass: write what was settled in it, and have the store make it all last."""

@@ -66,16 +66,16 @@ class Publication:
 
     def __init__(self, envelope: Any) -> None:
         self.envelope = envelope
-        self.shape = _NO_SHAPE
-        self.content_size = 0
+        self.shape = b""
+        self.content_size = _UNKNOWN_SIZE
         self.properties: Properties | None = None
         self.run: list[Any] = []
         """Complete messages that the sink has not been given yet, `run_size` bytes of content."""
         self.run_size = 0
 
 
-_NO_SHAPE = b"\0"
-"""No content begins like this."""
+_UNKNOWN_SIZE = 1 << 62
+"""Of a content not seen yet: beyond the end of whatever is read."""
 
 
 class Sink(Protocol):
@@ -373,6 +373,8 @@ class Reader:
         if kind == HEARTBEAT:
             if channel:
                 raise UnexpectedFrame(f"heartbeat on channel {channel}")
+            if len(frame) > FRAME_OVERHEAD_BYTES:
+                raise FrameError("heartbeat with a payload")
             return
         assembly = self._assemblies.get(channel)
         if assembly is None:

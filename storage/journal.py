@@ -194,6 +194,19 @@ class Journal:
             index = stop
         return payloads
 
+    def read_available(self, positions: Sequence[Position]) -> list[bytes | None]:
+        try:
+            return [*self.read(positions)]
+        except DamagedRecord as damaged:
+            if len(positions) == 1:
+                return [None]
+            bad = positions.index(damaged.position)
+            return [
+                *self.read_available(positions[:bad]),
+                None,
+                *self.read_available(positions[bad + 1 :]),
+            ]
+
     def trim(self) -> int:
         # What made the holders let go (an acknowledgement, a message passed on to another queue)
         # may have been appended but now: until that is safe, the old record is needed.

@@ -121,6 +121,9 @@ class Store(Protocol):
             UnknownPosition: there is no such record.
         """
 
+    def read_available(self, positions: Sequence[Position]) -> list[bytes | None]:
+        """As `read`, with None for each record that is damaged."""
+
     def release(self, position: Position, count: int = 1) -> None:
         """`count` holders of a record have let go."""
 

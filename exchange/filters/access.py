@@ -149,7 +149,9 @@ def _key_of_comparison(node: nodes.Comparison, wanted: bool) -> Key | None:
     operator, name, right = constant_last(node)
     if not isinstance(name, nodes.Identifier) or not isinstance(right, nodes.Literal):
         return None
-    assert right.value is not None, "folding makes UNKNOWN of it"
+    if right.value is None:
+        # A bound of a BETWEEN that is UNKNOWN: nothing is equal to it, nor above or below.
+        return Equals(_attribute(name), ())
     if operator == ("=" if wanted else "<>"):
         return Equals(_attribute(name), (right.value,))
     # Not of `NOT x < 5`: that is TRUE of every string.

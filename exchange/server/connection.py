@@ -243,11 +243,9 @@ class Connection:
                 self._receive(decode_method(payload))
             elif self._listens():
                 self._receive_on(number, decode_method(payload))
-        except ProtocolError as error:
-            self.fail(error)
-        except Refused as refusal:
+        except (ProtocolError, Refused) as error:
             self.fail(
-                refusal, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
+                error, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
             )
 
     def acknowledge(self, number: int, tags: list[int], multiple: bool) -> None:
@@ -270,11 +268,8 @@ class Connection:
             if next_channel_state(channel.state, number, method) is None:
                 return None
             publication = channel.publication(method)
-        except ProtocolError as error:
-            self.fail(error)
-            return None
-        except Refused as refusal:
-            self.fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
+        except (ProtocolError, Refused) as error:
+            self.fail(error, m.BasicPublish.class_id, m.BasicPublish.method_id)
             return None
         if len(self.publications) >= PUBLICATIONS_MAX:
             self.publications.clear()
@@ -312,9 +307,7 @@ class Connection:
         if self.state in (ConnectionState.CLOSING, ConnectionState.CLOSED):
             return
         channel = self.channels.get(number)
-        if channel is None:
-            raise ChannelError(f"content on channel {number}, which is closed")
-        if channel.state is not ChannelState.CLOSING:
+        if channel is None or channel.state is not ChannelState.CLOSING:
             raise UnexpectedFrame(f"content on channel {number} without a publish")
 
     # Channels

@@ -1,6 +1,7 @@
 """Which function answers which method on a channel.
 
-A method that is in the specification but not in the table is answered with 540.
+A method that is in the specification but not built is answered with 540, one that only a
+broker sends with 503.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from warrener.exchange.server import handlers_basic as basic
 from warrener.exchange.server import handlers_topology as topology
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
+from warrener.protocol.errors import CommandInvalid
 
 Handler = Callable[[Any, Any], Method | None]
 
@@ -45,9 +47,16 @@ HANDLERS: dict[type[Method], Handler] = {
 }
 
 
+NOT_BUILT = (m.TxSelect, m.TxCommit, m.TxRollback)
+
+
 def handler_for(method: Method) -> Handler:
-    """Raises: NotSupported for a method without a handler."""
+    """Raises: NotSupported for a method that is not built; CommandInvalid for one of a broker."""
     handler = HANDLERS.get(type(method))
-    if handler is None:
+    if handler is not None:
+        return handler
+    if isinstance(method, NOT_BUILT):
         raise NotSupported(f"{method.name} is not implemented")
-    return handler
+    raise CommandInvalid(
+        f"{method.name} is sent by a broker only", method.class_id, method.method_id
+    )

@@ -85,7 +85,7 @@ class Session:
                 connection.fail(InternalError("unexpected internal error, see the log"))
                 connection.finished = True
             server.end_pass()
-            if len(data) < size:
+            if len(data) < size and not connection.finished:
                 await trio.lowlevel.wait_readable(self._sock)
             else:
                 await trio.lowlevel.checkpoint()

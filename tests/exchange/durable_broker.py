@@ -53,7 +53,8 @@ class DurableBroker:
         self._changed = threading.Condition()
         self.start()
 
-    def start(self) -> None:
+    def open(self) -> None:
+        """Open the journal, and nothing more."""
         self.store = Journal(
             str(self.folder),
             on_durable=self._durable,
@@ -61,6 +62,9 @@ class DurableBroker:
             segment_bytes=SEGMENT_BYTES,
             files=UnsyncedFiles(),
         )
+
+    def start(self) -> None:
+        self.open()
         self.broker = Broker(self.store, CODEC)
         self.restored = restore(self.broker, self.store.recover())
         self.client = Client(self.broker)
@@ -80,12 +84,11 @@ class DurableBroker:
         self.folder = copy
         self.start()
 
-    def wait_durable(self) -> None:
-        """Until everything committed is on disk."""
+    def wait_durable(self, end: int | None = None) -> None:
+        """Until everything below a position is on disk; without one, everything there is."""
+        target = self.store.end if end is None else end
         with self._changed:
-            assert self._changed.wait_for(
-                lambda: self.store.durable == self.store.end, timeout=PATIENCE_S
-            )
+            assert self._changed.wait_for(lambda: self.store.durable >= target, PATIENCE_S)
 
     def close(self) -> None:
         self.store.close()

@@ -598,6 +598,7 @@ MISTAKES = {
         FrameError,
     ),
     "heartbeat on channel 1": (frame(8, 1, b""), UnexpectedFrame),
+    "heartbeat with a payload": (frame(8, 0, b"alive"), FrameError),
     "method inside content": (METHOD_FRAME + METHOD_FRAME, UnexpectedFrame),
     "method inside body": (
         METHOD_FRAME + header(10) + BODY_FRAME + stream_of(say(m.ChannelClose())),

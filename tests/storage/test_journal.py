@@ -1,5 +1,6 @@
 """The journal on a real disk, in a temporary folder: restarts, damage, trimming."""
 
+import errno
 import shutil
 import struct
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from zlib import crc32
 import pytest
 
 from warrener.storage.errors import DamagedRecord, UnknownPosition, UnknownVersion
-from warrener.storage.files import Files
+from warrener.storage.files import DiskFiles, Files, Handle
 from warrener.storage.journal import Journal
 from warrener.storage.record import encode
 from warrener.storage.segment import HEADER_BYTES
@@ -354,6 +355,37 @@ def test_records_of_a_missing_segment_are_damaged(open_journal: Callable) -> Non
     with pytest.raises(DamagedRecord):
         again.store.read([int(third.name[:20]) - 1])
     assert again.store.read([30]) == [b"payload 29"]
+
+
+class UnreadableFiles(DiskFiles):
+    """A disk that has lost the second page of every file."""
+
+    def __init__(self, error: int) -> None:
+        self.error = error
+
+    def read(self, handle: Handle, length: int, offset: int) -> bytes:
+        if offset < 8192 and offset + length > 4096:
+            raise OSError(self.error, "lost")
+        return super().read(handle, length, offset)
+
+
+def test_a_page_that_the_disk_cannot_read_costs_the_records_in_it(open_journal: Callable) -> None:
+    journal = open_journal()
+    journal.commit(*(b"%0500d" % number for number in range(40)))
+    journal.store.close()
+    again = open_journal(files=UnreadableFiles(errno.EIO))
+    lost = set(range(1, 41)) - {record.position for record in again.records}
+    assert lost == set(range(8, 17))
+    [found] = again.report.damaged
+    assert found.explanation == "records 8 to 16 lost"
+
+
+def test_an_error_that_says_nothing_about_the_disk_stops_recovery(open_journal: Callable) -> None:
+    journal = open_journal()
+    journal.commit(b"%05000d" % 1)
+    journal.store.close()
+    with pytest.raises(OSError, match="lost"):
+        open_journal(files=UnreadableFiles(errno.EMFILE))
 
 
 # Files that are no segments

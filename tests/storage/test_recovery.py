@@ -196,6 +196,19 @@ def test_an_interrupted_write_is_cut_although_its_end_reached_the_disk() -> None
     assert (result.replay.cut.offset, result.replay.damaged) == (end, [])
 
 
+@pytest.mark.parametrize("torn_payload", [b"two", b"8 bytes.", b"a longer payload" * 9])
+def test_a_crash_between_the_opening_mark_and_the_cut_changes_nothing(torn_payload: bytes) -> None:
+    log = Log()
+    log.commit(b"one")
+    torn, _, _ = log.commit(torn_payload, b"three", synced=2)
+    log.flip(torn)
+    mark = encode_mark(COMMIT, 2, 2, SALT)
+    log.files[0][torn : torn + len(mark)] = mark
+    result = recovered(log)
+    assert result.payloads == [b"one"]
+    assert result.replay.cut[0::2] == (2, torn + len(mark))
+
+
 def test_valid_records_that_are_cut_off_with_a_torn_one_are_counted() -> None:
     log = Log()
     log.commit(b"one")

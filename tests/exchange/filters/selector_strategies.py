@@ -64,31 +64,83 @@ messages = st.builds(
 
 identifiers = st.sampled_from(IDENTIFIERS)
 literals = constants.map(nodes.Literal)
+comparisons = st.sampled_from(("=", "=", "<>", "<", "<=", ">", ">="))
 
 
-def is_condition(node):
-    if isinstance(node, nodes.Literal):
-        return isinstance(node.value, bool)
-    return not isinstance(node, nodes.NUMBERS)
+@st.composite
+def selectors(draw):
+    """Any selector."""
+    return nodes.Selector(draw(conditions(depth=3)), draw(st.booleans()))
+
+
+@st.composite
+def bindings(draw):
+    """Selectors as bindings have them: names beside constants, joined."""
+    return nodes.Selector(draw(simple_conditions(depth=2)))
+
+
+@st.composite
+def simple_conditions(draw, depth):
+    if depth == 0:
+        return draw(predicates(identifiers, literals) | identifiers)
+    inner = simple_conditions(depth=depth - 1)
+    return draw(st.one_of(predicates(identifiers, literals), *junctions(inner)))
+
+
+@st.composite
+def conditions(draw, depth):
+    if depth == 0:
+        return draw(identifiers | st.booleans().map(nodes.Literal))
+    operands = expressions(depth=depth - 1)
+    inner = conditions(depth=depth - 1)
+    return draw(st.one_of(predicates(operands, operands), *junctions(inner), identifiers))
+
+
+@st.composite
+def expressions(draw, depth):
+    if depth == 0:
+        return draw(identifiers | literals | st.just(nodes.Clock()))
+    inner = expressions(depth=depth - 1)
+    return draw(
+        st.one_of(
+            expressions(depth=0),
+            st.builds(nodes.Sign, st.sampled_from("+-"), inner.filter(is_signable)),
+            chains(nodes.Sum, "+-", inner),
+            chains(nodes.Product, "*/%", inner),
+            conditions(depth=depth - 1),
+        )
+    )
 
 
 def is_signable(node):
+    """The grammar makes the sign of a number part of the number."""
     return not isinstance(node, nodes.Literal) or isinstance(node.value, bool | str)
 
 
-def chains(kind, signs, operands):
-    def build(drawn):
-        first, *steps = drawn
-        operators, others = zip(*((sign, other) for sign, other in steps), strict=True)
-        return kind((first, *others), operators)
-
-    steps = st.tuples(st.sampled_from(signs), operands)
-    return st.tuples(operands, steps) .map(build) | st.tuples(operands, steps, steps).map(build)
+def junctions(inner):
+    several = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    return several.map(nodes.And), several.map(nodes.Or), inner.map(nodes.Not)
 
 
-def junctions(conditions):
-    several = st.lists(conditions, min_size=2, max_size=3).map(tuple)
-    return several.map(nodes.And) | several.map(nodes.Or)
+@st.composite
+def chains(draw, kind, signs, operands):
+    several = draw(st.lists(operands, min_size=2, max_size=3))
+    operators = [draw(st.sampled_from(signs)) for _ in several[1:]]
+    return kind(tuple(several), tuple(operators))
+
+
+def predicates(left, right):
+    choices = st.lists(right, min_size=1, max_size=4).map(tuple)
+    match_signs = st.sampled_from(("CONTAINS", "STARTSWITH", "ENDSWITH"))
+    return st.one_of(
+        st.builds(nodes.Comparison, comparisons, left, right),
+        st.builds(nodes.Comparison, comparisons, right, left),
+        st.builds(nodes.In, left, choices, st.booleans()),
+        st.builds(nodes.Between, left, right, right, st.booleans()),
+        st.builds(nodes.IsNull, left, st.booleans()),
+        likes(left),
+        st.builds(nodes.TextMatch, left, match_signs, texts, st.booleans()),
+    )
 
 
 @st.composite
@@ -96,76 +148,6 @@ def likes(draw, operands):
     escape = draw(st.sampled_from((None, None, "!", "%", "_", "a")))
     pattern = draw(st.sampled_from(PATTERNS) | st.text("ab%_!", max_size=6))
     if escape is not None:
-        # What follows is escaped; nothing may stay without.
+        # Something to escape behind each.
         pattern = pattern.replace(escape, escape + "b")
     return nodes.Like(draw(operands), pattern, escape, draw(st.booleans()))
-
-
-def predicates(operands):
-    return st.one_of(
-        st.builds(
-            nodes.Comparison, st.sampled_from(("=", "<>", "<", "<=", ">", ">=")), operands, operands
-        ),
-        st.builds(
-            nodes.In, operands, st.lists(operands, min_size=1, max_size=4).map(tuple), st.booleans()
-        ),
-        st.builds(nodes.Between, operands, operands, operands, st.booleans()),
-        st.builds(nodes.IsNull, operands, st.booleans()),
-        likes(operands),
-        st.builds(
-            nodes.TextMatch,
-            operands,
-            st.sampled_from(("CONTAINS", "STARTSWITH", "ENDSWITH")),
-            texts,
-            st.booleans(),
-        ),
-    )
-
-
-def extended(expressions):
-    conditions = expressions.filter(is_condition)
-    return st.one_of(
-        predicates(expressions),
-        junctions(conditions),
-        conditions.map(nodes.Not),
-        st.builds(nodes.Sign, st.sampled_from("+-"), expressions.filter(is_signable)),
-        chains(nodes.Sum, "+-", expressions),
-        chains(nodes.Product, "*/%", expressions),
-    )
-
-
-leaves = identifiers | literals | st.just(nodes.Clock())
-expressions = st.recursive(leaves, extended, max_leaves=12)
-selectors = st.builds(nodes.Selector, expressions.filter(is_condition), st.booleans())
-
-# What bindings look like: conjunctions and alternatives of a name beside constants.
-simple_predicates = st.one_of(
-    st.builds(
-        nodes.Comparison,
-        st.sampled_from(("=", "=", "<>", "<", "<=", ">", ">=")),
-        identifiers,
-        literals,
-    ),
-    st.builds(
-        nodes.In, identifiers, st.lists(literals, min_size=1, max_size=3).map(tuple), st.booleans()
-    ),
-    st.builds(nodes.Between, identifiers, literals, literals, st.booleans()),
-    st.builds(nodes.IsNull, identifiers, st.booleans()),
-    likes(identifiers),
-    st.builds(
-        nodes.TextMatch,
-        identifiers,
-        st.sampled_from(("CONTAINS", "STARTSWITH")),
-        texts,
-        st.booleans(),
-    ),
-    identifiers,
-)
-bindings = st.builds(
-    nodes.Selector,
-    st.recursive(
-        simple_predicates,
-        lambda inner: junctions(inner) | inner.map(nodes.Not),
-        max_leaves=4,
-    ),
-)

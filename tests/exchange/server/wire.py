@@ -67,7 +67,7 @@ class Wire:
             name=f"client {len(self.clients) + 1}",
             from_loopback=from_loopback,
             now=self.now,
-            on_pending=self._pending.append,
+            on_pending=self._note_pending,
         )
         client = Client(self, connection)
         self.clients.append(client)
@@ -96,12 +96,13 @@ class Wire:
             pending, self._pending = self._pending, []
             for connection in pending:
                 connection.last_sent = self.now
-        for client in self.clients:
-            client.collect()
-        if any(client.connection.dropped and not client.closed for client in self.clients):
             for client in self.clients:
-                if client.connection.dropped:
-                    client.vanish()
+                client.collect()
+        for client in self.clients:
+            client.close_if_due()
+
+    def _note_pending(self, connection: Connection) -> None:
+        self._pending.append(connection)
 
     def shut_down(self, text: str = "broker shutdown") -> None:
         for client in self.clients:
@@ -169,17 +170,19 @@ class Client:
     # Hearing
 
     def collect(self) -> None:
-        """Take what the broker has written, as its session would."""
+        """Take what the broker has written, and let it write more, as a session would."""
         while self.reads and not self.closed and self.connection.output.size:
             was_full = self.connection.room() <= 0
             self.inbox.feed(self.connection.output.take())
             if was_full:
                 self.connection.drained()
                 self.wire.broker.end_pass()
-        if self.connection.finished and not self.closed and not self.connection.output.size:
-            self.closed = True
-            self.connection.lost()
-            self.wire.broker.end_pass()
+
+    def close_if_due(self) -> None:
+        """Close the socket if the broker has no more to say, or no more patience."""
+        said = self.connection.finished and not self.connection.output.size
+        if not self.closed and (said or self.connection.dropped):
+            self.vanish()
 
     def received(self, channel: int | None = None) -> list[Any]:
         """What has come on a channel, or (channel, item) for all of them."""
