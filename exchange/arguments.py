@@ -56,41 +56,9 @@ def check_exchange_arguments(arguments: Mapping[str, Any]) -> None:
         raise PreconditionFailed(f"invalid arg 'alternate-exchange': {show(alternate)}")
 
 
-def check_queue_arguments(arguments: Mapping[str, Any]) -> None:
-    """Look at what a queue is declared with.
-
-    Raises: PreconditionFailed for a value that makes no sense, and for an argument of RabbitMQ's
-    that is not built yet: to ignore a length limit or a time to live would lose messages or
-    keep them, and nobody would be told.
-    """
-    for key, value in arguments.items():
-        if key in _NOT_BUILT:
-            raise PreconditionFailed(f"argument '{key}' is not supported by this version")
-        if key == "x-queue-type" and value not in _QUEUE_TYPES:
-            raise PreconditionFailed(f"invalid arg 'x-queue-type': {show(value)}")
-
-
 def consumer_priority(arguments: Mapping[str, Any]) -> int:
     """The `x-priority` of a consumer, 0 if there is none. Raises: PreconditionFailed."""
     priority = arguments.get("x-priority", 0)
     if kind(priority) != "int":
         raise PreconditionFailed(f"invalid arg 'x-priority': expected a number, not {priority!r}")
     return int(priority)
-
-
-_QUEUE_TYPES = ("classic", "quorum")
-_NOT_BUILT = frozenset(
-    (
-        "x-dead-letter-exchange",
-        "x-dead-letter-routing-key",
-        "x-dead-letter-strategy",
-        "x-delivery-limit",
-        "x-expires",
-        "x-max-length",
-        "x-max-length-bytes",
-        "x-max-priority",
-        "x-message-ttl",
-        "x-overflow",
-        "x-single-active-consumer",
-    )
-)

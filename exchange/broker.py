@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from warrener.exchange.confirms import Confirms
+from warrener.exchange.deadlines import Deadlines
 from warrener.exchange.ledger import Codec, Ledger, Store
 from warrener.exchange.pump import Pump
 from warrener.exchange.queue import QueueStatistics
@@ -40,16 +41,25 @@ class Broker:
     def __init__(self, store: Store, codec: Codec) -> None:
         self.ledger = Ledger(store, codec)
         self.pump = Pump()
+        self.deadlines = Deadlines()
         self.confirms = Confirms()
         self.users = Users()
         self._tidied_at = 0
         self.last_number = 0
         """The highest number a queue ever had."""
-        self.vhosts = {"/": VirtualHost("/", self.ledger, self.pump, self._next_number)}
+        self.vhosts = {
+            "/": VirtualHost("/", self.ledger, self.pump, self.deadlines, self._next_number)
+        }
+
+    def hand_out(self) -> None:
+        """Hand out what can be handed out, and let go what is over its time or length."""
+        self.pump.run()
+        self.deadlines.run(self.ledger.now_ms)
+        self.pump.run()
 
     def end_pass(self) -> None:
         """Close a pass: hand out, write, confirm."""
-        self.pump.run()
+        self.hand_out()
         self.ledger.commit()
         self.confirms.end_pass(self.ledger.durable)
 

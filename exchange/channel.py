@@ -78,7 +78,7 @@ class Channel:
         tag = self._next_tag
         self._next_tag = tag + len(messages)
         if consumer.no_ack:
-            consumer.queue.settle_unseen(messages)
+            consumer.queue.handed_over(messages, sequences)
         else:
             unacked = self.unacked
             for offset, message in enumerate(messages):
@@ -120,7 +120,7 @@ class Channel:
         if requeue:
             self._requeue(deliveries)
         else:
-            self._settle(deliveries)
+            self._drop(deliveries)
 
     def recover(self) -> None:
         """Give back everything that is unacknowledged."""
@@ -194,7 +194,12 @@ class Channel:
 
     def _settle(self, deliveries: list[Delivery]) -> None:
         for consumer, part in self._release(deliveries):
-            consumer.queue.settle([delivery.message for delivery in part])
+            consumer.queue.settle(part)
+            consumer.queue.wake()
+
+    def _drop(self, deliveries: list[Delivery]) -> None:
+        for consumer, part in self._release(deliveries):
+            consumer.queue.reject(part)
             consumer.queue.wake()
 
     def _requeue(self, deliveries: list[Delivery]) -> None:

@@ -15,10 +15,13 @@ from typing import Protocol
 class Publisher(Protocol):
     """A channel in confirm mode, as the shell keeps it."""
 
-    published: int
-    """The number of its latest publish, counted from 1."""
-    written: int
-    """The end of the ledger after its latest publish that wrote something."""
+    @property
+    def published(self) -> int:
+        """The number of its latest publish, counted from 1."""
+
+    @property
+    def written(self) -> int:
+        """The end of the ledger after its latest publish that wrote something."""
 
     def confirm(self, number: int) -> None:
         """Tell the client that all publishes up to `number` are safe."""

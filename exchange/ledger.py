@@ -10,8 +10,9 @@ nowhere else. All numbers are big-endian.
     4     QUEUE_DELETED      table: as QUEUE_DECLARED
     5     BOUND              table: vhost, source, destination, to_queue, key, binding (arguments)
     6     UNBOUND            table: as BOUND
-    16    MESSAGE            u64 time of publication in ms, u16 n, n x u32 queue number,
-                             u8 length and exchange, u8 length and routing key, content
+    16    MESSAGE            u64 time of publication in ms, u8 1 if it may expire else 0,
+                             u16 n, n x u32 queue number, u8 length and exchange,
+                             u8 length and routing key, content
     17    SETTLED            u32 queue number, then u64 positions of messages settled there
 
 "table" is an AMQP field table, so that arguments keep their types. A queue is named by its
@@ -87,12 +88,16 @@ class Codec:
     decode_table: Callable[[bytes], dict[str, Any]]
     decode_content: Callable[[bytes], tuple[Properties, int]]
     """From content as it travels to its properties and the channel it is framed for."""
+    rewrite: Callable[[Message, Envelope, Mapping[str, Any]], Message]
+    """A copy of a message in another envelope, with some properties changed."""
+    timestamp: Callable[[int], Any]
+    """A time in ms since 1970 as a value of a table."""
 
 
-_TIME = struct.Struct(">Q")
+_STAMP = struct.Struct(">QB")
 _COUNT = struct.Struct(">H")
 _NUMBER = struct.Struct(">I")
-_QUEUES_AT = _TIME.size + _COUNT.size
+_QUEUES_AT = _STAMP.size + _COUNT.size
 SETTLED_MAX = 65536
 """Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
 
@@ -100,15 +105,15 @@ SETTLED_MAX = 65536
 class Ledger:
     """Writes the broker's records to a store and reads messages back."""
 
-    __slots__ = ("_codec", "_envelopes", "_settled", "_stamp", "_store", "now_ms")
+    __slots__ = ("_envelopes", "_settled", "_stamp", "_store", "codec", "now_ms")
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._store = store
-        self._codec = codec
+        self.codec = codec
         self._settled: list[Queue] = []
         self._envelopes: dict[tuple[str, str], Envelope] = {}
         self.now_ms = 0
-        self._stamp = _TIME.pack(0)
+        self._stamp = _STAMP.pack(0, False)
 
     @property
     def end(self) -> int:
@@ -121,14 +126,19 @@ class Ledger:
     def set_time(self, now_ms: int) -> None:
         """Say what time it is, in milliseconds since 1970: what messages are stamped with."""
         self.now_ms = now_ms
-        self._stamp = _TIME.pack(now_ms)
+        self._stamp = _STAMP.pack(now_ms, False)
 
     # Messages
 
-    def write_messages(self, messages: Sequence[Message], head: bytes, holders: int) -> None:
-        """Append a run of messages that go to the same queues; sets their positions."""
+    def write_messages(
+        self, messages: Sequence[Message], head: bytes, holders: int, expiring: bool
+    ) -> None:
+        """Append a run of messages that go to the same queues; sets their positions.
+
+        `expiring` says that some of them may have an expiration.
+        """
         append = self._store.append
-        head = self._stamp + head
+        head = (_STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
         properties = None
         persistent = False
         for message in messages:
@@ -152,13 +162,19 @@ class Ledger:
 
     def load(self, positions: Sequence[int]) -> list[Message]:
         """Read messages back; one that the store cannot read is left out, and logged."""
-        messages = []
-        for position, payload in zip(positions, self._store.read_available(positions), strict=True):
+        return [message for message, _ in self.load_with_times(positions)]
+
+    def load_with_times(self, positions: Sequence[int]) -> list[tuple[Message, int]]:
+        """Read messages back, with the times of their publication in ms since 1970."""
+        found = []
+        payloads = self._store.read_available(positions)
+        for position, payload in zip(positions, payloads, strict=True):
             if payload is None:
                 logger.error("message at position %d is damaged and left out", position)
             else:
-                messages.append(self._message(position, payload))
-        return messages
+                time, _ = _STAMP.unpack_from(payload)
+                found.append((self._message(position, payload), time))
+        return found
 
     def commit(self) -> None:
         """End a pass: write what was settled in it, and have the store make it all last."""
@@ -181,11 +197,11 @@ class Ledger:
             self._store.append(Kind.SETTLED, head, struct.pack(f">{len(part)}Q", *part))
 
     def _message(self, position: int, payload: bytes) -> Message:
-        at = _QUEUES_AT + _NUMBER.size * _COUNT.unpack_from(payload, _TIME.size)[0]
+        at = _QUEUES_AT + _NUMBER.size * _COUNT.unpack_from(payload, _STAMP.size)[0]
         exchange, at = _short_string(payload, at)
         routing_key, at = _short_string(payload, at)
         content = payload[at:]
-        properties, channel = self._codec.decode_content(content)
+        properties, channel = self.codec.decode_content(content)
         message = Message(self._envelope(exchange, routing_key), properties, content, channel)
         message.position = position
         return message
@@ -199,19 +215,26 @@ class Ledger:
             envelope = self._envelopes[key] = Envelope(exchange, routing_key)
         return envelope
 
+    def with_headers(self, message: Message, headers: Mapping[str, Any]) -> Message:
+        """A copy of a stored message with some headers set, which lasts only in memory."""
+        changed = {**(message.properties.headers or {}), **headers}
+        copy = self.codec.rewrite(message, message.envelope, {"headers": changed})
+        copy.position = message.position
+        return copy
+
     # Topology
 
     def write(self, kind: Kind, fields: Mapping[str, Any]) -> int:
         """Append a record of topology that is alive until its position is forgotten."""
-        return self._store.append(kind, self._codec.encode_table(fields), b"", 1)
+        return self._store.append(kind, self.codec.encode_table(fields), b"", 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._store.append(kind, self._codec.encode_table(fields))
+        self._store.append(kind, self.codec.encode_table(fields))
         self.forget(ended)
 
     def read_topology(self, record: Record) -> dict[str, Any]:
-        return self._codec.decode_table(record.payload)
+        return self.codec.decode_table(record.payload)
 
     def trim(self) -> None:
         """Have the store give back what it can."""
@@ -234,13 +257,16 @@ def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> byt
     )
 
 
-def message_summary(payload: bytes) -> tuple[tuple[int, ...], int]:
-    """The numbers of the queues a MESSAGE record went to, and the size of its content."""
-    count = _COUNT.unpack_from(payload, _TIME.size)[0]
+def message_summary(payload: bytes) -> tuple[tuple[int, ...], int, bool]:
+    """Of a MESSAGE record: the numbers of the queues, the size of the content, and whether the
+    message may expire."""
+    _, expiring = _STAMP.unpack_from(payload)
+    count = _COUNT.unpack_from(payload, _STAMP.size)[0]
     at = _QUEUES_AT + _NUMBER.size * count
     at += 1 + payload[at]
     at += 1 + payload[at]
-    return struct.unpack_from(f">{count}I", payload, _QUEUES_AT), len(payload) - at
+    numbers = struct.unpack_from(f">{count}I", payload, _QUEUES_AT)
+    return numbers, len(payload) - at, bool(expiring)
 
 
 def settled_positions(payload: bytes) -> tuple[int, tuple[int, ...]]:

@@ -6,8 +6,10 @@ that form; the core never looks into it. What the core does need to know (is it 
 which headers does it carry) it asks of `properties`, which decodes only what is asked.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.filters.fields import MessageProperties
 
 
@@ -16,6 +18,8 @@ class Properties(MessageProperties, Protocol):
 
     @property
     def persistent(self) -> bool: ...
+    @property
+    def special(self) -> bool: ...
 
 
 class Envelope:
@@ -52,3 +56,20 @@ class Message:
         self.content = content
         self.channel = channel
         self.position = 0
+
+    def copies(self) -> list[str]:
+        """The further routing keys that the header `CC` asks for (`BCC` is gone by delivery)."""
+        return carbon_copies(self.properties.headers, "CC")
+
+
+def carbon_copies(headers: Mapping[str, object] | None, name: str) -> list[str]:
+    """The routing keys in the header `name`, `CC` or `BCC`.
+
+    Raises: PreconditionFailed if it is no list of strings.
+    """
+    keys = (headers or {}).get(name)
+    if keys is None:
+        return []
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise PreconditionFailed(f"unsupported type in header '{name}': expected a list of strings")
+    return keys

@@ -5,10 +5,15 @@ a consumer, its channel keeps the delivery) or gone. Every move between them is 
 
     enqueue   -> ready                       take, pump   ready -> unacked
     settle    unacked -> gone                requeue      unacked -> ready, at its old place
-    purge     ready -> gone
+    purge     ready -> gone                  reject       unacked -> gone, or a dead letter
+    due       ready -> gone, or a dead letter, when its time is over
 
 Handing out is done in runs, not message by message: `pump` asks each consumer how many it
 takes, removes that many from the head at once and deals them out in turn.
+
+A queue whose messages leave simply in order keeps them in a `Ready`. One whose consumers have
+filters, or whose messages have priorities, deadlines or counted deliveries, keeps them in a
+`Selection`, which can do all that and costs more; it changes from one to the other by itself.
 """
 
 from __future__ import annotations
@@ -16,17 +21,36 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.errors import AccessRefused
+from warrener.exchange.options import PLAIN, QueueOptions
 from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.selection import Selection
 
 if TYPE_CHECKING:
+    from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message
     from warrener.exchange.pump import Pump
+
+ANY_SIZE = 1 << 62
+
+
+class Surroundings(Protocol):
+    """What a queue needs of the virtual host it stands in."""
+
+    ledger: Ledger
+    pump: Pump
+    deadlines: Deadlines
+
+    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
+        """Publish messages that `queue` gives up to its dead-letter exchange."""
+
+    def expire_queue(self, queue: Queue) -> None:
+        """Remove a queue that nobody has used for as long as it is meant to last unused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +73,20 @@ class Queue:
     """
 
     __slots__ = (
+        "_host",
         "_ledger",
         "_pump",
+        "active",
         "arguments",
         "auto_delete",
         "consumers",
         "deleted",
         "durable",
+        "last_used_ms",
         "name",
+        "next_due",
         "number",
+        "options",
         "owner",
         "ready",
         "settled",
@@ -69,13 +98,13 @@ class Queue:
     def __init__(
         self,
         name: str,
-        ledger: Ledger,
-        pump: Pump,
+        host: Surroundings,
         *,
         durable: bool = False,
         auto_delete: bool = False,
         owner: object | None = None,
         arguments: Mapping[str, Any] | None = None,
+        options: QueueOptions = PLAIN,
         number: int = 0,
     ) -> None:
         self.name = name
@@ -83,9 +112,13 @@ class Queue:
         self.auto_delete = auto_delete
         self.owner = owner
         self.arguments = dict(arguments or {})
+        self.options = options
         self.number = number
-        self.ready: Ready | Selection = Ready(ledger.load if number else None)
+        self.ready: Ready | Selection = Ready(host.ledger.load if number else None)
         self.consumers: deque[Consumer] = deque()
+        self.active: Consumer | None = None
+        """In a queue with a single active consumer, the one that is; it stays until it leaves,
+        and is followed by the oldest of those with the highest priority."""
         self.unacked = 0
         self.unacked_bytes = 0
         self.waiting = False
@@ -93,8 +126,14 @@ class Queue:
         self.settled: list[int] = []
         """Positions settled since the ledger last wrote them down."""
         self.deleted = False
-        self._ledger = ledger
-        self._pump = pump
+        self.next_due: int | None = None
+        self.last_used_ms = host.ledger.now_ms
+        self._host = host
+        self._ledger = host.ledger
+        self._pump = host.pump
+        if options.indexed:
+            self._select()
+        self._plan()
 
     def __repr__(self) -> str:
         return f"<Queue {self.name!r} ready={len(self.ready)} unacked={self.unacked}>"
@@ -103,31 +142,68 @@ class Queue:
     def exclusive(self) -> bool:
         return self.owner is not None
 
-    # Messages in and out
+    # Messages in
 
-    def enqueue(self, messages: Sequence[Message], size: int) -> None:
-        """Add messages with `size` bytes of content in total at the end."""
+    def enqueue(self, messages: Sequence[Message], size: int, expiring: bool = False) -> None:
+        """Add messages with `size` bytes of content in total at the end.
+
+        `expiring` says that some of them may have an expiration of their own.
+        """
+        if expiring and not isinstance(self.ready, Selection):
+            self._select()
         self.ready.extend(messages, size)
-        if self.consumers and not self.waiting:
+        if (self.consumers or self.options.limited) and not self.waiting:
             self._pump.wake(self)
+        if self.options is not PLAIN or expiring:
+            self._plan()
+
+    def is_full(self, size: int) -> bool:
+        """Whether another message of `size` bytes would be one too many."""
+        options = self.options
+        return (options.max_length is not None and len(self.ready) >= options.max_length) or (
+            options.max_bytes is not None and self.ready.bytes + size > options.max_bytes
+        )
+
+    def refuse(self, messages: Sequence[Message]) -> None:
+        """Messages do not come in because the queue is full."""
+        if self.options.overflow == "reject-publish-dlx":
+            self._host.dead_letter(self, messages, MAXLEN)
+
+    def restore(self, positions: Sequence[int], size: int, expiring: bool) -> None:
+        """After a restart: the messages at `positions`, `size` bytes together, wait here."""
+        if expiring and not isinstance(self.ready, Selection):
+            self._select()
+        self.ready.restore(positions, size)
+        self._plan()
+
+    # Messages out
 
     def pump(self) -> None:
         """Hand out ready messages, in turn, until none is left or no consumer takes more."""
         if isinstance(self.ready, Selection):
             self._pump_selection(self.ready)
-            return
-        while waiting := len(self.ready):
+        else:
+            self._pump_ready(self.ready)
+        if self.options.limited:
+            self._drop_excess()
+
+    def _pump_ready(self, ready: Ready) -> None:
+        while waiting := len(ready):
             takers = self._takers(waiting)
             if not takers:
                 return
-            share = 1 if self._limits_are_shared() else min([c.capacity() for c in takers])
+            if takers[0].channel.prefetch and len(self.consumers) > 1:
+                share = 1
+            else:
+                share = min([consumer.capacity() for consumer in takers])
             room = min([consumer.channel.outlet.room() for consumer in takers])
-            taken = self.ready.take(share * len(takers), room)
+            taken = ready.take(share * len(takers), room)
             if taken.messages:
                 self._deal(taken, takers)
 
     def take(self, consumer: Consumer) -> Taken | None:
         """Take the message at the head for `consumer`, which has room for exactly one."""
+        self.last_used_ms = self._ledger.now_ms
         if not len(self.ready):
             return None
         taken = self.ready.take(1, 0)
@@ -141,22 +217,33 @@ class Queue:
         self.unacked += len(messages)
         self.unacked_bytes += sum([len(message.content) for message in messages])
 
-    def settle(self, messages: Sequence[Message]) -> None:
-        """Delivered messages are done with."""
+    def handed_over(self, messages: Sequence[Message], sequences: Sequence[int]) -> None:
+        """Messages went to a consumer that does not acknowledge: they are done with."""
+        if isinstance(self.ready, Selection):
+            self.ready.settled(sequences)
+        self._forget(messages)
+
+    def settle(self, deliveries: Sequence[Delivery]) -> list[Message]:
+        """Delivered messages are done with; returns them."""
+        messages = [delivery.message for delivery in deliveries]
         self.unacked -= len(messages)
         self.unacked_bytes -= sum([len(message.content) for message in messages])
-        self.settle_unseen(messages)
+        if isinstance(self.ready, Selection):
+            self.ready.settled([delivery.sequence for delivery in deliveries])
+        self._forget(messages)
+        return messages
 
-    def settle_unseen(self, messages: Sequence[Message]) -> None:
-        """Messages are done with that were never counted as unacknowledged."""
-        if self.number:
-            for message in messages:
-                if message.position:
-                    self._ledger.settle(self, message.position)
+    def reject(self, deliveries: Sequence[Delivery], reason: str = REJECTED) -> None:
+        """Delivered messages are not wanted: they are dead letters, or gone."""
+        self._bury([delivery.message for delivery in deliveries], reason)
+        self.settle(deliveries)
 
     def requeue(self, deliveries: Iterable[Delivery]) -> None:
         """Put delivered messages back to where they were taken from."""
         for delivery in deliveries:
+            if not self.deleted and self._is_spent(delivery):
+                self.reject([delivery], DELIVERY_LIMIT)
+                continue
             message = delivery.message
             self.unacked -= 1
             self.unacked_bytes -= len(message.content)
@@ -164,12 +251,8 @@ class Queue:
                 self.ready.give_back(delivery.sequence, message)
             elif self.number:
                 self._ledger.forget(message.position)
+        self._plan()
         self.wake()
-
-    def restore(self, positions: Sequence[int], size: int) -> None:
-        """After a restart: the messages at `positions`, `size` bytes together, wait here."""
-        assert isinstance(self.ready, Ready), "nobody consumes from a queue before it is restored"
-        self.ready.restore(positions, size)
 
     def purge(self) -> int:
         """Drop every ready message; returns how many there were."""
@@ -185,6 +268,29 @@ class Queue:
         self.deleted = True
         return self.purge()
 
+    # Time
+
+    def due(self, now: int) -> None:
+        """Give up the messages whose time is over, and the queue itself if nobody uses it."""
+        if self.deleted:
+            return
+        if isinstance(self.ready, Selection):
+            expired = self.ready.expire(now)
+            self._bury(expired, EXPIRED)
+            self._forget(expired)
+        expires = self.options.expires_ms
+        if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
+            self._host.expire_queue(self)
+            return
+        self._plan()
+
+    def _plan(self) -> None:
+        """Say when something is to be done next."""
+        if isinstance(self.ready, Selection) and self.ready.next_deadline is not None:
+            self._host.deadlines.schedule(self.ready.next_deadline, self)
+        if self.options.expires_ms is not None and not self.consumers:
+            self._host.deadlines.schedule(self.last_used_ms + self.options.expires_ms, self)
+
     # Consumers
 
     def add_consumer(self, consumer: Consumer) -> None:
@@ -192,22 +298,25 @@ class Queue:
         if self.consumers and (consumer.exclusive or self.consumers[0].exclusive):
             raise AccessRefused(f"queue '{self.name}' in exclusive use")
         self.consumers.append(consumer)
+        self.active = self.active or consumer
         if consumer.filter is not None:
-            if not isinstance(self.ready, Selection):
-                self.ready = Selection(self._ledger, bool(self.number), self.ready)
-            self.ready.add_filter(consumer.filter)
+            self._select().add_filter(consumer.filter)
         self.wake()
 
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
+        if consumer is self.active:
+            self.active = max(self.consumers, key=lambda c: c.priority, default=None)
+        self.last_used_ms = self._ledger.now_ms
         if consumer.filter is not None:
-            assert isinstance(self.ready, Selection), "a consumer with a filter is there"
-            self.ready.remove_filter(consumer.filter)
-            self._simplify()
+            self._select().remove_filter(consumer.filter)
+        self._simplify()
+        self._plan()
+        self.wake()
 
     def wake(self) -> None:
         """Something changed that may let a waiting message go."""
-        if self.consumers and not self.waiting and len(self.ready):
+        if (self.consumers or self.options.limited) and not self.waiting and len(self.ready):
             self._pump.wake(self)
 
     def statistics(self) -> QueueStatistics:
@@ -220,33 +329,97 @@ class Queue:
             consumers=len(self.consumers),
         )
 
-    def _pump_selection(self, selection: Selection) -> None:
-        if selection.examine():
-            self._pump.wake_later(self)
-        for priority in sorted({consumer.priority for consumer in self.consumers}, reverse=True):
-            while hands := selection.deal([c for c in self.consumers if c.priority == priority]):
-                for consumer, taken in hands:
-                    consumer.deliver(*taken)
-                self.consumers.rotate(-sum([len(taken.messages) for _, taken in hands]))
-        self._simplify()
+    # Giving up messages
+
+    def _is_spent(self, delivery: Delivery) -> bool:
+        """Count another return; whether the message has come back more often than it may."""
+        limit = self.options.delivery_limit
+        if limit is None or not isinstance(self.ready, Selection):
+            return False
+        returns = self.ready.count_return(delivery.sequence)
+        delivery.message = self._ledger.with_headers(
+            delivery.message, {"x-delivery-count": returns}
+        )
+        return returns > limit
+
+    def _drop_excess(self) -> None:
+        """Give up messages at the head until the queue is no longer than it may be."""
+        options = self.options
+        if not options.limited or options.rejects:
+            return
+        while len(self.ready) and (
+            (options.max_length is not None and len(self.ready) > options.max_length)
+            or (options.max_bytes is not None and self.ready.bytes > options.max_bytes)
+        ):
+            excess = 1
+            if options.max_length is not None:
+                excess = max(1, len(self.ready) - options.max_length)
+            messages, sequences, _ = self.ready.take(excess, ANY_SIZE if excess > 1 else 0)
+            self._bury(messages, MAXLEN)
+            self.handed_over(messages, sequences)
+
+    def _bury(self, messages: Sequence[Message], reason: str) -> None:
+        """Make dead letters of messages, if the queue has somewhere to send them."""
+        if messages and self.options.dead_letter_exchange is not None:
+            self._host.dead_letter(self, messages, reason)
+
+    def _forget(self, messages: Iterable[Message]) -> None:
+        """This queue no longer needs the messages that the ledger keeps for it."""
+        if self.number:
+            for message in messages:
+                if message.position:
+                    self._ledger.settle(self, message.position)
+
+    # Order
+
+    def _select(self) -> Selection:
+        """Have the waiting messages in an order from which they can be selected."""
+        if not isinstance(self.ready, Selection):
+            self.ready = Selection(self._ledger, self.options, bool(self.number), self.ready)
+        return self.ready
 
     def _simplify(self) -> None:
-        """Go back to plain order once nobody chooses and nothing waits."""
-        if isinstance(self.ready, Selection) and not self.ready.selective and not len(self.ready):
+        """Go back to the plain order once nothing needs more and nothing waits."""
+        if (
+            isinstance(self.ready, Selection)
+            and not len(self.ready)
+            and not self.options.indexed
+            and not self.ready.selective
+            and not self.ready.remembers
+        ):
             load = self._ledger.load if self.number else None
             self.ready = Ready(load, self.ready.next_sequence)
 
+    # Handing out
+
+    def _pump_selection(self, selection: Selection) -> None:
+        if selection.examine():
+            self._pump.wake_later(self)
+        able = self._able()
+        for priority in sorted({consumer.priority for consumer in able}, reverse=True):
+            while hands := selection.deal([c for c in self._able() if c.priority == priority]):
+                for consumer, taken in hands:
+                    consumer.deliver(*taken)
+                self._rotate(sum([len(taken.messages) for _, taken in hands]))
+        self._simplify()
+
+    def _able(self) -> Sequence[Consumer]:
+        """The consumers that may be given messages, in turn."""
+        if not self.options.single_active:
+            return self.consumers
+        return [] if self.active is None else [self.active]
+
     def _most_important(self) -> Iterable[Consumer]:
         """The consumers that come first: of those with capacity, the ones of highest priority."""
-        able = [consumer for consumer in self.consumers if consumer.capacity() > 0]
+        able = [consumer for consumer in self._able() if consumer.capacity() > 0]
         highest = max((consumer.priority for consumer in able), default=0)
         return [consumer for consumer in able if consumer.priority == highest]
 
     def _takers(self, waiting: int) -> list[Consumer]:
         """Consumers with capacity, in turn, no more than there are messages."""
         takers: list[Consumer] = []
-        prioritised = any(consumer.priority for consumer in self.consumers)
-        for consumer in self._most_important() if prioritised else self.consumers:
+        ranked = self.options.single_active or any(c.priority for c in self.consumers)
+        for consumer in self._most_important() if ranked else self.consumers:
             if len(takers) == waiting:
                 break
             if consumer.capacity() > 0:
@@ -256,12 +429,6 @@ class Queue:
                 takers.append(consumer)
         return takers
 
-    def _limits_are_shared(self) -> bool:
-        """Whether a turn may change what others can take: then each gets one at a time."""
-        return len(self.consumers) > 1 and any(
-            consumer.channel.prefetch and consumer.capacity() > 0 for consumer in self.consumers
-        )
-
     def _deal(self, taken: Taken, takers: list[Consumer]) -> None:
         messages, sequences, redelivered = taken
         hands = len(takers)
@@ -269,4 +436,9 @@ class Queue:
             consumer.deliver(messages[seat::hands], sequences[seat::hands], redelivered)
         if len(self.consumers) > 1:
             last = takers[(len(messages) - 1) % hands]
-            self.consumers.rotate(-1 - self.consumers.index(last))
+            self._rotate(self.consumers.index(last) + 1)
+
+    def _rotate(self, count: int) -> None:
+        """Have the consumer after the next `count` be the next; age counts if one is active."""
+        if not self.options.single_active:
+            self.consumers.rotate(-count)

@@ -8,14 +8,21 @@ size are kept, so memory does not grow with bodies.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.definitions import Survivors
 from warrener.exchange.ledger import Kind, Record, message_summary, settled_positions
 
-Waiting = dict[int, dict[int, int]]
-"""By queue number: the size of each message that is not settled, by position, in order."""
+
+@dataclass(slots=True)
+class Waiting:
+    """The messages that are not settled so far."""
+
+    sizes: dict[int, dict[int, int]] = field(default_factory=dict)
+    """By queue number: their sizes by position, in order."""
+    expiring: set[int] = field(default_factory=set)
+    """Numbers of the queues that got a message that may expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +40,8 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
     broker.last_number = survivors.highest_number
     holders: dict[int, int] = {}
     for number, queue in queues.items():
-        sizes = waiting.get(number, {})
-        queue.restore(list(sizes), sum(sizes.values()))
+        sizes = waiting.sizes.get(number, {})
+        queue.restore(list(sizes), sum(sizes.values()), expiring=number in waiting.expiring)
         for position in sizes:
             holders[position] = holders.get(position, 0) + 1
     for position, count in holders.items():
@@ -44,19 +51,21 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
 
 def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting]:
     survivors = Survivors()
-    waiting: Waiting = {}
+    waiting = Waiting()
     for record in records:
         kind = Kind(record.kind)
         if kind is Kind.MESSAGE:
-            numbers, size = message_summary(record.payload)
+            numbers, size, expiring = message_summary(record.payload)
             for number in numbers:
-                waiting.setdefault(number, {})[record.position] = size
+                waiting.sizes.setdefault(number, {})[record.position] = size
+            if expiring:
+                waiting.expiring.update(numbers)
         elif kind is Kind.SETTLED:
             number, positions = settled_positions(record.payload)
-            sizes = waiting.get(number, {})
+            sizes = waiting.sizes.get(number, {})
             for position in positions:
                 sizes.pop(position, None)
         else:
             fields = broker.ledger.read_topology(record)
-            waiting.pop(survivors.read(kind, record.position, fields), None)
+            waiting.sizes.pop(survivors.read(kind, record.position, fields), None)
     return survivors, waiting

@@ -8,6 +8,7 @@ from warrener.exchange.ledger import message_head
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
+    from warrener.exchange.types import Exchange
 
 
 class Route:
@@ -15,10 +16,12 @@ class Route:
 
     `generation` is that of the virtual host when the route was found: once the host's is
     higher, the route is out of date. `lasting` is False for a route that depends on more than
-    exchange and routing key and so holds for one message only.
+    exchange and routing key and so holds for one message only. `observers` are the exchanges on
+    the way that are shown each message, whether or not there is a queue. `rejecting` says that
+    a queue may be too full to take a message, so that each must be looked at.
     """
 
-    __slots__ = ("generation", "head", "holders", "lasting", "queues")
+    __slots__ = ("generation", "head", "holders", "lasting", "observers", "queues", "rejecting")
 
     def __init__(
         self,
@@ -27,8 +30,11 @@ class Route:
         queues: tuple[Queue, ...],
         generation: int,
         lasting: bool,
+        observers: tuple[Exchange, ...] = (),
     ) -> None:
         self.queues = queues
+        self.observers = observers
+        self.rejecting = any(queue.options.rejects for queue in queues)
         self.generation = generation
         self.lasting = lasting
         numbers = [queue.number for queue in queues if queue.number]

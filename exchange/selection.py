@@ -1,10 +1,12 @@
-"""The waiting messages of a queue whose consumers choose among them.
+"""The waiting messages of a queue that do not simply leave in the order in which they came.
 
-It takes the place of `Ready` as soon as a queue has a consumer with a filter. Every waiting
-message is known by its sequence, and each filter among the consumers has a *line*: a heap of the
-sequences that match it. A message is held against the filters once, when it comes in (an index
-finds those that match), so a message that nobody wants costs nothing from then on: it stands in
-no line, blocks none, and waits for a consumer that wants it or for a `get`.
+It takes the place of `Ready` in a queue whose consumers have filters, whose messages have
+priorities or a time to live, or whose deliveries are counted. Every waiting message is known by
+its sequence (in a priority queue, by its priority and then its sequence), and each filter among
+the consumers has a *line*: a heap of the sequences that match it. A message is held against the
+filters once, when it comes in (an index finds those that match), so a message that nobody wants
+costs nothing from then on: it stands in no line, blocks none, and waits for a consumer that
+wants it or for a `get`.
 
 A consumer with a new filter finds messages that came before it. They are examined in order and
 in slices, a slice a pass, so that a long queue does not hold up the broker; until that is done,
@@ -14,6 +16,10 @@ A message may stand in several lines. Whoever takes it first removes it from `_w
 sequences left behind in other lines are passed over when they come up.
 
 A filter that reads the clock is asked once, when the message comes in, and not again later.
+
+A message with a deadline stands in a heap of deadlines as well, and leaves at that time from
+wherever it is. What must be remembered of a message beyond that, while it waits and while it is
+with a consumer, is its `_Note`.
 
 What it costs: a dictionary entry for each waiting message (about 100 bytes), which a queue
 without selective consumers does not pay. Content beyond the window stays in the store.
@@ -27,12 +33,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from warrener.exchange.backlog import CHUNK_MESSAGES
+from warrener.exchange.expiry import time_to_live
 from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.index import FilterIndex
 from warrener.exchange.message import Message
+from warrener.exchange.options import QueueOptions
 from warrener.exchange.ready import WINDOW_BYTES, Ready, Taken
 
 if TYPE_CHECKING:
+    from warrener.exchange.channel import Channel
     from warrener.exchange.consumer import Consumer
     from warrener.exchange.ledger import Ledger
 
@@ -40,6 +50,8 @@ EXAMINED_MAX = 2000
 """Waiting messages held against a new filter in one pass, a few milliseconds."""
 DEALT_MAX = 256
 """Messages a consumer is dealt at once."""
+RANK_SHIFT = 48
+"""Bits for the sequence below the priority: enough for a million messages a second for years."""
 STALE_MIN = 1024
 """Sequences a line may hold of messages that others took, before it is cleaned."""
 
@@ -48,10 +60,13 @@ class Selection:
     """The waiting messages of one queue, to be taken by filter."""
 
     __slots__ = (
+        "_deadlines",
         "_everything",
         "_index",
         "_ledger",
         "_lines",
+        "_notes",
+        "_options",
         "_redelivered",
         "_stored",
         "_waiting",
@@ -61,15 +76,19 @@ class Selection:
         "next_sequence",
     )
 
-    def __init__(self, ledger: Ledger, stored: bool, ready: Ready) -> None:
+    def __init__(self, ledger: Ledger, options: QueueOptions, stored: bool, ready: Ready) -> None:
         """Take over what waits in `ready`; `stored` says whether the ledger knows the queue."""
         self._ledger = ledger
+        self._options = options
         self._stored = stored
         self._waiting: dict[int, Message | int] = {}
         """By sequence: the message, or where the store holds it."""
         self._redelivered: set[int] = set()
         self._lines: dict[Filter, _Line] = {}
         self._index: FilterIndex[_Line] = FilterIndex()
+        self._notes: dict[int, _Note] = {}
+        self._deadlines: list[tuple[int, int]] = []
+        """A heap of times, in ms since 1970, with the sequences that expire then."""
         self._everything: _Line | None = None
         """The line of consumers without a filter, made when the first one asks."""
         self.bytes = ready.bytes
@@ -113,13 +132,45 @@ class Selection:
     def extend(self, messages: Sequence[Message], size: int) -> None:
         """Add messages of `size` bytes of content in total at the end."""
         for message in messages:
-            self._put(self.next_sequence, message, False)
-            self.next_sequence += 1
+            self._add(message, self._ledger.now_ms, False)
         self.bytes += size
+
+    def restore(self, positions: Sequence[int], size: int) -> None:
+        """Fill the still unused queue with messages that the store kept over a restart.
+
+        All are marked as redelivered, as in `Ready.restore`. They are read for their priorities
+        and deadlines; what is beyond the window is not kept in memory.
+        """
+        for start in range(0, len(positions), CHUNK_MESSAGES):
+            for message, time in self._ledger.load_with_times(positions[start:][:CHUNK_MESSAGES]):
+                self._add(message, time, True)
+        self.bytes += size
+
+    def _add(self, message: Message, published: int, redelivered: bool) -> None:
+        sequence = self._rank(message) + self.next_sequence
+        self.next_sequence += 1
+        ttl = time_to_live(message.properties, self._options.message_ttl_ms)
+        if ttl is not None:
+            deadline = published + ttl
+            self._notes[sequence] = _Note(deadline)
+            heapq.heappush(self._deadlines, (deadline, sequence))
+        if redelivered:
+            self._redelivered.add(sequence)
+        self._put(sequence, message, redelivered)
+
+    def _rank(self, message: Message) -> int:
+        """What makes the sequence of a message of higher priority lower than all others."""
+        highest = self._options.max_priority
+        if highest is None:
+            return 0
+        return (highest - min(message.properties.priority or 0, highest)) << RANK_SHIFT
 
     def give_back(self, sequence: int, message: Message) -> None:
         """Put a message that was taken back to its place."""
         self._redelivered.add(sequence)
+        note = self._notes.get(sequence)
+        if note is not None and note.deadline is not None:
+            heapq.heappush(self._deadlines, (note.deadline, sequence))
         self._put(sequence, message, True)
         self.bytes += len(message.content)
 
@@ -134,6 +185,43 @@ class Selection:
             self._waiting[sequence] = message
             self.memory_bytes += len(message.content)
             self.messages_in_memory += 1
+
+    # What is remembered
+
+    def count_return(self, sequence: int) -> int:
+        """A message comes back from a consumer; returns how often it has so far."""
+        note = self._notes.get(sequence)
+        if note is None:
+            note = self._notes[sequence] = _Note(None)
+        note.returns += 1
+        return note.returns
+
+    def settled(self, sequences: Iterable[int]) -> None:
+        """Messages that were taken are done with."""
+        if self._notes:
+            for sequence in sequences:
+                self._notes.pop(sequence, None)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is anything about messages that a plain order would forget."""
+        return bool(self._notes)
+
+    @property
+    def next_deadline(self) -> int | None:
+        """When the next message expires, in ms since 1970."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def expire(self, now: int) -> list[Message]:
+        """Take the messages whose time is over."""
+        due = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, sequence = heapq.heappop(self._deadlines)
+            note = self._notes.get(sequence)
+            if sequence in self._waiting and note is not None and note.deadline == deadline:
+                due.append((sequence, self._waiting.pop(sequence)))
+                del self._notes[sequence]
+        return self._take(due).messages if due else []
 
     # Messages out
 
@@ -152,15 +240,19 @@ class Selection:
         room = {c.channel.outlet: c.channel.outlet.room() for c in left}
         typical = self.bytes // (len(self._waiting) or 1)
         hands: dict[Consumer, list[tuple[int, Message | int]]] = {c: [] for c in left}
+        served: set[Channel] = set()
         while left:
             for consumer in list(left):
                 outlet = consumer.channel.outlet
                 sequence = None
-                if left[consumer] > 0 and room[outlet] > 0:
+                if left[consumer] > 0 and room[outlet] > 0 and consumer.channel not in served:
                     sequence = self._line(consumer.filter).pop(self._waiting)
                 if sequence is None:
                     del left[consumer]
                     continue
+                if consumer.channel.prefetch:
+                    # The limit is shared by the channel's consumers: one message, then look again.
+                    served.add(consumer.channel)
                 entry = self._waiting.pop(sequence)
                 hands[consumer].append((sequence, entry))
                 left[consumer] -= 1
@@ -186,6 +278,8 @@ class Selection:
     def clear(self) -> None:
         self._waiting.clear()
         self._redelivered.clear()
+        self._notes.clear()
+        self._deadlines.clear()
         self._everything = None
         for line in self._lines.values():
             line.clear()
@@ -246,6 +340,16 @@ class Selection:
         return messages
 
 
+class _Note:
+    """What is remembered of one message: its deadline, and how often it came back."""
+
+    __slots__ = ("deadline", "returns")
+
+    def __init__(self, deadline: int | None) -> None:
+        self.deadline = deadline
+        self.returns = 0
+
+
 class _Line:
     """The sequences that match one filter, lowest first.
 
@@ -283,14 +387,5 @@ class _Line:
 
 def _shares(consumers: Iterable[Consumer]) -> dict[Consumer, int]:
     """How many messages each consumer may be dealt, those that take none left out."""
-    shares: dict[Consumer, int] = {}
-    channels = set()
-    for consumer in consumers:
-        share = min(consumer.capacity(), DEALT_MAX)
-        if consumer.channel.prefetch:
-            # The limit is shared by the channel's consumers: one message, then look again.
-            share = 0 if consumer.channel in channels else min(share, 1)
-            channels.add(consumer.channel)
-        if share > 0:
-            shares[consumer] = share
-    return shares
+    shares = {consumer: min(consumer.capacity(), DEALT_MAX) for consumer in consumers}
+    return {consumer: share for consumer, share in shares.items() if share > 0}

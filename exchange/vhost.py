@@ -13,11 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange.arguments import (
-    check_exchange_arguments,
-    check_queue_arguments,
-    require_equivalent,
-)
+from warrener.exchange.arguments import check_exchange_arguments, require_equivalent
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.definitions import Definitions
 from warrener.exchange.errors import (
@@ -27,15 +23,19 @@ from warrener.exchange.errors import (
     ResourceLocked,
 )
 from warrener.exchange.filters.arguments import filter_from
+from warrener.exchange.options import queue_options
 from warrener.exchange.queue import Queue
 from warrener.exchange.route import Route
+from warrener.exchange.router import Router
 from warrener.exchange.types import TYPES, DefaultExchange, Exchange
 
 if TYPE_CHECKING:
+    from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.pump import Pump
 
+REPLY_QUEUE_PREFIX = "amq.rabbitmq.reply-to."
 PREDECLARED = {
     "amq.direct": "direct",
     "amq.fanout": "fanout",
@@ -43,91 +43,64 @@ PREDECLARED = {
     "amq.headers": "headers",
     "amq.match": "headers",
 }
-VARIANTS_MAX = 4096
-"""Routes kept for exchanges that look at each message."""
 
 
 class VirtualHost:
     """Exchanges, queues and bindings under one name."""
 
     def __init__(
-        self, name: str, ledger: Ledger, pump: Pump, next_number: Callable[[], int]
+        self,
+        name: str,
+        ledger: Ledger,
+        pump: Pump,
+        deadlines: Deadlines,
+        next_number: Callable[[], int],
     ) -> None:
         self.name = name
-        self.generation = 0
         self.queues: dict[str, Queue] = {}
         self.exchanges: dict[str, Exchange] = {"": DefaultExchange(self.queues)}
         for exchange, kind in PREDECLARED.items():
             self.exchanges[exchange] = TYPES[kind](exchange, durable=True)
-        self._variants: dict[tuple[str, str, tuple[Queue, ...]], Route] = {}
         self._inbound: dict[Destination, list[Binding]] = {}
         self._definitions = Definitions(name, ledger)
-        self._ledger = ledger
-        self._pump = pump
+        self._router = Router(name, self.exchanges, ledger)
+        self.ledger = ledger
+        self.pump = pump
+        self.deadlines = deadlines
         self._next_number = next_number
 
     # Routing
 
-    def route(self, exchange: str, routing_key: str, properties: Properties) -> Route:
-        """Find the queues for a message.
+    @property
+    def generation(self) -> int:
+        """Raised by everything that may change where a message goes."""
+        return self._router.generation
 
-        Raises: NotFound if there is no such exchange; AccessRefused if it is internal.
-        """
-        first = self.exchange(exchange)
-        if first.internal:
-            raise AccessRefused(
-                f"cannot publish to internal exchange '{exchange}' in vhost '{self.name}'"
-            )
-        queues: dict[Queue, None] = {}
-        seen = [first]
-        lasting = True
-        for source in seen:
-            lasting = lasting and not source.reads_properties
-            for destination in self._destinations(source, routing_key, properties):
-                if isinstance(destination, Queue):
-                    queues[destination] = None
-                elif destination not in seen:
-                    seen.append(destination)
-        if lasting:
-            return Route(exchange, routing_key, tuple(queues), self.generation, True)
-        return self._variant(exchange, routing_key, tuple(queues))
+    def route(
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: Properties,
+        copies: Sequence[str] = (),
+    ) -> Route:
+        """See `Router.route`."""
+        return self._router.route(exchange, routing_key, properties, copies)
 
-    def _variant(self, exchange: str, routing_key: str, queues: tuple[Queue, ...]) -> Route:
-        """A route that depends on the message: few differ, so they are kept and shared."""
-        key = (exchange, routing_key, queues)
-        route = self._variants.get(key)
-        if route is None or route.generation != self.generation:
-            if len(self._variants) >= VARIANTS_MAX:
-                self._variants.clear()
-            route = Route(exchange, routing_key, queues, self.generation, False)
-            self._variants[key] = route
-        return route
+    def publish(
+        self, route: Route, messages: Sequence[Message], size: int, expiring: bool = False
+    ) -> Sequence[Message]:
+        """See `Router.publish`."""
+        return self._router.publish(route, messages, size, expiring)
 
-    def publish(self, route: Route, messages: Sequence[Message], size: int) -> None:
-        """Put messages, `size` bytes of content together, into the queues of their route."""
-        if route.holders:
-            self._ledger.write_messages(messages, route.head, route.holders)
-        for queue in route.queues:
-            queue.enqueue(messages, size)
-
-    def _destinations(
-        self, source: Exchange, routing_key: str, properties: Properties
-    ) -> list[Destination]:
-        found = [b.destination for b in source.match(routing_key, properties, self._ledger.now_ms)]
-        if not found and "alternate-exchange" in source.arguments:
-            alternate = self.exchanges.get(source.arguments["alternate-exchange"])
-            if alternate is not None:
-                found.append(alternate)
-        return found
+    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
+        """See `Router.dead_letter`."""
+        self._router.dead_letter(queue, messages, reason)
 
     # Exchanges
 
     def exchange(self, name: str) -> Exchange:
         """Raises: NotFound."""
-        try:
-            return self.exchanges[name]
-        except KeyError:
-            raise NotFound(f"no exchange '{name}' in vhost '{self.name}'") from None
+        return self._router.exchange(name)
 
     def declare_exchange(
         self,
@@ -209,8 +182,9 @@ class VirtualHost:
         if name in self.queues:
             queue = self.queue(name, owner)
             self._require_same_queue(queue, durable, exclusive, auto_delete, arguments)
+            queue.last_used_ms = self.ledger.now_ms
             return queue
-        check_queue_arguments(arguments)
+        options = queue_options(arguments)
         if name:
             self._refuse_reserved("queue", name)
         queue = self._make_queue(
@@ -219,10 +193,16 @@ class VirtualHost:
             auto_delete=auto_delete,
             owner=owner if exclusive else None,
             arguments=arguments,
+            options=options,
             number=self._next_number() if durable and not exclusive else 0,
         )
         self._definitions.add(queue)
         return queue
+
+    def add_reply_queue(self, owner: object) -> Queue:
+        """Make a queue for direct replies to one channel; it goes with its consumer."""
+        name = f"{REPLY_QUEUE_PREFIX}{secrets.token_urlsafe(16)}"
+        return self._make_queue(name, auto_delete=True, owner=owner)
 
     def delete_queue(
         self, name: str, owner: object, *, if_unused: bool = False, if_empty: bool = False
@@ -249,8 +229,12 @@ class VirtualHost:
             self._unbind(binding)
         del self.queues[queue.name]
         self._definitions.remove(queue)
-        self.generation += 1
+        self._router.generation += 1
         return queue.delete()
+
+    def expire_queue(self, queue: Queue) -> None:
+        """Remove a queue that nobody has used for as long as it is meant to last unused."""
+        self.remove_queue(queue)
 
     def consumer_left(self, queue: Queue) -> None:
         """A consumer of `queue` is gone: an auto-delete queue goes with its last one."""
@@ -281,6 +265,8 @@ class VirtualHost:
         binding = Binding(exchange, destination, routing_key, arguments, filter_from(arguments))
         if self._bind(binding):
             self._definitions.add(binding)
+            for message in exchange.history(binding, self.ledger.now_ms):
+                self._router.replay(message, binding)
 
     def unbind(
         self,
@@ -313,7 +299,7 @@ class VirtualHost:
         if not binding.source.bind(binding):
             return False
         self._inbound.setdefault(binding.destination, []).append(binding)
-        self.generation += 1
+        self._router.generation += 1
         return True
 
     def _unbind(self, binding: Binding) -> None:
@@ -322,7 +308,7 @@ class VirtualHost:
         removed = exchange.unbind(binding)
         assert removed is binding, "a binding is known to both of its ends"
         self._definitions.remove(binding)
-        self.generation += 1
+        self._router.generation += 1
         if exchange.auto_delete and not exchange.bindings:
             self._remove_exchange(exchange)
 
@@ -340,7 +326,7 @@ class VirtualHost:
         exchange = self.exchanges[name] = TYPES[kind](
             name, durable=durable, auto_delete=auto_delete, internal=internal, arguments=arguments
         )
-        self.generation += 1
+        self._router.generation += 1
         return exchange
 
     def _remove_exchange(self, exchange: Exchange) -> None:
@@ -355,11 +341,11 @@ class VirtualHost:
             self._unbind(binding)
         del self.exchanges[exchange.name]
         self._definitions.remove(exchange)
-        self.generation += 1
+        self._router.generation += 1
 
     def _make_queue(self, name: str, **options: Any) -> Queue:
-        queue = self.queues[name] = Queue(name, self._ledger, self._pump, **options)
-        self.generation += 1
+        queue = self.queues[name] = Queue(name, self, **options)
+        self._router.generation += 1
         return queue
 
     # Checks
@@ -437,6 +423,7 @@ class VirtualHost:
             durable=True,
             auto_delete=fields["auto_delete"],
             arguments=fields["arguments"],
+            options=queue_options(fields["arguments"]),
             number=fields["number"],
         )
         self._definitions.restored(queue, position)

@@ -69,6 +69,14 @@ def readdress(content: bytes, channel: int) -> bytes:
     return bytes(moved)
 
 
+def replace_properties(content: bytes, properties: bytes) -> bytes:
+    """The same content with other raw properties; the body frames stay as they are."""
+    _, channel, length = unpack_frame_head(content, 0)
+    body = FRAME_OVERHEAD_BYTES + length
+    fixed = content[FRAME_HEAD_BYTES : FRAME_HEAD_BYTES + HEADER_FIXED_BYTES]
+    return frame(HEADER, channel, fixed + properties) + content[body:]
+
+
 def refit(content: bytes, channel: int, frame_max: int) -> bytes:
     """The same content for another channel, in frames of at most `frame_max` bytes."""
     properties, body = split_content(content)

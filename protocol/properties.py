@@ -53,6 +53,13 @@ _CONTINUATION = 1 << 0
 
 PERSISTENT = 2
 
+DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
+"""The name of no queue: it stands for the direct reply queue of whoever uses it."""
+FOR_THE_BROKER = frozenset(("expiration", "user_id"))
+HEADERS_FOR_THE_BROKER = frozenset(("CC", "BCC"))
+"""Properties and headers that change what a broker does with a message, priority aside, which is
+a matter of the queue. Most messages have none, and are published without another look."""
+
 
 class PropertyFields(TypedDict, total=False):
     """The properties by name; None is the same as absent."""
@@ -130,10 +137,12 @@ class Properties:
     What an attribute returns is kept and shared: do not change the `headers`.
     """
 
-    __slots__ = ("_decoded", "raw")
+    __slots__ = ("_decoded", "raw", "special")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
+        self.special = False
+        """Whether something here is meant for the broker; `check` finds out."""
         self._decoded: dict[str, object] | None = None
 
     # In the order of the wire.
@@ -180,6 +189,19 @@ class Properties:
             return raw[position] == PERSISTENT
         except IndexError:
             raise FrameError("the property list ends before the delivery mode") from None
+
+    def check(self) -> None:
+        """Look at everything once, when the properties come in from a client.
+
+        Raises: FrameError if anything in `raw` is wrong.
+        """
+        fields = self.fields()
+        headers = fields.get("headers") or {}
+        self.special = bool(
+            fields.keys() & FOR_THE_BROKER
+            or headers.keys() & HEADERS_FOR_THE_BROKER
+            or fields.get("reply_to") == DIRECT_REPLY_TO
+        )
 
     def fields(self) -> PropertyFields:
         """Return all the properties present, or raise FrameError if anything in `raw` is wrong."""

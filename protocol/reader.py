@@ -62,13 +62,15 @@ class Publication:
     takes with the body. A content that begins with the same bytes has the same properties.
     """
 
-    __slots__ = ("content_size", "envelope", "properties", "run", "run_size", "shape")
+    __slots__ = ("content_size", "envelope", "properties", "run", "run_size", "shape", "special")
 
     def __init__(self, envelope: Any) -> None:
         self.envelope = envelope
         self.shape = b""
         self.content_size = _UNKNOWN_SIZE
         self.properties: Properties | None = None
+        self.special = False
+        """Whether any content so far had properties that are meant for the broker."""
         self.run: list[Any] = []
         """Complete messages that the sink has not been given yet, `run_size` bytes of content."""
         self.run_size = 0
@@ -324,6 +326,7 @@ class Reader:
                 return 0
         raw = data[start + HEADER_FRAME_FIXED_BYTES : body - 1]
         publication.properties = self._known.get(raw) or self._properties(raw)
+        publication.special = publication.special or publication.properties.special
         publication.shape = data[start : min(body + FRAME_HEAD_BYTES, finish)]
         publication.content_size = finish - start
         return finish
@@ -425,13 +428,14 @@ class Reader:
         assert assembly.properties is not None, "a body has begun"
         content = b"".join(assembly.frames)
         publication = assembly.publication
+        publication.special = publication.special or assembly.properties.special
         message = self._make_message(publication.envelope, assembly.properties, content, channel)
         self._sink.publish(publication, [message], len(content))
 
     def _properties(self, raw: bytes) -> Properties:
         """Check a property list that is new on this connection, and remember it."""
         properties = Properties(raw)
-        properties.fields()
+        properties.check()
         if len(self._known) >= KNOWN_PROPERTIES_MAX:
             self._known.clear()
         self._known[raw] = properties

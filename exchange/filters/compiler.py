@@ -190,7 +190,7 @@ class Compiler:
         return signed
 
     def _read_chain(self, node: nodes.Sum | nodes.Product) -> Reader:
-        as_number = self._as_number
+        as_number, within_64_bits = self._as_number, values.within_64_bits
         read_first, *others = [self.read(operand) for operand in node.operands]
         calculations = [values.OPERATIONS[sign] for sign in node.operators]
         steps = tuple(zip(calculations, others, strict=True))
@@ -207,6 +207,8 @@ class Compiler:
                     if result is None or operand is None:
                         return None
                     result = calculate(result, operand)
+                    if type(result) is int:
+                        result = within_64_bits(result)
             except (ZeroDivisionError, OverflowError):
                 return None
             # A NaN on the way is still one at the end.

@@ -44,8 +44,7 @@ from warrener.exchange.filters.lexicon import (
 )
 from warrener.exchange.filters.pattern import has_dangling_escape
 from warrener.exchange.filters.recursion import room_to_recurse
-
-INTEGER_MAX = 2**63 - 1
+from warrener.exchange.filters.values import INTEGER_MAX, INTEGER_MIN
 
 
 def parse(text: str) -> nodes.Selector:
@@ -309,7 +308,7 @@ def _build_sum(condition: pp.ParserElement) -> pp.ParserElement:
         | pp.Regex(word("TRUE")).add_parse_action(lambda: nodes.Literal(True))
         | pp.Regex(word("FALSE")).add_parse_action(lambda: nodes.Literal(False))
         | (pp.Suppress("(") - condition - close).add_parse_action(_group)
-        | pp.Regex(_LEAST_INTEGER).add_parse_action(lambda: nodes.Literal(-INTEGER_MAX - 1))
+        | pp.Regex(_LEAST_INTEGER).add_parse_action(lambda: nodes.Literal(INTEGER_MIN))
         | (pp.Regex("[+-]") - operand).add_parse_action(_signed)
         | (pp.Regex(word("UTC")) - call).add_parse_action(lambda: nodes.Clock())
     ).set_name(operand.name)

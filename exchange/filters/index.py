@@ -19,6 +19,7 @@ from warrener.exchange.filters.access import Access, Attribute, IsPresent, acces
 from warrener.exchange.filters.attribute import AttributeIndex
 from warrener.exchange.filters.fields import NO_HEADERS, Field, MessageProperties
 from warrener.exchange.filters.filter import Filter
+from warrener.exchange.filters.recursion import room_to_recurse
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -157,7 +158,8 @@ class FilterIndex(Generic[Value]):
 
     def _best_access(self, filter: Filter) -> Access | None:
         """The access with the smallest crowd; None if the filter has none."""
-        found = [access for selector in filter.selectors for access in accesses(selector)]
+        with room_to_recurse():
+            found = [access for selector in filter.selectors for access in accesses(selector)]
         # Every message that has the attribute would come by: only where nothing else is known.
         narrow = [access for access in found if not _is_wide(access)]
         return min(narrow or found, key=self._crowd, default=None)

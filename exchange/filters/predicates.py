@@ -67,19 +67,20 @@ def _in(node: nodes.In, constants: list[Any], relations: Relations) -> Predicate
 
     if has_null or relations is not values.RELATIONS:
         return is_in
-    return _is_in_set(frozenset(constants), negated, is_in)
+    return _is_in_set(constants, negated, is_in)
 
 
-def _is_in_set(
-    constants: frozenset[object], negated: bool, is_in_otherwise: Predicate
-) -> Predicate:
-    # A set finds what Python finds equal, which for a string or an int is what we find equal as
-    # well, but for TRUE, which Python takes for 1, among the constants.
-    hashed_alike = {str} if True in constants or False in constants else {str, int}
+def _is_in_set(constants: list[Any], negated: bool, is_in_otherwise: Predicate) -> Predicate:
+    # A set finds what Python finds equal. For a string and an int that is what we find equal,
+    # except that Python takes a constant TRUE for 1.
+    has_boolean = any(isinstance(constant, bool) for constant in constants)
+    hashed_alike = {str} if has_boolean else {str, int}
+
+    choices = frozenset(constants)
 
     def is_in(value: object) -> bool | None:
         if type(value) in hashed_alike:
-            return (value in constants) is not negated
+            return (value in choices) is not negated
         return is_in_otherwise(value)
 
     return is_in

@@ -1,9 +1,9 @@
 """Room on the stack for what walks a selector.
 
 The parser and the tree walkers are recursive, and the nesting that a selector may have
-(lexicon.SELECTOR_NESTING_MAX) needs more frames than Python's default limit leaves. Everything
-that is done when a filter is compiled or explained runs in `room_to_recurse()`. A compiled
-filter needs one frame a level and runs within the default limit.
+(lexicon.SELECTOR_NESTING_MAX) needs more frames than Python's default limit leaves. So compiling,
+filing in an index and explaining run in `room_to_recurse()`. A compiled filter runs without: it
+needs at most 6 frames for a level, which the default limit has.
 
 The limit belongs to the interpreter, not to a thread: it is raised by the first that enters and
 put back by the last that leaves.
@@ -14,9 +14,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# pyparsing takes up to 30 frames for a level of parentheses (measured, test_recursion.py), and
-# each level can hold six nodes, for which printing takes 4 frames each; 64 levels of both.
-FRAMES = 64 * 30 + 64 * 6 * 4 + 500
+from warrener.exchange.filters.lexicon import SELECTOR_NESTING_MAX
+
+# Measured on the worst that a level of parentheses can hold, `(x BETWEEN y AND 1 - 2 * (...))`:
+# parsing takes 37 frames, printing 22.
+FRAMES = SELECTOR_NESTING_MAX * 60
 
 _lock = threading.Lock()
 _inside = 0

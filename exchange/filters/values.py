@@ -13,8 +13,9 @@ single is compared with a constant after rounding the constant to a single, so t
 sent as `f` equals the literal 10.1; and a Decimal is compared with a double or a single after
 rounding it to that, so that it equals the number that is spelled the same.
 
-Arithmetic is done in integers of any size or in doubles. What is no number (a string, a division
-by zero, NaN) is UNKNOWN, and so is every comparison with NaN.
+Arithmetic is done in integers of 64 bits and in doubles; an integer that leaves the 64 bits goes on
+as a double. What is no number (a string, a division by zero, NaN) is UNKNOWN, and so is every
+comparison with NaN.
 """
 
 import math
@@ -29,6 +30,9 @@ Number = int | float | Decimal
 Relation = Callable[[object, object], bool | None]
 Relations = Mapping[str, Relation]
 Predicate = Callable[[object], bool | None]
+
+INTEGER_MIN = -(2**63)
+INTEGER_MAX = 2**63 - 1
 
 # Python refuses to read integers of more than 4300 digits; a double has 767 at the very most.
 SPELLED_NUMBER_CHARS_MAX = 1000
@@ -60,7 +64,7 @@ def is_number(value: object) -> bool:
 def to_single(value: Number) -> float:
     """The value of 32 bits that is nearest to `value`."""
     try:
-        (rounded,) = _SINGLE.unpack(_SINGLE.pack(value))
+        (rounded,) = _SINGLE.unpack(_SINGLE.pack(float(value)))
     except OverflowError:
         return math.inf if value > 0 else -math.inf
     assert isinstance(rounded, float)
@@ -219,7 +223,14 @@ def as_number_converting(value: object) -> int | float | None:
 def signed(sign: str, value: int | float) -> int | float:
     if sign == "+":
         return value
-    return Single(-value) if is_single(value) else -value
+    return Single(-value) if is_single(value) else within_64_bits(-value)
+
+
+def within_64_bits(value: int | float) -> int | float:
+    """The number, as a double if it is an integer that 64 bits do not hold."""
+    if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
+        return float(value)
+    return value
 
 
 def _remainder(left: int | float, right: int | float) -> int | float:

@@ -16,7 +16,9 @@ from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.errors import NotSupported, Refused
 from warrener.exchange.message import Envelope, Message
+from warrener.exchange.server.preparation import prepare
 from warrener.exchange.server.publication import Publication
+from warrener.exchange.server.transaction import Transaction
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import reply_text
@@ -48,6 +50,15 @@ class ServerChannel:
         self.published = 0
         self.written = 0
         self._confirmed = 0
+        self._refused: set[int] = set()
+        """Numbers of publishes that were answered with a nack, beyond `_confirmed`."""
+        self.transaction: Transaction | None = None
+        self.reply_queue: str | None = None
+        """The name of the queue for direct replies, if there is a consumer for them."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is ChannelState.OPEN
 
     # Methods
 
@@ -99,8 +110,14 @@ class ServerChannel:
         """Route a run of messages whose contents are `size` bytes together."""
         if self.state is not ChannelState.OPEN:
             return
+        if self.transaction is not None:
+            self.transaction.publishes.append((publication, messages, size))
+            return
         route = publication.route
         try:
+            if publication.special:
+                self._publish_specially(publication, messages)
+                return
             if route is None or route.generation != self.connection.vhost.generation:
                 route = self._route(publication, messages[0])
                 if not route.lasting:
@@ -111,11 +128,46 @@ class ServerChannel:
         except Refused as refusal:
             self.fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
 
-    def _route(self, publication: Publication, message: Message) -> Route:
+    def check_routes(self, publishes: Sequence[tuple[Publication, Sequence[Message], int]]) -> None:
+        """Find a route for each publish of a transaction, before any of them is done.
+
+        Raises: Refused.
+        """
+        for publication, messages, _ in publishes:
+            for message in messages:
+                self._route(publication, message)
+
+    def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
+        """Settle deliveries, or note it for the commit. Raises: PreconditionFailed."""
+        if self.transaction is not None:
+            self.transaction.settlements.append(lambda: self.core.acknowledge(tags, multiple))
+        else:
+            self.core.acknowledge(tags, multiple)
+
+    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+        """Give deliveries back, or note it for the commit. Raises: PreconditionFailed."""
+        if self.transaction is not None:
+            self.transaction.settlements.append(lambda: self.core.reject(tag, multiple, requeue))
+        else:
+            self.core.reject(tag, multiple, requeue)
+
+    def _route(
+        self, publication: Publication, message: Message, copies: Sequence[str] = ()
+    ) -> Route:
         envelope = publication.envelope
         return self.connection.vhost.route(
-            envelope.exchange, envelope.routing_key, message.properties
+            envelope.exchange, envelope.routing_key, message.properties, copies
         )
+
+    def _publish_specially(self, publication: Publication, messages: Sequence[Message]) -> None:
+        """Publish messages of which some ask more of the broker than to be routed."""
+        for original in messages:
+            message, copies = original, list[str]()
+            if original.properties.special:
+                message, copies = prepare(self, original)
+            route = self._route(publication, message, copies)
+            expiring = message.properties.expiration is not None
+            self._publish_along(route, publication, [message], len(message.content), expiring)
 
     def _publish_severally(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Route each message on its own; neighbours that go the same way go together."""
@@ -125,20 +177,35 @@ class ServerChannel:
             self._publish_along(route, publication, run, size)
 
     def _publish_along(
-        self, route: Route, publication: Publication, messages: Sequence[Message], size: int
+        self,
+        route: Route,
+        publication: Publication,
+        messages: Sequence[Message],
+        size: int,
+        expiring: bool = False,
     ) -> None:
         broker = self.connection.broker
-        if route.queues:
-            self.connection.vhost.publish(route, messages, size)
+        refused: Sequence[Message] = ()
+        if route.queues or route.observers:
+            refused = self.connection.vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
-        elif publication.mandatory:
+        if publication.mandatory and not route.queues:
             for message in messages:
                 self._return(message)
         if self.confirming:
+            if refused:
+                self._refuse(messages, refused)
             self.published += len(messages)
             if route.holders:
                 self.written = broker.ledger.end
             broker.confirms.note(self)
+
+    def _refuse(self, messages: Sequence[Message], refused: Sequence[Message]) -> None:
+        """Tell the publisher which messages of a run a queue was too full to take."""
+        for number, message in enumerate(messages, self.published + 1):
+            if message in refused:
+                self._refused.add(number)
+                self.send(m.BasicNack(number, multiple=False, requeue=False))
 
     def _return(self, message: Message) -> None:
         envelope = message.envelope
@@ -147,9 +214,17 @@ class ServerChannel:
 
     def confirm(self, number: int) -> None:
         """All publishes up to `number` are safe."""
-        if self.state is ChannelState.OPEN and number > self._confirmed:
-            self.send(m.BasicAck(number, multiple=number > self._confirmed + 1))
-            self._confirmed = number
+        confirmed = self._confirmed
+        self._confirmed = max(confirmed, number)
+        if self._refused:
+            # An answer at either end of the range has been given; those between do not matter.
+            while number in self._refused:
+                number -= 1
+            while confirmed + 1 in self._refused:
+                confirmed += 1
+            self._refused = {n for n in self._refused if n > self._confirmed}
+        if self.state is ChannelState.OPEN and number > confirmed:
+            self.send(m.BasicAck(number, multiple=number > confirmed + 1))
 
     # Delivering
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from warrener.exchange.ledger import Codec
-from warrener.protocol.frames import content_properties
+from warrener.exchange.message import Envelope, Message
+from warrener.protocol.frames import content_properties, replace_properties
 from warrener.protocol.properties import Properties
-from warrener.protocol.tables import decode_table, encode_table
+from warrener.protocol.tables import Timestamp, decode_table, encode_table
 
 
 def _decode_table(data: bytes) -> dict[str, Any]:
@@ -22,4 +23,17 @@ def _decode_content(content: bytes) -> tuple[Properties, int]:
     return Properties(raw), channel
 
 
-CODEC = Codec(_encode_table, _decode_table, _decode_content)
+def rewrite(message: Message, envelope: Envelope, changes: Mapping[str, Any]) -> Message:
+    """A copy of `message` in another envelope, with some properties changed."""
+    properties, channel = _decode_content(message.content)
+    changed = properties.replace(**changes)
+    return Message(envelope, changed, replace_properties(message.content, changed.raw), channel)
+
+
+CODEC = Codec(
+    _encode_table,
+    _decode_table,
+    _decode_content,
+    rewrite,
+    timestamp=lambda ms: Timestamp(ms // 1000),
+)

@@ -84,6 +84,7 @@ CAPABILITIES = (
     "consumer_priorities",
     "authentication_failure_close",
     "per_consumer_qos",
+    "direct_reply_to",
 )
 
 
@@ -242,6 +243,8 @@ class Connection:
             if number == 0:
                 self._receive(decode_method(payload))
             elif self._listens():
+                # What was published before in this pass counts for what is asked now.
+                self.broker.hand_out()
                 self._receive_on(number, decode_method(payload))
         except (ProtocolError, Refused) as error:
             self.fail(
@@ -254,7 +257,7 @@ class Connection:
             self.method(number, m.BasicAck(tags[0], multiple).encode())
             return
         try:
-            channel.core.acknowledge(tags, multiple)
+            channel.acknowledge(tags, multiple)
         except Refused as refusal:
             channel.fail(refusal, m.BasicAck.class_id, m.BasicAck.method_id)
 

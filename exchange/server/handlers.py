@@ -12,6 +12,7 @@ from typing import Any
 from warrener.exchange.errors import NotSupported
 from warrener.exchange.server import handlers_basic as basic
 from warrener.exchange.server import handlers_topology as topology
+from warrener.exchange.server import handlers_tx as tx
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import CommandInvalid
@@ -43,7 +44,10 @@ HANDLERS: dict[type[Method], Handler] = {
     m.BasicReject: basic.basic_reject,
     m.BasicRecover: basic.basic_recover,
     m.BasicRecoverAsync: basic.basic_recover_async,
-    m.ConfirmSelect: basic.confirm_select,
+    m.ConfirmSelect: tx.confirm_select,
+    m.TxSelect: tx.tx_select,
+    m.TxCommit: tx.tx_commit,
+    m.TxRollback: tx.tx_rollback,
 }
 
 

@@ -1,4 +1,4 @@
-"""What basic.*, confirm.*, channel.* and access.* ask of the broker.
+"""What basic.*, channel.* and access.* ask of the broker.
 
 Each function takes the channel and the method and returns the answer, None if the method has
 none; a refusal is raised.
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.arguments import consumer_priority
 from warrener.exchange.consumer import Consumer
-from warrener.exchange.errors import NotSupported
+from warrener.exchange.errors import NotSupported, PreconditionFailed
 from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.server.handlers_topology import find_queue
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
+from warrener.protocol.properties import DIRECT_REPLY_TO
 
 if TYPE_CHECKING:
+    from warrener.exchange.queue import Queue
     from warrener.exchange.server.channel import ServerChannel
 
 
@@ -45,11 +47,6 @@ def access_request(channel: ServerChannel, method: m.AccessRequest) -> Method:
     return m.AccessRequestOk(1)
 
 
-def confirm_select(channel: ServerChannel, method: m.ConfirmSelect) -> Method:
-    channel.confirming = True
-    return m.ConfirmSelectOk()
-
-
 def basic_qos(channel: ServerChannel, method: m.BasicQos) -> Method:
     if method.prefetch_size:
         raise NotSupported("prefetch_size != 0")
@@ -60,7 +57,9 @@ def basic_qos(channel: ServerChannel, method: m.BasicQos) -> Method:
 def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
     consumer = Consumer(
         channel.core,
-        find_queue(channel, method.queue),
+        reply_queue(channel, method)
+        if method.queue == DIRECT_REPLY_TO
+        else find_queue(channel, method.queue),
         method.consumer_tag or f"amq.ctag-{secrets.token_urlsafe(16)}",
         no_ack=method.no_ack,
         exclusive=method.exclusive,
@@ -74,9 +73,25 @@ def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
     return m.BasicConsumeOk(consumer.tag)
 
 
+def reply_queue(channel: ServerChannel, method: m.BasicConsume) -> Queue:
+    """The queue behind the name for direct replies, made for this channel.
+
+    Raises: PreconditionFailed if there is one, or if the consumer wants to acknowledge.
+    """
+    if not method.no_ack:
+        raise PreconditionFailed("reply consumer cannot acknowledge")
+    if channel.reply_queue is not None:
+        raise PreconditionFailed("reply consumer already set")
+    queue = channel.connection.vhost.add_reply_queue(channel.connection)
+    channel.reply_queue = queue.name
+    return queue
+
+
 def basic_cancel(channel: ServerChannel, method: m.BasicCancel) -> Method:
     consumer = channel.core.cancel(method.consumer_tag)
     if consumer is not None:
+        if consumer.queue.name == channel.reply_queue:
+            channel.reply_queue = None
         channel.connection.vhost.consumer_left(consumer.queue)
     return m.BasicCancelOk(method.consumer_tag)
 
@@ -91,15 +106,15 @@ def basic_get(channel: ServerChannel, method: m.BasicGet) -> Method | None:
 
 
 def basic_ack(channel: ServerChannel, method: m.BasicAck) -> None:
-    channel.core.acknowledge([method.delivery_tag], method.multiple)
+    channel.acknowledge([method.delivery_tag], method.multiple)
 
 
 def basic_nack(channel: ServerChannel, method: m.BasicNack) -> None:
-    channel.core.reject(method.delivery_tag, method.multiple, method.requeue)
+    channel.reject(method.delivery_tag, method.multiple, method.requeue)
 
 
 def basic_reject(channel: ServerChannel, method: m.BasicReject) -> None:
-    channel.core.reject(method.delivery_tag, False, method.requeue)
+    channel.reject(method.delivery_tag, False, method.requeue)
 
 
 def basic_recover(channel: ServerChannel, method: m.BasicRecover) -> Method:

@@ -11,6 +11,7 @@ from warrener.exchange.errors import NotFound
 from warrener.exchange.queue import Queue
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
+from warrener.protocol.properties import DIRECT_REPLY_TO
 
 if TYPE_CHECKING:
     from warrener.exchange.server.channel import ServerChannel
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> Method:
     vhost = channel.connection.vhost
     if method.passive:
-        vhost.exchange(method.exchange)
+        vhost.bindable(method.exchange)
     else:
         vhost.declare_exchange(
             method.exchange,
@@ -62,6 +63,8 @@ def exchange_unbind(channel: ServerChannel, method: m.ExchangeUnbind) -> Method:
 
 def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
     vhost = channel.connection.vhost
+    if method.passive and method.queue.startswith(DIRECT_REPLY_TO):
+        return answer_reply_queue(channel, method.queue)
     if method.passive:
         queue = find_queue(channel, method.queue)
     else:
@@ -77,13 +80,21 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
     return m.QueueDeclareOk(queue.name, len(queue.ready), len(queue.consumers))
 
 
+def answer_reply_queue(channel: ServerChannel, name: str) -> Method:
+    """Whether direct replies to `name` would arrive; the name for all always would.
+
+    Raises: NotFound.
+    """
+    vhost = channel.connection.vhost
+    if name != DIRECT_REPLY_TO and name not in vhost.queues:
+        raise NotFound(f"no queue '{name}' in vhost '{vhost.name}'")
+    return m.QueueDeclareOk(name, 0, 1)
+
+
 def queue_bind(channel: ServerChannel, method: m.QueueBind) -> Method:
     queue = find_queue(channel, method.queue)
-    routing_key = method.routing_key
-    if not method.queue and not routing_key:
-        # Section 1.7.2.3: with neither name nor key, the queue's name is the key.
-        routing_key = queue.name
-    channel.connection.vhost.bind(method.exchange, queue, routing_key, method.arguments)
+    key = binding_key(method, queue.name)
+    channel.connection.vhost.bind(method.exchange, queue, key, method.arguments)
     return m.QueueBindOk()
 
 
@@ -92,7 +103,8 @@ def queue_unbind(channel: ServerChannel, method: m.QueueUnbind) -> Method:
     name = queue_name(channel, method.queue)
     if name in vhost.queues and method.exchange in vhost.exchanges:
         queue = vhost.queue(name, channel.connection)
-        vhost.unbind(method.exchange, queue, method.routing_key, method.arguments)
+        key = binding_key(method, queue.name)
+        vhost.unbind(method.exchange, queue, key, method.arguments)
     return m.QueueUnbindOk()
 
 
@@ -108,6 +120,11 @@ def queue_delete(channel: ServerChannel, method: m.QueueDelete) -> Method:
         if_empty=method.if_empty,
     )
     return m.QueueDeleteOk(count)
+
+
+def binding_key(method: m.QueueBind | m.QueueUnbind, queue: str) -> str:
+    """The routing key a method means: with neither name nor key, the queue's name is the key."""
+    return method.routing_key if method.queue or method.routing_key else queue
 
 
 def queue_name(channel: ServerChannel, name: str) -> str:

@@ -49,6 +49,8 @@ class Server:
         self._nursery: trio.Nursery | None = None
         self._now = 0.0
         self._continuing = False
+        self._sooner = trio.Event()
+        self._wakes_at = 0.0
 
     # A pass
 
@@ -68,6 +70,9 @@ class Server:
                 session = self._sessions.get(connection)
                 if session is not None:
                     session.flush()
+        due = self.broker.deadlines.next
+        if due is not None and self._next_wake(self._wakes_at) < self._wakes_at:
+            self._sooner.set()
         if self.broker.pump.unfinished and not self._continuing:
             self._continuing = True
             self.start(self._continue)
@@ -160,10 +165,24 @@ class Server:
                 await trio.sleep(ACCEPT_RETRY_S)
 
     async def _tick_forever(self) -> None:
+        """The one task that sleeps: until the next tick, or a deadline that comes before it."""
+        next_tick = trio.current_time() + TICK_S
         while True:
-            await trio.sleep(TICK_S)
-            self._tick(self.begin_pass())
+            self._sooner = trio.Event()
+            self._wakes_at = self._next_wake(next_tick)
+            with trio.move_on_at(self._wakes_at):
+                await self._sooner.wait()
+            now = self.begin_pass()
+            if trio.current_time() >= next_tick:
+                self._tick(now)
+                next_tick = trio.current_time() + TICK_S
             self.end_pass()
+
+    def _next_wake(self, next_tick: float) -> float:
+        due = self.broker.deadlines.next
+        if due is None:
+            return next_tick
+        return min(next_tick, trio.current_time() + max(0, due - time.time() * 1000) / 1000)
 
     def _tick(self, now: float) -> None:
         for connection, session in list(self._sessions.items()):

@@ -1,10 +1,15 @@
 """The exchange types, by the name a client declares them with."""
 
+from warrener.exchange.types.consistent_hash import ConsistentHashExchange
 from warrener.exchange.types.default import DefaultExchange
 from warrener.exchange.types.direct import DirectExchange
 from warrener.exchange.types.exchange import Exchange
 from warrener.exchange.types.fanout import FanoutExchange
 from warrener.exchange.types.headers import HeadersExchange
+from warrener.exchange.types.local_random import LocalRandomExchange
+from warrener.exchange.types.modulus_hash import ModulusHashExchange
+from warrener.exchange.types.random import RandomExchange
+from warrener.exchange.types.recent_history import RecentHistoryExchange
 from warrener.exchange.types.topic import TopicExchange
 
 __all__ = ["TYPES", "DefaultExchange", "Exchange", "register"]
@@ -14,6 +19,11 @@ TYPES: dict[str, type[Exchange]] = {
     "fanout": FanoutExchange,
     "headers": HeadersExchange,
     "topic": TopicExchange,
+    "x-consistent-hash": ConsistentHashExchange,
+    "x-local-random": LocalRandomExchange,
+    "x-modulus-hash": ModulusHashExchange,
+    "x-random": RandomExchange,
+    "x-recent-history": RecentHistoryExchange,
 }
 
 

@@ -2,17 +2,19 @@
 
 A type is one class in one file. It says how bindings are kept (`index`, `unindex`), which of
 them a message matches (`match`), and, if it wants more, what it asks of a declaration
-(`check_arguments`) and of a binding (`check_binding`). All else is the same for every type and
-stands here or in the virtual host: equivalence, auto-delete, exchange-to-exchange, permission.
+(`check_arguments`) and of a binding (`check_binding`). A type that sets `observes` is shown what
+passes (`published`), and may have something for a new binding (`history`). All else is the same
+for every type and stands here or in the virtual host: equivalence, auto-delete,
+exchange-to-exchange, permission.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from warrener.exchange.binding import Binding
-from warrener.exchange.message import Properties
+from warrener.exchange.message import Message, Properties
 
 
 class Exchange:
@@ -24,6 +26,8 @@ class Exchange:
     type: ClassVar[str]
     matches_headers: ClassVar[bool] = False
     """Whether `match` looks at more than the routing key even without filters."""
+    observes: ClassVar[bool] = False
+    """Whether `published` wants to know what passes; without, a publish does not pay for it."""
 
     __slots__ = (
         "arguments",
@@ -89,6 +93,16 @@ class Exchange:
         `now` is the time of publication in ms since 1970.
         """
         raise NotImplementedError
+
+    def published(self, messages: Sequence[Message]) -> None:
+        """Called with each run of messages that passes, if the type `observes`.
+
+        They are shared with the queues: what is kept of them must be handed on as a copy.
+        """
+
+    def history(self, binding: Binding, now: int) -> Sequence[Message]:
+        """Called for each new binding: the messages from before that it gets, oldest first."""
+        return ()
 
     def bind(self, binding: Binding) -> bool:
         """Add a binding; returns False if it was there already."""

@@ -39,6 +39,20 @@ class UnsyncedFiles(DiskFiles):
         os.ftruncate(handle, length)
 
 
+class GatedFiles(UnsyncedFiles):
+    """Files that take nothing while the gate is closed: a disk that is slow at will."""
+
+    __slots__ = ("gate",)
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def write(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        assert self.gate.wait(PATIENCE_S)
+        super().write(handle, pieces, offset)
+
+
 class DurableBroker:
     """The broker that runs at the moment, and what its start brought back."""
 
@@ -49,6 +63,7 @@ class DurableBroker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.files = GatedFiles()
         self._copies = 0
         self._changed = threading.Condition()
         self.start()
@@ -60,7 +75,7 @@ class DurableBroker:
             on_durable=self._durable,
             on_failure=self._failed,
             segment_bytes=SEGMENT_BYTES,
-            files=UnsyncedFiles(),
+            files=self.files,
         )
 
     def start(self) -> None:

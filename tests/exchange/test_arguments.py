@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.exchange.arguments import check_queue_arguments, identity, require_equivalent, show
+from warrener.exchange.arguments import identity, require_equivalent, show
 from warrener.exchange.errors import PreconditionFailed
 from warrener.protocol.tables import Float32, Timestamp, decode_table, encode_table
 
@@ -101,20 +101,3 @@ def test_tables_that_differ_are_refused(
 )
 def test_a_value_in_a_refusal(value: Any, text: str) -> None:
     assert show(value) == text
-
-
-@pytest.mark.parametrize("key", ["x-message-ttl", "x-max-length", "x-dead-letter-exchange"])
-def test_an_argument_that_is_not_built_is_refused_rather_than_ignored(key: str) -> None:
-    with pytest.raises(PreconditionFailed, match=f"'{key}' is not supported"):
-        check_queue_arguments({key: 1})
-
-
-@pytest.mark.parametrize("queue_type", ["stream", "", 1, None, ["classic"]])
-def test_a_queue_type_there_is_not_is_refused(queue_type: Any) -> None:
-    with pytest.raises(PreconditionFailed, match="x-queue-type"):
-        check_queue_arguments({"x-queue-type": queue_type})
-
-
-@pytest.mark.parametrize("queue_type", ["classic", "quorum"])
-def test_queue_types_that_clients_ask_for_are_taken(queue_type: str) -> None:
-    check_queue_arguments({"x-queue-type": queue_type, "x-of-their-own": [1]})

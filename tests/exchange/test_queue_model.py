@@ -1,4 +1,8 @@
-"""Any history of one queue, its consumers and its channels, against plain dictionaries."""
+"""Any history of one queue, its consumers and its channels, against plain dictionaries.
+
+Consumers may have limits, filters (for odd or for even messages) and priorities. The second test
+leaves filters out, for a queue without them keeps its messages in another way.
+"""
 
 import pytest
 from hypothesis import settings
@@ -13,15 +17,22 @@ from hypothesis.stateful import (
 )
 
 from tests.exchange.client import Client
-from tests.exchange.messages import make_message
+from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import PLENTY_BYTES, Delivered
 from warrener.exchange.broker import Broker
 from warrener.exchange.consumer import Consumer
+from warrener.exchange.filters.filter import compile_filter
+from warrener.exchange.message import Message
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.errors import UnknownPosition
 from warrener.storage.null import NullStore
 
-EACH = len(make_message(b"00000").content)
+
+def made(number: int, persistent: bool = True) -> Message:
+    return make_message(b"%05d" % number, persistent=persistent, headers={"odd": number % 2})
+
+
+EACH = len(made(0).content)
 
 clients = st.integers(0, 2)
 
@@ -29,12 +40,16 @@ clients = st.integers(0, 2)
 class Histories(RuleBasedStateMachine):
     """The queue `q`, whose messages have their numbers as bodies; three channels."""
 
+    filters = True
+
     @initialize()
     def begin(self) -> None:
         self.broker = Broker(NullStore(), CODEC)
         self.clients = [Client(self.broker) for _ in range(3)]
         (self.queue,) = self.clients[0].declare("q", durable=True)
-        self.published = 0
+        self.published = self.tags = 0
+        self.wanted: dict[str, set[int]] = {}
+        """By consumer: the remainders by two of the numbers it takes."""
         self.positions: dict[int, int] = {}
         """Of each persistent message there ever was, its place in the store."""
         self.waiting: set[int] = set()
@@ -49,19 +64,30 @@ class Histories(RuleBasedStateMachine):
         numbers = range(self.published, self.published + count)
         self.published += count
         self.waiting |= set(numbers)
-        end = self.broker.ledger.end
-        self.clients[0].publish(
-            "", "q", *(b"%05d" % number for number in numbers), persistent=persistent
-        )
+        messages = [made(number, persistent) for number in numbers]
+        vhost = self.clients[0].vhost
+        vhost.publish(vhost.route("", "q", messages[0].properties), messages, EACH * count)
         if persistent:
-            self.positions |= {number: end + n for n, number in enumerate(numbers)}
+            self.positions |= {int(body_of(message)): message.position for message in messages}
 
     @precondition(lambda self: len(self.queue.consumers) < 4)
-    @rule(client=clients, no_ack=st.sampled_from([False, False, True]), prefetch=st.integers(0, 3))
-    def consume(self, client: int, no_ack: bool, prefetch: int) -> None:
-        tag = f"c{self.broker.ledger.end}-{self.published}-{len(self.consumers(client))}"
-        if tag not in self.clients[client].channel.consumers:
-            self.clients[client].consume("q", tag, no_ack=no_ack, prefetch=prefetch)
+    @rule(
+        client=clients,
+        no_ack=st.sampled_from([False, False, True]),
+        prefetch=st.integers(0, 3),
+        odd=st.sampled_from([None, None, 0, 1]),
+        priority=st.sampled_from([0, 0, 7]),
+    )
+    def consume(
+        self, client: int, no_ack: bool, prefetch: int, odd: int | None, priority: int
+    ) -> None:
+        self.tags += 1
+        tag = f"c{self.tags}"
+        self.wanted[tag] = {0, 1} if odd is None or not self.filters else {odd}
+        selector = None if len(self.wanted[tag]) == 2 else compile_filter(f"odd = {odd}")
+        self.clients[client].consume(
+            "q", tag, no_ack=no_ack, prefetch=prefetch, filter=selector, priority=priority
+        )
 
     @precondition(lambda self: self.queue.consumers)
     @rule(data=st.data())
@@ -127,8 +153,9 @@ class Histories(RuleBasedStateMachine):
         self.the_store_holds_what_is_not_settled()
 
     def all_is_handed_out_that_can_be(self) -> None:
-        if self.waiting:
-            assert not [c.tag for c in self.queue.consumers if self.takes_more(c)]
+        for consumer in self.queue.consumers:
+            if self.takes_more(consumer):
+                assert not [number for number in self.waiting if self.wants(consumer, number)]
 
     def counts_are_right(self) -> None:
         out = sum(map(len, self.out))
@@ -150,7 +177,7 @@ class Histories(RuleBasedStateMachine):
         for number, position in self.positions.items():
             if number in self.waiting or number in out:
                 (message,) = self.broker.ledger.load([position])
-                assert message.content.endswith(b"%05d\xce" % number)
+                assert int(body_of(message)) == number
             else:
                 with pytest.raises(UnknownPosition):
                     self.broker.ledger.load([position])
@@ -158,27 +185,42 @@ class Histories(RuleBasedStateMachine):
     # The model
 
     def settle_pass(self) -> None:
-        """End the pass, and follow every delivery."""
+        """End the pass, and as many more as have work left; follow every delivery."""
         self.broker.end_pass()
-        head = sorted(self.waiting)
-        delivered = []
+        while self.broker.pump.unfinished:
+            self.broker.end_pass()
+        before = sorted(self.waiting)
+        delivered: dict[str, list[int]] = {}
         for number, client in enumerate(self.clients):
             consumers = {c.tag: c for c in self.consumers(number)}
             new, client.outlet.delivered = client.outlet.delivered, []
-            for tag in consumers:
-                mine = [delivery.body for delivery in new if delivery.consumer == tag]
-                assert mine == sorted(mine)
             for delivery in new:
                 self.take_in(number, delivery, consumers[delivery.consumer].no_ack)
+                delivered.setdefault(delivery.consumer, []).append(int(delivery.body))
             if any(not consumers[delivery.consumer].no_ack for delivery in new):
                 self.check_limits(number)
-            delivered += [int(delivery.body) for delivery in new]
-        assert sorted(delivered) == head[: len(delivered)]
+        for consumer in self.queue.consumers:
+            mine = delivered.get(consumer.tag, [])
+            wanted = [number for number in before if self.wants(consumer, number)]
+            assert mine == sorted(mine)
+            # Nothing was passed over: what it would have liked went to it or to others.
+            passed = [number for number in wanted if number < max(mine, default=0)]
+            assert not self.waiting.intersection(passed)
+            self.check_priority(consumer, delivered)
+
+    def check_priority(self, consumer: Consumer, delivered: dict[str, list[int]]) -> None:
+        """What a consumer wanted, and could have taken, went to nobody of less importance."""
+        if self.takes_more(consumer):
+            for other in self.queue.consumers:
+                if other.priority < consumer.priority:
+                    theirs = delivered.get(other.tag, [])
+                    assert not [number for number in theirs if self.wants(consumer, number)]
 
     def take_in(self, client: int, delivery: Delivered, no_ack: bool) -> None:
         number = int(delivery.body)
         self.waiting.remove(number)
         assert delivery.redelivered == (number in self.returned)
+        assert not delivery.consumer or number % 2 in self.wanted[delivery.consumer]
         if not no_ack:
             self.out[client][delivery.tag] = (delivery.consumer, number)
 
@@ -196,6 +238,9 @@ class Histories(RuleBasedStateMachine):
         """Deliveries of a client's consumers that are unanswered."""
         tags = [tag for tag, _ in self.out[client].values() if tag]
         return len(tags) if consumer is None else tags.count(consumer)
+
+    def wants(self, consumer: Consumer, number: int) -> bool:
+        return number % 2 in self.wanted[consumer.tag]
 
     def check_limits(self, client: int) -> None:
         prefetch = self.clients[client].channel.prefetch
@@ -223,8 +268,15 @@ class Histories(RuleBasedStateMachine):
         self.the_model_is_met()
 
 
+class UnfilteredHistories(Histories):
+    """The same, all consumers taking whatever comes."""
+
+    filters = False
+
+
 @pytest.mark.usefixtures("small_window")
-def test_any_history_of_a_queue_is_that_of_a_plain_list() -> None:
+@pytest.mark.parametrize("histories", [Histories, UnfilteredHistories])
+def test_any_history_of_a_queue_is_that_of_a_plain_list(histories: type[Histories]) -> None:
     run_state_machine_as_test(
-        Histories, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        histories, settings=settings(max_examples=80, stateful_step_count=40, deadline=None)
     )

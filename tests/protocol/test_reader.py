@@ -587,6 +587,7 @@ MISTAKES = {
     "garbage": (b"\x16\x03\x01\x02\x00\x01\x00\x01", FrameError),
     "unknown frame type": (frame(4, 1, b"xx"), FrameError),
     "frame type zero": (frame(0, 0, b""), FrameError),
+    "frame type zero for a header": (METHOD_FRAME + b"\0" + HEADER_FRAME[1:], FrameError),
     "method frame with a wrong end": (with_end(METHOD_FRAME, b"\xcd"), FrameError),
     "heartbeat with a wrong end": (with_end(HEARTBEAT_FRAME, b"\0"), FrameError),
     "header with a wrong end": (METHOD_FRAME + with_end(HEADER_FRAME, b"\0"), FrameError),

@@ -46,7 +46,7 @@ class Evaluation:
         value = self.number(self.value(node.operand))
         if value is None or node.operator == "+":
             return value
-        return type(value)(-value)
+        return in_64_bits(type(value)(-value))
 
     def Sum(self, node):
         return self.chain(node)
@@ -209,7 +209,13 @@ def calculated(sign, left, right):
             }[sign]()
     except (ZeroDivisionError, OverflowError, ValueError):
         return None
-    return None if is_unknown(result) else result
+    return None if is_unknown(result) else in_64_bits(result)
+
+
+def in_64_bits(number):
+    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+        return float(number)
+    return number
 
 
 def remainder(left, right):

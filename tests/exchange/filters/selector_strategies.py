@@ -6,6 +6,7 @@ equal to a constant, or nearly so. Nodes are built as the grammar builds them.
 
 import math
 from decimal import Decimal
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -29,7 +30,22 @@ IDENTIFIERS = (
     nodes.Identifier("priority", "p"),
     nodes.Identifier("type", "p"),
 )
-TEXTS = ("", "a", "ab", "abc", "abcabc", "b%c", "b_c", "it's", "10.1", "2", "-3e1", "🥕", "a\nb", "z")
+TEXTS = (
+    "",
+    "a",
+    "ab",
+    "abc",
+    "abcabc",
+    "b%c",
+    "b_c",
+    "it's",
+    "10.1",
+    "2",
+    "-3e1",
+    "🥕",
+    "a\nb",
+    "z",
+)
 INTEGERS = (0, 1, 2, 3, 10, 100, -1, -3, 2**53 + 1, 2**63 - 1, -(2**63))
 DECIMALS = (0.0, -0.0, 0.5, 1.0, 1.5, 10.1, -10.1, 0.1, 1e39, 5e-324, 1e300, 3.4028235e38)
 PATTERNS = ("", "%", "_", "a%", "%c", "%b%", "a_c", "a%b%c", "%b_%", "%a_c%", "_%", "abc", "%c_b%")
@@ -67,48 +83,46 @@ literals = constants.map(nodes.Literal)
 comparisons = st.sampled_from(("=", "=", "<>", "<", "<=", ">", ">="))
 
 
-@st.composite
-def selectors(draw):
+def selectors():
     """Any selector."""
-    return nodes.Selector(draw(conditions(depth=3)), draw(st.booleans()))
+    return st.builds(nodes.Selector, conditions(depth=3), st.booleans())
 
 
-@st.composite
-def bindings(draw):
+def bindings():
     """Selectors as bindings have them: names beside constants, joined."""
-    return nodes.Selector(draw(simple_conditions(depth=2)))
+    return st.builds(nodes.Selector, simple_conditions(depth=2))
 
 
-@st.composite
-def simple_conditions(draw, depth):
+# Each strategy is made once for each depth, and deferred so that it does not print all below it.
+
+
+@cache
+def simple_conditions(depth):
+    simple = predicates(identifiers, literals) | identifiers
     if depth == 0:
-        return draw(predicates(identifiers, literals) | identifiers)
-    inner = simple_conditions(depth=depth - 1)
-    return draw(st.one_of(predicates(identifiers, literals), *junctions(inner)))
+        return simple
+    return st.deferred(lambda: st.one_of(simple, *junctions(simple_conditions(depth - 1))))
 
 
-@st.composite
-def conditions(draw, depth):
+@cache
+def conditions(depth):
     if depth == 0:
-        return draw(identifiers | st.booleans().map(nodes.Literal))
-    operands = expressions(depth=depth - 1)
-    inner = conditions(depth=depth - 1)
-    return draw(st.one_of(predicates(operands, operands), *junctions(inner), identifiers))
+        return identifiers | st.booleans().map(nodes.Literal)
+    below = expressions(depth - 1)
+    joined = junctions(conditions(depth - 1))
+    return st.deferred(lambda: st.one_of(predicates(below, below), *joined, identifiers))
 
 
-@st.composite
-def expressions(draw, depth):
+@cache
+def expressions(depth):
+    leaves = identifiers | literals | st.just(nodes.Clock())
     if depth == 0:
-        return draw(identifiers | literals | st.just(nodes.Clock()))
-    inner = expressions(depth=depth - 1)
-    return draw(
-        st.one_of(
-            expressions(depth=0),
-            st.builds(nodes.Sign, st.sampled_from("+-"), inner.filter(is_signable)),
-            chains(nodes.Sum, "+-", inner),
-            chains(nodes.Product, "*/%", inner),
-            conditions(depth=depth - 1),
-        )
+        return leaves
+    below = expressions(depth - 1)
+    signed = st.builds(nodes.Sign, st.sampled_from("+-"), below.filter(is_signable))
+    sums, products = chains(nodes.Sum, "+-", below), chains(nodes.Product, "*/%", below)
+    return st.deferred(
+        lambda: st.one_of(leaves, leaves, signed, sums, products, conditions(depth - 1))
     )
 
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from selector_model import evaluate
 
+from tests.exchange.filters.selector_model import evaluate
 from warrener.exchange.filters import FilterSyntaxError, SampleProperties, compile_filter
 from warrener.exchange.filters.grammar import parse
 from warrener.exchange.filters.values import Single, to_single

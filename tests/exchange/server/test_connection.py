@@ -843,12 +843,3 @@ def test_a_blocked_client_is_not_dropped_for_its_silence():
     client.connection.block("low on memory")
     wire.advance(100)
     assert not client.closed
-
-
-@pytest.mark.xfail(strict=True, reason="connection.blocked comes in the middle of the handshake")
-def test_a_client_in_its_handshake_is_not_told_that_it_is_blocked():
-    client = start(Wire())
-    log_in(client, capabilities={"connection.blocked": True})
-    client.connection.block("low on memory")
-    client.wire.end_pass()
-    assert client.received() == []

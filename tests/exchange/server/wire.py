@@ -23,7 +23,13 @@ from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.connection import Connection
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
-from warrener.protocol.frames import METHOD, PROTOCOL_HEADER, content_frames, frame
+from warrener.protocol.frames import (
+    FRAME_OVERHEAD_BYTES,
+    METHOD,
+    PROTOCOL_HEADER,
+    content_frames,
+    frame,
+)
 from warrener.storage.null import NullStore
 
 ALL_CAPABILITIES = {
@@ -265,3 +271,13 @@ def publication(
     """The frames of a publish and its content."""
     method = m.BasicPublish(exchange=exchange, routing_key=routing_key, **flags)
     return encode(channel, method) + content_frames(properties, body, channel, frame_max)
+
+
+def frames_of(data: bytes) -> list[bytes]:
+    """Whole frames, one by one."""
+    frames = []
+    while data:
+        end = FRAME_OVERHEAD_BYTES + int.from_bytes(data[3:7], "big")
+        frames.append(data[:end])
+        data = data[end:]
+    return frames

@@ -1,0 +1,76 @@
+"""Entries: users, virtual hosts and permissions, as the ledger keeps them.
+
+Like topology (`warrener.exchange.definitions`), each has one live record, which a second one
+ends. But an entry changes while it lives; a change writes its record anew and gives the old one
+up, and after a restart the later of two records with the same key counts.
+
+A new broker has entries that it made up itself (`assume`). They are written only when it is clear
+that the store has none of its own: `rewrite` does that as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from warrener.exchange.ledger import Kind
+
+if TYPE_CHECKING:
+    from warrener.exchange.ledger import Ledger
+
+Fields = Mapping[str, Any]
+
+ENDED_BY = {
+    Kind.USER_SET: Kind.USER_DELETED,
+    Kind.VHOST_SET: Kind.VHOST_DELETED,
+    Kind.PERMISSION_SET: Kind.PERMISSION_CLEARED,
+    Kind.TOPIC_PERMISSION_SET: Kind.TOPIC_PERMISSION_CLEARED,
+}
+
+
+class _Entry(NamedTuple):
+    fields: Fields
+    position: int
+    """Where its record is, 0 if it was not written."""
+
+
+class Entries:
+    """The live records of what is not topology."""
+
+    __slots__ = ("_entries", "_ledger")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._entries: dict[tuple[Kind, Hashable], _Entry] = {}
+
+    def put(self, kind: Kind, key: Hashable, fields: Fields) -> None:
+        """Write an entry down, in place of what was there under its kind and key."""
+        before = self._entries.get((kind, key))
+        self._entries[kind, key] = _Entry(fields, self._ledger.write(kind, fields))
+        if before is not None:
+            self._ledger.forget(before.position)
+
+    def end(self, kind: Kind, key: Hashable) -> None:
+        """Write down that an entry is gone, if it ever was written."""
+        fields, position = self._entries.pop((kind, key))
+        if position:
+            self._ledger.write_end(ENDED_BY[kind], fields, position)
+
+    def assume(self, kind: Kind, key: Hashable, fields: Fields) -> None:
+        """Take an entry as given, without writing it down."""
+        self._entries[kind, key] = _Entry(fields, 0)
+
+    def restored(self, kind: Kind, key: Hashable, fields: Fields, position: int) -> None:
+        """After a restart: the record at `position` holds this entry."""
+        self._entries[kind, key] = _Entry(fields, position)
+        self._ledger.hold(position, 1)
+
+    def clear(self) -> None:
+        """Give up what was assumed: the store has entries of its own."""
+        assert not any(entry.position for entry in self._entries.values()), "these are written"
+        self._entries.clear()
+
+    def rewrite(self) -> None:
+        """Write every entry anew, so that the segments that hold the old records can go."""
+        for (kind, key), entry in list(self._entries.items()):
+            self.put(kind, key, entry.fields)

@@ -1,0 +1,122 @@
+"""Passwords: hashes of them, and whether a password fits a hash.
+
+A hash is one line of text that says how it was made, so that it can be checked for as long as it
+is kept, whatever the broker makes of new passwords by then. SALT, KEY and HASH are base64:
+
+    scrypt$16384$8$1$SALT$KEY             ours: scrypt with N, r and p
+    rabbit_password_hashing_sha256$HASH   RabbitMQ's `password_hash` under the name it has for the
+    rabbit_password_hashing_sha512$HASH   algorithm: 4 bytes of salt, digest of salt and password
+
+scrypt is slow on purpose: a hash that leaks must not be worth guessing at. It takes tens of
+milliseconds and lets other threads run meanwhile, so call these functions where that is no harm.
+RabbitMQ's hashes are fast ones; they are accepted and, once the password is known, replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+
+SCRYPT_N = 1 << 14
+SCRYPT_R = 8
+SCRYPT_P = 1
+"""16 MiB and some 50 ms of a core. OWASP asks for five times the work (p = 5); here anybody who can
+connect may have the broker do it, as often as he likes."""
+SCRYPT_MEMORY_MAX_BYTES = 64 << 20
+SALT_BYTES = 16
+KEY_BYTES = 32
+RABBITMQ_SALT_BYTES = 4
+
+NO_PASSWORD = ""
+"""The hash of a user who cannot log in with a password."""
+
+_DIGESTS: dict[str, Callable[[bytes], bytes]] = {
+    "rabbit_password_hashing_sha256": lambda data: hashlib.sha256(data).digest(),
+    "rabbit_password_hashing_sha512": lambda data: hashlib.sha512(data).digest(),
+}
+
+
+def hash_password(password: str) -> str:
+    """A hash of the kind that the broker makes today."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    key = _scrypt(password, salt, SCRYPT_N, SCRYPT_R, SCRYPT_P)
+    return "$".join(("scrypt", *map(str, (SCRYPT_N, SCRYPT_R, SCRYPT_P)), _text(salt), _text(key)))
+
+
+def fits(password: str, password_hash: str) -> bool:
+    """Whether `password` is the one that was hashed."""
+    if password_hash == NO_PASSWORD:
+        return False
+    scheme, *rest = password_hash.split("$")
+    if scheme == "scrypt":
+        n, r, p, salt, key = rest
+        found = _scrypt(password, b64decode(salt), int(n), int(r), int(p))
+        return hmac.compare_digest(found, b64decode(key))
+    salted = b64decode(rest[0])
+    salt_bytes, digest = salted[:RABBITMQ_SALT_BYTES], salted[RABBITMQ_SALT_BYTES:]
+    return hmac.compare_digest(_DIGESTS[scheme](salt_bytes + password.encode()), digest)
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether the broker would make another kind of hash, or a costlier one, today."""
+    return not password_hash.startswith(f"scrypt${SCRYPT_N}${SCRYPT_R}${SCRYPT_P}$")
+
+
+def check_hash(password_hash: str) -> None:
+    """Raises: ValueError for a text that is no hash, or one that would cost too much to check."""
+    if password_hash == NO_PASSWORD:
+        return
+    scheme, *rest = password_hash.split("$")
+    if scheme == "scrypt":
+        n, r, p, salt, key = rest
+        b64decode(salt, validate=True)
+        if len(b64decode(key, validate=True)) != KEY_BYTES:
+            raise ValueError("the key of an scrypt hash has another length")
+        _check_cost(int(n), int(r), int(p))
+    elif scheme in _DIGESTS and len(rest) == 1:
+        expected = RABBITMQ_SALT_BYTES + len(_DIGESTS[scheme](b""))
+        if len(b64decode(rest[0], validate=True)) != expected:
+            raise ValueError(f"a hash of {scheme} has {expected} bytes")
+    else:
+        raise ValueError("unknown kind of password hash")
+
+
+def from_rabbitmq(password_hash: str, algorithm: str) -> str:
+    """A `password_hash` of RabbitMQ's definitions, made with its `hashing_algorithm`.
+
+    Raises: ValueError.
+    """
+    if algorithm not in _DIGESTS:
+        raise ValueError(f"unknown hashing algorithm '{algorithm}'")
+    if not password_hash:
+        return NO_PASSWORD
+    found = f"{algorithm}${password_hash}"
+    check_hash(found)
+    return found
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(
+        password.encode(),
+        salt=salt,
+        n=n,
+        r=r,
+        p=p,
+        maxmem=SCRYPT_MEMORY_MAX_BYTES,
+        dklen=KEY_BYTES,
+    )
+
+
+def _check_cost(n: int, r: int, p: int) -> None:
+    """Raises: ValueError unless checking takes bounded memory and time."""
+    if n < 2 or n & (n - 1) or r < 1 or p < 1:
+        raise ValueError("scrypt needs a power of two and two positive numbers")
+    if 128 * n * r * p > SCRYPT_MEMORY_MAX_BYTES // 2:
+        raise ValueError("an scrypt hash that costs too much")
+
+
+def _text(data: bytes) -> str:
+    return b64encode(data).decode()

@@ -1,0 +1,202 @@
+"""The router: from exchange and routing key to queues, and messages along the way found.
+
+Finding a route walks the bindings, from exchange to exchange and each exchange once; the result
+is kept by whoever publishes, until `generation` is higher than the route's. Publishing along a
+route writes the messages down, once for all queues, and puts them into each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
+from typing import TYPE_CHECKING
+
+from warrener.exchange.binding import Binding, Destination
+from warrener.exchange.dead_letter import dead_letter, goes_round
+from warrener.exchange.errors import AccessRefused, NotFound
+from warrener.exchange.message import Envelope, Message, Properties
+from warrener.exchange.queue import Queue
+from warrener.exchange.route import Route
+from warrener.exchange.types import Exchange
+
+if TYPE_CHECKING:
+    from warrener.exchange.ledger import Ledger
+
+VARIANTS_MAX = 4096
+"""Routes kept for exchanges that look at each message."""
+
+
+class Router:
+    """Routes between the exchanges of one virtual host.
+
+    `generation` is raised by everything that may change where a message goes.
+    """
+
+    def __init__(self, vhost: str, exchanges: Mapping[str, Exchange], ledger: Ledger) -> None:
+        self.generation = 0
+        self._vhost = vhost
+        self._exchanges = exchanges
+        self._ledger = ledger
+        self._variants: dict[Hashable, Route] = {}
+
+    def exchange(self, name: str) -> Exchange:
+        """Raises: NotFound."""
+        try:
+            return self._exchanges[name]
+        except KeyError:
+            raise NotFound(f"no exchange '{name}' in vhost '{self._vhost}'") from None
+
+    def route(
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: Properties,
+        copies: Sequence[str] = (),
+    ) -> Route:
+        """Find the queues for a message that goes by `routing_key` and, if any, by `copies`.
+
+        Raises: NotFound if there is no such exchange; AccessRefused if it is internal.
+        """
+        first = self.exchange(exchange)
+        if first.internal:
+            raise AccessRefused(
+                f"cannot publish to internal exchange '{exchange}' in vhost '{self._vhost}'"
+            )
+        keys = (routing_key, *copies)
+        return self._find(first, Envelope(exchange, routing_key), keys, properties)
+
+    def publish(
+        self, route: Route, messages: Sequence[Message], size: int, expiring: bool = False
+    ) -> Sequence[Message]:
+        """Put messages, `size` bytes of content together, into the queues of their route.
+
+        `expiring` says that some of them may have an expiration. Returns the messages that a
+        queue was too full to take; the other queues of the route have them.
+        """
+        if route.rejecting:
+            return self._publish_where_room(route, messages, expiring)
+        if route.holders:
+            self._ledger.write_messages(messages, route.head, route.holders, expiring)
+        for queue in route.queues:
+            queue.enqueue(messages, size, expiring)
+        for exchange in route.observers:
+            exchange.published(messages)
+        return ()
+
+    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
+        """Publish messages that `queue` gives up to its dead-letter exchange.
+
+        Without such an exchange, or where a message would go round for ever, they are gone.
+        """
+        exchange = self._exchanges.get(queue.options.dead_letter_exchange or "")
+        if exchange is None:
+            return
+        now = self._ledger.now_ms
+        for message in messages:
+            letter = dead_letter(self._ledger.codec, queue, message, reason, now)
+            headers = letter.properties.headers
+            keys = (letter.envelope.routing_key, *letter.copies())
+            route = self._find(exchange, letter.envelope, keys, letter.properties)
+            self._put(letter, route, [q for q in route.queues if goes_round(headers, q)], False)
+
+    def replay(self, message: Message, binding: Binding) -> None:
+        """Give a destination a message from before it was bound, as one of its own."""
+        again = copy(message)
+        again.position = 0
+        place = message.envelope
+        if isinstance(binding.destination, Queue):
+            route = self._variant(place, (binding.destination,), ())
+        else:
+            keys = (place.routing_key,)
+            route = self._find(binding.destination, place, keys, message.properties)
+        self.publish(route, [again], len(again.content))
+
+    # Finding
+
+    def _find(
+        self, first: Exchange, place: Envelope, keys: Sequence[str], properties: Properties
+    ) -> Route:
+        """Follow the bindings from `first` on, for a message that was published to `place`."""
+        queues: dict[Queue, None] = {}
+        seen = [first]
+        lasting = len(keys) == 1
+        for source in seen:
+            lasting = lasting and not source.reads_properties
+            for destination in self._destinations(source, keys, properties):
+                if isinstance(destination, Queue):
+                    queues[destination] = None
+                elif destination not in seen:
+                    seen.append(destination)
+        observers = tuple(source for source in seen if source.observes)
+        if lasting:
+            return self._make(place, tuple(queues), observers, True)
+        return self._variant(place, tuple(queues), observers)
+
+    def _destinations(
+        self, source: Exchange, keys: Sequence[str], properties: Properties
+    ) -> list[Destination]:
+        now = self._ledger.now_ms
+        found = [b.destination for key in keys for b in source.match(key, properties, now)]
+        if not found and "alternate-exchange" in source.arguments:
+            alternate = self._exchanges.get(source.arguments["alternate-exchange"])
+            if alternate is not None:
+                found.append(alternate)
+        return found
+
+    def _variant(
+        self, place: Envelope, queues: tuple[Queue, ...], observers: tuple[Exchange, ...]
+    ) -> Route:
+        """A route that depends on the message: few differ, so they are kept and shared."""
+        key = (place.exchange, place.routing_key, queues, observers)
+        route = self._variants.get(key)
+        if route is None or route.generation != self.generation:
+            if len(self._variants) >= VARIANTS_MAX:
+                self._variants.clear()
+            route = self._variants[key] = self._make(place, queues, observers, False)
+        return route
+
+    def _make(
+        self,
+        place: Envelope,
+        queues: tuple[Queue, ...],
+        observers: tuple[Exchange, ...],
+        lasting: bool,
+    ) -> Route:
+        return Route(place.exchange, place.routing_key, queues, self.generation, lasting, observers)
+
+    # Queues that may be full
+
+    def _publish_where_room(
+        self, route: Route, messages: Sequence[Message], expiring: bool
+    ) -> Sequence[Message]:
+        refused = []
+        for message in messages:
+            full = [queue for queue in route.queues if _is_full(queue, len(message.content))]
+            if full:
+                refused.append(message)
+                for queue in full:
+                    queue.refuse([message])
+            self._put(message, route, full, expiring)
+        return refused
+
+    def _put(
+        self, message: Message, route: Route, without: Sequence[Queue], expiring: bool
+    ) -> None:
+        """Put one message into the queues of a route, leaving some out."""
+        queues = tuple(queue for queue in route.queues if queue not in without)
+        if without:
+            route = self._variant(message.envelope, queues, route.observers)
+        if route.holders:
+            self._ledger.write_messages([message], route.head, route.holders, expiring)
+        for queue in queues:
+            queue.enqueue([message], len(message.content), expiring)
+        for exchange in route.observers:
+            exchange.published([message])
+
+
+def _is_full(queue: Queue, size: int) -> bool:
+    if not queue.options.rejects or not queue.is_full(size):
+        return False
+    # Had the messages come one by one, the consumers would have taken what they can by now.
+    queue.pump()
+    return queue.is_full(size)

@@ -1,0 +1,42 @@
+"""What the properties of a message ask of the broker before it is routed.
+
+    expiration    must be a number of milliseconds
+    reply_to      the name of the direct reply queue becomes the name of this channel's own
+    CC, BCC       headers with further routing keys; BCC does not travel on
+
+Only messages whose properties are `special` come here; all others are published as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.expiry import check_expiration
+from warrener.exchange.message import Message, carbon_copies
+from warrener.exchange.server.codec import rewrite
+from warrener.protocol.properties import DIRECT_REPLY_TO
+
+if TYPE_CHECKING:
+    from warrener.exchange.server.channel import ServerChannel
+
+
+def prepare(channel: ServerChannel, message: Message) -> tuple[Message, list[str]]:
+    """The message as it is to be published, and the routing keys beside its own.
+
+    Raises: PreconditionFailed.
+    """
+    properties = message.properties
+    check_expiration(properties)
+    changes: dict[str, object] = {}
+    if properties.reply_to == DIRECT_REPLY_TO:
+        if channel.reply_queue is None:
+            raise PreconditionFailed("fast reply consumer does not exist")
+        changes["reply_to"] = channel.reply_queue
+    headers = properties.headers
+    copies = carbon_copies(headers, "CC") + carbon_copies(headers, "BCC")
+    if headers and "BCC" in headers:
+        changes["headers"] = {key: value for key, value in headers.items() if key != "BCC"}
+    if changes:
+        message = rewrite(message, message.envelope, changes)
+    return message, copies
