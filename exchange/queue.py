@@ -189,13 +189,9 @@ class Queue:
 
     def _pump_ready(self, ready: Ready) -> None:
         while waiting := len(ready):
-            takers = self._takers(waiting)
+            takers, share = self._takers(waiting)
             if not takers:
                 return
-            if takers[0].channel.prefetch and len(self.consumers) > 1:
-                share = 1
-            else:
-                share = min([consumer.capacity() for consumer in takers])
             room = min([consumer.channel.outlet.room() for consumer in takers])
             taken = ready.take(share * len(takers), room)
             if taken.messages:
@@ -415,19 +411,24 @@ class Queue:
         highest = max((consumer.priority for consumer in able), default=0)
         return [consumer for consumer in able if consumer.priority == highest]
 
-    def _takers(self, waiting: int) -> list[Consumer]:
-        """Consumers with capacity, in turn, no more than there are messages."""
+    def _takers(self, waiting: int) -> tuple[list[Consumer], int]:
+        """Consumers with capacity, in turn, no more than there are messages; and for how many
+        messages each is good."""
         takers: list[Consumer] = []
+        limited = set()
         ranked = self.options.single_active or any(c.priority for c in self.consumers)
         for consumer in self._most_important() if ranked else self.consumers:
-            if len(takers) == waiting:
+            if len(takers) == waiting or consumer.channel in limited:
                 break
-            if consumer.capacity() > 0:
-                if consumer.channel.prefetch:
-                    # Its limit is shared with others of the channel: one taker, one message.
-                    return takers or [consumer]
-                takers.append(consumer)
-        return takers
+            if consumer.capacity() <= 0:
+                continue
+            if consumer.channel.prefetch:
+                limited.add(consumer.channel)
+            takers.append(consumer)
+        if limited and len(self.consumers) > 1:
+            # A channel's limit is shared by its consumers: one message each, then look again.
+            return takers, 1
+        return takers, min([consumer.capacity() for consumer in takers], default=0)
 
     def _deal(self, taken: Taken, takers: list[Consumer]) -> None:
         messages, sequences, redelivered = taken
