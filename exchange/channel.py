@@ -147,13 +147,18 @@ class Channel:
             consumer.queue.remove_consumer(consumer)
         return consumer
 
-    def set_prefetch(self, count: int, shared: bool) -> None:
-        """Set the limit of all consumers together (`shared`) or of each one made from now on."""
+    def set_prefetch(self, count: int, shared: bool, running: bool = False) -> None:
+        """Set the limit of all consumers together (`shared`) or of each one made from now on.
+
+        With `running`, the consumers that are there get the new limit as well.
+        """
         if shared:
             self.prefetch = count
-            self.wake()
         else:
             self.consumer_prefetch = count
+            for consumer in self.consumers.values() if running else ():
+                consumer.prefetch = count
+        self.wake()
 
     def wake(self) -> None:
         """This channel may take more again."""

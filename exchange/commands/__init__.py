@@ -16,11 +16,16 @@ from warrener import __version__
 
 COMMANDS = {
     "serve": "start the broker",
+    "filter": "try a filter on a message",
 }
 
 
 class CommandError(Exception):
     """A command cannot do its work; the text says why and what to do, in a line or two."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,4 +45,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except CommandError as error:
         print(f"warrener: {error}", file=sys.stderr)
-        return 1
+        return error.status

@@ -50,7 +50,9 @@ def access_request(channel: ServerChannel, method: m.AccessRequest) -> Method:
 def basic_qos(channel: ServerChannel, method: m.BasicQos) -> Method:
     if method.prefetch_size:
         raise NotSupported("prefetch_size != 0")
-    channel.core.set_prefetch(method.prefetch_count, shared=method.global_)
+    channel.core.set_prefetch(
+        method.prefetch_count, shared=method.global_, running=channel.connection.retunes
+    )
     return m.BasicQosOk()
 
 
