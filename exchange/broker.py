@@ -8,19 +8,27 @@ write what must last, and answers the publishers whose messages are safe.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from warrener.exchange.confirms import Confirms
+from warrener.exchange.connections import Connections
 from warrener.exchange.deadlines import Deadlines
-from warrener.exchange.ledger import Codec, Ledger, Store
+from warrener.exchange.entries import Entries
+from warrener.exchange.errors import NotFound, PreconditionFailed
+from warrener.exchange.ledger import Codec, Kind, Ledger, Store
+from warrener.exchange.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.permissions import Permission, Permissions
 from warrener.exchange.pump import Pump
 from warrener.exchange.queue import QueueStatistics
-from warrener.exchange.users import Users
+from warrener.exchange.users import GUEST, User, Users
 from warrener.exchange.vhost import VirtualHost
 
 MESSAGE_OVERHEAD_BYTES = 250
 """What a message in memory takes beside its content, measured on CPython 3.11."""
 
+UNLIMITED = VirtualHostLimits()
 TIDY_RECORDS = 200_000
 """Records written between two attempts to give space back: at 1 KiB each, three segments."""
 
@@ -43,13 +51,15 @@ class Broker:
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
-        self.users = Users()
         self._tidied_at = 0
         self.last_number = 0
         """The highest number a queue ever had."""
-        self.vhosts = {
-            "/": VirtualHost("/", self.ledger, self.pump, self.deadlines, self._next_number)
-        }
+        self.entries = Entries(self.ledger)
+        self.vhosts: dict[str, VirtualHost] = {}
+        self.users = Users(self.entries, self._user_deleted)
+        self.permissions = Permissions(self.entries, self.users, self.vhosts)
+        self.connections = Connections(self.users, self.permissions, self.vhosts)
+        self._assume_defaults()
 
     def hand_out(self) -> None:
         """Hand out what can be handed out, and let go what is over its time or length."""
@@ -75,10 +85,15 @@ class Broker:
         """
         if self.ledger.end - self._tidied_at < TIDY_RECORDS:
             return
-        for vhost in self.vhosts.values():
-            vhost.rewrite_definitions()
+        self.rewrite_definitions()
         self._tidied_at = self.ledger.end
         self.ledger.trim()
+
+    def rewrite_definitions(self) -> None:
+        """Write what lasts anew, messages aside, so that old segments of the store can go."""
+        for vhost in self.vhosts.values():
+            vhost.rewrite_definitions()
+        self.entries.rewrite()
 
     def memory_bytes(self) -> int:
         """An estimate of what the messages held in memory take."""
@@ -101,6 +116,85 @@ class Broker:
             memory_bytes=self.memory_bytes(),
         )
 
+    # Virtual hosts
+
+    def vhost(self, name: str) -> VirtualHost:
+        """Raises: NotFound."""
+        try:
+            return self.vhosts[name]
+        except KeyError:
+            raise NotFound(f"no virtual host '{name}'") from None
+
+    def add_vhost(self, name: str, limits: VirtualHostLimits = UNLIMITED) -> VirtualHost:
+        """Make a virtual host, in which nobody has a permission yet.
+
+        Raises: PreconditionFailed if there is one of this name, or without a name.
+        """
+        if name in self.vhosts:
+            raise PreconditionFailed(f"virtual host '{name}' already exists")
+        if not name:
+            raise PreconditionFailed("a virtual host needs a name")
+        vhost = self._make_vhost(name)
+        self._put_vhost(vhost, limits)
+        return vhost
+
+    def set_vhost_limits(self, name: str, limits: VirtualHostLimits) -> None:
+        """Raises: NotFound."""
+        self._put_vhost(self.vhost(name), limits)
+
+    def delete_vhost(self, name: str) -> None:
+        """Remove a virtual host with all that is in it; its connections are closed.
+
+        Raises: NotFound.
+        """
+        vhost = self.vhost(name)
+        for connection in self.connections.of_vhost(name):
+            connection.force_close(f"vhost '{name}' is down")
+        vhost.clear()
+        self.permissions.forget(vhost=name)
+        del self.vhosts[name]
+        self.entries.end(Kind.VHOST_SET, name)
+
+    def _make_vhost(self, name: str) -> VirtualHost:
+        vhost = self.vhosts[name] = VirtualHost(
+            name, self.ledger, self.pump, self.deadlines, self._next_number
+        )
+        return vhost
+
+    def _put_vhost(self, vhost: VirtualHost, limits: VirtualHostLimits) -> None:
+        vhost.limits = limits
+        self.entries.put(Kind.VHOST_SET, vhost.name, _describe(vhost))
+
+    def _user_deleted(self, user: User) -> None:
+        self.permissions.forget(user=user.name)
+        for connection in self.connections.of_user(user.name):
+            connection.force_close(f"user '{user.name}' is deleted")
+
+    # What is there before anything was said
+
+    def _assume_defaults(self) -> None:
+        """The virtual host `/`, and a guest who may do everything there."""
+        vhost = self._make_vhost("/")
+        self.entries.assume(Kind.VHOST_SET, vhost.name, _describe(vhost))
+        self.users.assume(GUEST)
+        self.permissions.assume(Permission(GUEST.name, vhost.name, ".*", ".*", ".*"))
+
+    def forget_assumed(self) -> None:
+        """After a restart: the store has virtual hosts, users or permissions of its own."""
+        self.entries.clear()
+        self.vhosts.clear()
+        self.users.forget_assumed()
+        self.permissions.forget_assumed()
+
+    def restore_vhost(self, position: int, fields: Mapping[str, Any]) -> None:
+        vhost = self._make_vhost(fields["name"])
+        vhost.limits = VirtualHostLimits(**fields["limits"])
+        self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
+
     def _next_number(self) -> int:
         self.last_number += 1
         return self.last_number
+
+
+def _describe(vhost: VirtualHost) -> dict[str, Any]:
+    return {"name": vhost.name, "limits": limit_fields(vhost.limits)}

@@ -34,8 +34,12 @@ class Config:
 
     heartbeat_s: int = option(60, "heartbeat offered to clients, 0 for none")
     channel_max: int = option(2047, "channels a connection may open")
+    consumer_max: int = option(0, "consumers a channel may have, 0 for any number")
     frame_max_bytes: int = option(131072, "largest frame, offered to clients")
     message_max_bytes: int = option(16 << 20, "largest message body")
+    loopback_users: str = option(
+        "guest", "users who may log in from this machine only, separated by commas"
+    )
     handshake_timeout_s: int = option(10, "time a client has to log in")
     output_mark_bytes: int = option(
         1 << 20, "a connection with more unwritten output than this is given no deliveries"
@@ -43,6 +47,10 @@ class Config:
     memory_mark_bytes: int = option(
         0, "messages in memory past which publishers are not read; 0 for 40% of the memory"
     )
+
+    @property
+    def loopback_names(self) -> frozenset[str]:
+        return frozenset(name.strip() for name in self.loopback_users.split(","))
 
     @classmethod
     def load(cls, path: str | None, overrides: dict[str, Any]) -> Config:

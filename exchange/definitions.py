@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.arguments import identity
 from warrener.exchange.binding import Binding
+from warrener.exchange.entries import ENDED_BY
 from warrener.exchange.ledger import Kind, Ledger
 from warrener.exchange.queue import Queue
 from warrener.exchange.types import Exchange
@@ -27,7 +28,7 @@ ENDS = {
     Kind.EXCHANGE_DELETED: Kind.EXCHANGE_DECLARED,
     Kind.QUEUE_DELETED: Kind.QUEUE_DECLARED,
     Kind.UNBOUND: Kind.BOUND,
-}
+} | {end: begin for begin, end in ENDED_BY.items()}
 """What each kind of record ends."""
 
 
@@ -85,6 +86,11 @@ class Survivors:
         self.live[kind][key] = (position, fields)
         return 0
 
+    def vhosts(self) -> set[str]:
+        """The virtual hosts in which there is something."""
+        kinds = (Kind.EXCHANGE_DECLARED, Kind.QUEUE_DECLARED, Kind.BOUND)
+        return {fields["vhost"] for kind in kinds for _, fields in self.live[kind].values()}
+
     def restore(self, vhosts: Mapping[str, VirtualHost]) -> dict[int, Queue]:
         """Build what survived; returns the queues by their numbers."""
         for position, fields in self.live[Kind.EXCHANGE_DECLARED].values():
@@ -98,7 +104,9 @@ class Survivors:
         return queues
 
 
-_KEYS = frozenset(("vhost", "name", "source", "destination", "to_queue", "key", "binding"))
+_KEYS = frozenset(
+    ("vhost", "name", "source", "destination", "to_queue", "key", "binding", "user", "exchange")
+)
 
 
 def lasts(thing: Thing) -> bool:

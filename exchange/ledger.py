@@ -10,6 +10,14 @@ nowhere else. All numbers are big-endian.
     4     QUEUE_DELETED      table: as QUEUE_DECLARED
     5     BOUND              table: vhost, source, destination, to_queue, key, binding (arguments)
     6     UNBOUND            table: as BOUND
+    7     USER_SET           table: name, password_hash, tags, limits (table)
+    8     USER_DELETED       table: as USER_SET
+    9     VHOST_SET          table: name, limits (table)
+    10    VHOST_DELETED      table: as VHOST_SET
+    11    PERMISSION_SET     table: user, vhost, configure, write, read
+    12    PERMISSION_CLEARED table: as PERMISSION_SET
+    13    TOPIC_PERMISSION_SET      table: user, vhost, exchange, write, read
+    14    TOPIC_PERMISSION_CLEARED  table: as TOPIC_PERMISSION_SET
     16    MESSAGE            u64 time of publication in ms, u8 1 if it may expire else 0,
                              u16 n, n x u32 queue number, u8 length and exchange,
                              u8 length and routing key, content
@@ -50,6 +58,14 @@ class Kind(IntEnum):
     QUEUE_DELETED = 4
     BOUND = 5
     UNBOUND = 6
+    USER_SET = 7
+    USER_DELETED = 8
+    VHOST_SET = 9
+    VHOST_DELETED = 10
+    PERMISSION_SET = 11
+    PERMISSION_CLEARED = 12
+    TOPIC_PERMISSION_SET = 13
+    TOPIC_PERMISSION_CLEARED = 14
     MESSAGE = 16
     SETTLED = 17
 
@@ -72,6 +88,8 @@ class Store(Protocol):
     def end(self) -> int: ...
     @property
     def durable(self) -> int: ...
+    @property
+    def failed(self) -> bool: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
     def read_available(self, positions: Sequence[int]) -> list[bytes | None]: ...
     def release(self, position: int, count: int = 1) -> None: ...
@@ -131,7 +149,7 @@ class Ledger:
     # Messages
 
     def write_messages(
-        self, messages: Sequence[Message], head: bytes, holders: int, expiring: bool
+        self, messages: Sequence[Message], head: bytes, holders: int, expiring: bool = False
     ) -> None:
         """Append a run of messages that go to the same queues; sets their positions.
 
@@ -177,12 +195,24 @@ class Ledger:
         return found
 
     def commit(self) -> None:
-        """End a pass: write what was settled in it, and have the store make it all last."""
-        if self._settled:
-            queues, self._settled = self._settled, []
-            for queue in queues:
-                self._write_settled(queue)
-        self._store.commit()
+        """End a pass: write what was settled in it, and have the store make it all last.
+
+        After the store has failed nothing is written any more: the broker is about to end.
+        """
+        try:
+            if self._settled:
+                queues, self._settled = self._settled, []
+                for queue in queues:
+                    self._write_settled(queue)
+            self._store.commit()
+        except Exception:
+            if not self._store.failed:
+                raise
+
+    @property
+    def failed(self) -> bool:
+        """Whether the store has failed: what is not on disk now will not be."""
+        return self._store.failed
 
     def _write_settled(self, queue: Queue) -> None:
         release = self._store.release

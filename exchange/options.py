@@ -39,6 +39,8 @@ class QueueOptions:
     max_priority: int | None = None
     delivery_limit: int | None = None
     single_active: bool = False
+    holds_back: bool = False
+    """Set by no argument: messages wait for a time of their own, as in a schedule."""
 
     @property
     def limited(self) -> bool:
@@ -57,6 +59,7 @@ class QueueOptions:
             self.message_ttl_ms is not None
             or self.max_priority is not None
             or self.delivery_limit is not None
+            or self.holds_back
         )
 
 

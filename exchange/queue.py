@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.errors import AccessRefused
+from warrener.exchange.expiry import time_to_live
 from warrener.exchange.options import PLAIN, QueueOptions
 from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.selection import Selection
@@ -33,8 +34,9 @@ from warrener.exchange.selection import Selection
 if TYPE_CHECKING:
     from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.ledger import Ledger
-    from warrener.exchange.message import Message
+    from warrener.exchange.message import Message, Properties
     from warrener.exchange.pump import Pump
+    from warrener.exchange.types.exchange import Exchange
 
 ANY_SIZE = 1 << 62
 
@@ -48,6 +50,9 @@ class Surroundings(Protocol):
 
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
         """Publish messages that `queue` gives up to its dead-letter exchange."""
+
+    def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
+        """Route messages on that `exchange` has held back."""
 
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""
@@ -272,13 +277,22 @@ class Queue:
             return
         if isinstance(self.ready, Selection):
             expired = self.ready.expire(now)
-            self._bury(expired, EXPIRED)
-            self._forget(expired)
+            self.time_is_over(expired)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
             self._host.expire_queue(self)
             return
         self._plan()
+
+    def deadline(self, properties: Properties, published: int) -> int | None:
+        """When a message that came in at `published` is to leave, in ms since 1970."""
+        ttl = time_to_live(properties, self.options.message_ttl_ms)
+        return None if ttl is None else published + ttl
+
+    def time_is_over(self, messages: Sequence[Message]) -> None:
+        """The deadline of messages has come, and they are no longer ready."""
+        self._bury(messages, EXPIRED)
+        self._forget(messages)
 
     def _plan(self) -> None:
         """Say when something is to be done next."""
@@ -371,7 +385,9 @@ class Queue:
     def _select(self) -> Selection:
         """Have the waiting messages in an order from which they can be selected."""
         if not isinstance(self.ready, Selection):
-            self.ready = Selection(self._ledger, self.options, bool(self.number), self.ready)
+            self.ready = Selection(
+                self._ledger, self.options, bool(self.number), self.deadline, self.ready
+            )
         return self.ready
 
     def _simplify(self) -> None:

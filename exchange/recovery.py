@@ -7,12 +7,16 @@ size are kept, so memory does not grow with bodies.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.definitions import Survivors
+from warrener.exchange.entries import ENDED_BY
 from warrener.exchange.ledger import Kind, Record, message_summary, settled_positions
+
+logger = logging.getLogger("warrener.recovery")
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Restored:
 def restore(broker: Broker, records: Iterable[Record]) -> Restored:
     """Take up the state that a store recovered; called once, on a new broker."""
     survivors, waiting = _read(broker, records)
+    _restore_entries(broker, survivors)
     queues = survivors.restore(broker.vhosts)
     broker.last_number = survivors.highest_number
     holders: dict[int, int] = {}
@@ -47,6 +52,30 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
     for position, count in holders.items():
         broker.ledger.hold(position, count)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
+
+
+def _restore_entries(broker: Broker, survivors: Survivors) -> None:
+    """Take up users, virtual hosts and permissions; a store without any gets those of a new broker.
+
+    What damage has torn apart is made whole the safe way: a virtual host in which there is still
+    something is made again, a permission of nobody is dropped.
+    """
+    if not any(survivors.live[kind] for kind in ENDED_BY):
+        broker.entries.rewrite()
+        return
+    broker.forget_assumed()
+    for position, fields in survivors.live[Kind.VHOST_SET].values():
+        broker.restore_vhost(position, fields)
+    for name in survivors.vhosts() - broker.vhosts.keys():
+        logger.error("virtual host '%s' was damaged and is made again", name)
+        broker.add_vhost(name)
+    for position, fields in survivors.live[Kind.USER_SET].values():
+        broker.users.restore(position, fields)
+    for position, fields in survivors.live[Kind.PERMISSION_SET].values():
+        broker.permissions.restore(position, fields)
+    for position, fields in survivors.live[Kind.TOPIC_PERMISSION_SET].values():
+        broker.permissions.restore_topic(position, fields)
+    broker.permissions.drop_orphans()
 
 
 def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting]:

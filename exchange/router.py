@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.dead_letter import dead_letter, goes_round
+from warrener.exchange.delay import released_headers
 from warrener.exchange.errors import AccessRefused, NotFound
 from warrener.exchange.message import Envelope, Message, Properties
 from warrener.exchange.queue import Queue
@@ -99,6 +100,15 @@ class Router:
             route = self._find(exchange, letter.envelope, keys, letter.properties)
             self._put(letter, route, [q for q in route.queues if goes_round(headers, q)], False)
 
+    def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
+        """Route messages on that `exchange` has held back until now."""
+        for message in messages:
+            headers = released_headers(dict(message.properties.headers or {}))
+            free = self._ledger.codec.rewrite(message, message.envelope, {"headers": headers})
+            keys = (message.envelope.routing_key, *message.copies())
+            route = self._find(exchange, message.envelope, keys, free.properties)
+            self._put(free, route, (), free.properties.expiration is not None)
+
     def replay(self, message: Message, binding: Binding) -> None:
         """Give a destination a message from before it was bound, as one of its own."""
         again = copy(message)
@@ -109,7 +119,8 @@ class Router:
         else:
             keys = (place.routing_key,)
             route = self._find(binding.destination, place, keys, message.properties)
-        self.publish(route, [again], len(again.content))
+        expiring = message.properties.expiration is not None
+        self.publish(route, [again], len(again.content), expiring)
 
     # Finding
 

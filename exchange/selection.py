@@ -29,15 +29,14 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from warrener.exchange.backlog import CHUNK_MESSAGES
-from warrener.exchange.expiry import time_to_live
 from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.index import FilterIndex
-from warrener.exchange.message import Message
+from warrener.exchange.message import Message, Properties
 from warrener.exchange.options import QueueOptions
 from warrener.exchange.ready import WINDOW_BYTES, Ready, Taken
 
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     from warrener.exchange.consumer import Consumer
     from warrener.exchange.ledger import Ledger
 
+Deadline = Callable[[Properties, int], int | None]
+"""From a message's properties and the time it came in to the time it is to leave, if any."""
 EXAMINED_MAX = 2000
 """Waiting messages held against a new filter in one pass, a few milliseconds."""
 DEALT_MAX = 256
@@ -60,6 +61,7 @@ class Selection:
     """The waiting messages of one queue, to be taken by filter."""
 
     __slots__ = (
+        "_deadline",
         "_deadlines",
         "_everything",
         "_index",
@@ -76,8 +78,16 @@ class Selection:
         "next_sequence",
     )
 
-    def __init__(self, ledger: Ledger, options: QueueOptions, stored: bool, ready: Ready) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        options: QueueOptions,
+        stored: bool,
+        deadline: Deadline,
+        ready: Ready,
+    ) -> None:
         """Take over what waits in `ready`; `stored` says whether the ledger knows the queue."""
+        self._deadline = deadline
         self._ledger = ledger
         self._options = options
         self._stored = stored
@@ -149,9 +159,8 @@ class Selection:
     def _add(self, message: Message, published: int, redelivered: bool) -> None:
         sequence = self._rank(message) + self.next_sequence
         self.next_sequence += 1
-        ttl = time_to_live(message.properties, self._options.message_ttl_ms)
-        if ttl is not None:
-            deadline = published + ttl
+        deadline = self._deadline(message.properties, published)
+        if deadline is not None:
             self._notes[sequence] = _Note(deadline)
             heapq.heappush(self._deadlines, (deadline, sequence))
         if redelivered:

@@ -23,11 +23,13 @@ from warrener.exchange.errors import (
     ResourceLocked,
 )
 from warrener.exchange.filters.arguments import filter_from
+from warrener.exchange.limits import VirtualHostLimits, reached
 from warrener.exchange.options import queue_options
 from warrener.exchange.queue import Queue
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
-from warrener.exchange.types import TYPES, DefaultExchange, Exchange
+from warrener.exchange.schedule import SCHEDULE_PREFIX, Schedule
+from warrener.exchange.types import TYPES, DefaultExchange, DelayedExchange, Exchange
 
 if TYPE_CHECKING:
     from warrener.exchange.deadlines import Deadlines
@@ -57,6 +59,7 @@ class VirtualHost:
         next_number: Callable[[], int],
     ) -> None:
         self.name = name
+        self.limits = VirtualHostLimits()
         self.queues: dict[str, Queue] = {}
         self.exchanges: dict[str, Exchange] = {"": DefaultExchange(self.queues)}
         for exchange, kind in PREDECLARED.items():
@@ -73,8 +76,12 @@ class VirtualHost:
 
     @property
     def generation(self) -> int:
-        """Raised by everything that may change where a message goes."""
+        """Raised by everything that may change where a message goes, or whether it may."""
         return self._router.generation
+
+    def forget_routes(self) -> None:
+        """Permissions have changed: what was remembered may no longer be true."""
+        self._router.generation += 1
 
     def route(
         self,
@@ -129,6 +136,9 @@ class VirtualHost:
         self._refuse_reserved("exchange", name)
         check_exchange_arguments(arguments)
         exchange = self._make_exchange(name, kind, durable, auto_delete, internal, arguments)
+        if isinstance(exchange, DelayedExchange):
+            number = self._next_number() if durable else 0
+            self._definitions.add(self._make_schedule(exchange, number))
         self._definitions.add(exchange)
         return exchange
 
@@ -172,11 +182,14 @@ class VirtualHost:
         exclusive: bool = False,
         auto_delete: bool = False,
         arguments: Mapping[str, Any] | None = None,
+        made_up: bool = False,
     ) -> Queue:
         """Make a queue, or find that it is there as asked; without a name, one is made up.
 
-        Raises: PreconditionFailed if it exists otherwise or an argument is wrong; ResourceLocked;
-        AccessRefused for a reserved name.
+        `made_up` says that the name comes from `make_up_name`.
+
+        Raises: PreconditionFailed if it exists otherwise, an argument is wrong, or there are as
+        many queues as may be; ResourceLocked; AccessRefused for a reserved name.
         """
         arguments = arguments or {}
         if name in self.queues:
@@ -185,10 +198,12 @@ class VirtualHost:
             queue.last_used_ms = self.ledger.now_ms
             return queue
         options = queue_options(arguments)
-        if name:
+        if name and not made_up:
             self._refuse_reserved("queue", name)
+        name = name or self.make_up_name()
+        self._require_room(name)
         queue = self._make_queue(
-            name or f"amq.gen-{secrets.token_urlsafe(16)}",
+            name,
             durable=durable,
             auto_delete=auto_delete,
             owner=owner if exclusive else None,
@@ -198,6 +213,10 @@ class VirtualHost:
         )
         self._definitions.add(queue)
         return queue
+
+    def make_up_name(self) -> str:
+        """A name for a queue that is declared without one."""
+        return f"amq.gen-{secrets.token_urlsafe(16)}"
 
     def add_reply_queue(self, owner: object) -> Queue:
         """Make a queue for direct replies to one channel; it goes with its consumer."""
@@ -231,6 +250,10 @@ class VirtualHost:
         self._definitions.remove(queue)
         self._router.generation += 1
         return queue.delete()
+
+    def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
+        """See `Router.release`."""
+        self._router.release(exchange, messages)
 
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""
@@ -339,16 +362,38 @@ class VirtualHost:
             self._definitions.remove(binding)
         for binding in self._inbound.pop(exchange, []):
             self._unbind(binding)
+        if isinstance(exchange, DelayedExchange) and exchange.schedule is not None:
+            self.remove_queue(exchange.schedule)
         del self.exchanges[exchange.name]
         self._definitions.remove(exchange)
         self._router.generation += 1
+
+    def _make_schedule(self, exchange: DelayedExchange, number: int) -> Schedule:
+        schedule = Schedule(exchange, self, durable=exchange.durable, number=number)
+        exchange.schedule = self.queues[schedule.name] = schedule
+        return schedule
 
     def _make_queue(self, name: str, **options: Any) -> Queue:
         queue = self.queues[name] = Queue(name, self, **options)
         self._router.generation += 1
         return queue
 
+    def clear(self) -> None:
+        """Remove everything, because the virtual host itself goes."""
+        for queue in list(self.queues.values()):
+            self.remove_queue(queue)
+        for name, exchange in list(self.exchanges.items()):
+            if name:
+                self._remove_exchange(exchange)
+
     # Checks
+
+    def _require_room(self, queue: str) -> None:
+        if reached(self.limits.max_queues, len(self.queues)):
+            raise PreconditionFailed(
+                f"cannot declare queue '{queue}': queue limit in vhost '{self.name}' "
+                f"({self.limits.max_queues}) is reached"
+            )
 
     def _refuse_reserved(self, what: str, name: str) -> None:
         if name.startswith("amq."):
@@ -418,6 +463,11 @@ class VirtualHost:
         self._definitions.restored(exchange, position)
 
     def restore_queue(self, position: int, fields: Mapping[str, Any]) -> Queue:
+        owner = self.exchanges.get(fields["name"].removeprefix(SCHEDULE_PREFIX))
+        if fields["name"].startswith(SCHEDULE_PREFIX) and isinstance(owner, DelayedExchange):
+            schedule = self._make_schedule(owner, fields["number"])
+            self._definitions.restored(schedule, position)
+            return schedule
         queue = self._make_queue(
             fields["name"],
             durable=True,

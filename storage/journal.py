@@ -253,6 +253,10 @@ class Journal:
             self._directory.close_readers()
             self._lock.release()
 
+    @property
+    def failed(self) -> bool:
+        return self._writer.failure is not None
+
     def _refuse(self) -> NoReturn:
         failure = self._writer.failure
         raise JournalFailed(f"the journal has stopped: {failure}") from failure

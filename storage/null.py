@@ -23,6 +23,10 @@ class NullStore:
         self._payloads: dict[Position, tuple[bytes, Bytes]] = {}
         self._holders: dict[Position, int] = {}
 
+    @property
+    def failed(self) -> bool:
+        return False
+
     def recover(self) -> Iterator[Record]:
         return iter(())
 

@@ -75,6 +75,10 @@ class Store(Protocol):
         """Every position below this one is on disk, in the sense of the sync mode."""
 
     @property
+    def failed(self) -> bool:
+        """Whether a write or sync has failed: nothing is written any more."""
+
+    @property
     def report(self) -> RecoveryReport:
         """What was found on opening; meaningful once recover() is exhausted."""
 

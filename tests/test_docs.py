@@ -1,8 +1,7 @@
 """The prose: what it names must be there, and what is there must be named.
 
-Links lead somewhere, functions exist under the names that the pages give them, commands, options
-and modules are mentioned, and imports go the way the architecture page says. That sentences are
-true is for readers to find out.
+Links lead somewhere, functions exist under the names that the pages give them, and commands,
+options and modules are mentioned. That sentences are true is for readers to find out.
 """
 
 import ast
@@ -153,39 +152,3 @@ def default(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-# Imports
-
-MAY_NOT_IMPORT = {
-    "protocol": ("warrener.exchange", "warrener.storage", "trio"),
-    "storage": ("warrener.exchange", "warrener.protocol", "trio"),
-    "exchange": (
-        "warrener.protocol",
-        "warrener.storage",
-        "warrener.exchange.server",
-        "warrener.exchange.commands",
-        "trio",
-        "socket",
-    ),
-    "exchange/server": ("warrener.storage", "warrener.exchange.commands"),
-}
-CORE = ("exchange", "exchange/types", "exchange/filters")
-
-
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{relative(path)} has a relative import"
-            yield f"{node.module}"
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_imports_go_one_way(path: Path) -> None:
-    folder = relative(path.parent)
-    forbidden = MAY_NOT_IMPORT.get("exchange" if folder in CORE else folder, ())
-    for name in imports(path):
-        assert not any(name == each or name.startswith(f"{each}.") for each in forbidden), name
-        assert not name.startswith("pyparsing") or path.name == "grammar.py"

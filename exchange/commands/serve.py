@@ -37,7 +37,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="read options from a TOML file")
     for option in fields(Config):
-        meaning = option.metadata["meaning"]
+        meaning = option.metadata["meaning"].replace("%", "%%")
         flag = "--" + option.name.replace("_", "-")
         if isinstance(option.default, bool):
             parser.add_argument(flag, action="store_const", const=True, help=meaning)

@@ -96,7 +96,9 @@ class Grid(Generic[Item]):
     def collect(self, least: float, most: float, found: Bucket[Item]) -> None:
         for level, buckets in self._levels.items():
             cells = _cells(level, least, most)
-            for cell in cells if len(cells) <= CELLS_MAX else buckets:
+            # Not len(), which a range of more than 2**63 does not have.
+            few = cells.stop - cells.start <= CELLS_MAX
+            for cell in cells if few else buckets:
                 if cell in buckets:
                     found.update(buckets[cell])
 

@@ -115,10 +115,12 @@ class ServerChannel:
             return
         route = publication.route
         try:
-            if publication.special:
+            if publication.special and any(message.properties.special for message in messages):
+                self._permit(publication)
                 self._publish_specially(publication, messages)
                 return
             if route is None or route.generation != self.connection.vhost.generation:
+                self._permit(publication)
                 route = self._route(publication, messages[0])
                 if not route.lasting:
                     self._publish_severally(publication, messages)
@@ -134,7 +136,10 @@ class ServerChannel:
         Raises: Refused.
         """
         for publication, messages, _ in publishes:
+            self._permit(publication)
             for message in messages:
+                if message.properties.special:
+                    prepare(self, message)
                 self._route(publication, message)
 
     def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
@@ -151,6 +156,22 @@ class ServerChannel:
         else:
             self.core.reject(tag, multiple, requeue)
 
+    def _permit(self, publication: Publication) -> None:
+        """Ask once, and again after every change, whether the client may publish there.
+
+        Raises: AccessRefused.
+        """
+        vhost = self.connection.vhost
+        if publication.permitted == vhost.generation:
+            return
+        rights = self.connection.rights
+        place = publication.envelope
+        rights.require_write("exchange", place.exchange)
+        exchange = vhost.exchanges.get(place.exchange)
+        if exchange is not None and not exchange.internal:
+            rights.require_topic_write(exchange, place.routing_key)
+        publication.permitted = vhost.generation
+
     def _route(
         self, publication: Publication, message: Message, copies: Sequence[str] = ()
     ) -> Route:
@@ -165,9 +186,17 @@ class ServerChannel:
             message, copies = original, list[str]()
             if original.properties.special:
                 message, copies = prepare(self, original)
+                self._permit_copies(publication, copies)
             route = self._route(publication, message, copies)
             expiring = message.properties.expiration is not None
             self._publish_along(route, publication, [message], len(message.content), expiring)
+
+    def _permit_copies(self, publication: Publication, copies: Sequence[str]) -> None:
+        """Raises: AccessRefused if the client may not publish by one of these routing keys."""
+        exchange = self.connection.vhost.exchanges.get(publication.envelope.exchange)
+        if exchange is not None:
+            for routing_key in copies:
+                self.connection.rights.require_topic_write(exchange, routing_key)
 
     def _publish_severally(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Route each message on its own; neighbours that go the same way go together."""

@@ -16,19 +16,28 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from warrener import __version__
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.errors import PreconditionFailed, Refused
 from warrener.exchange.message import Message
 from warrener.exchange.server.channel import ServerChannel
+from warrener.exchange.server.greeting import (
+    HANDSHAKE_FRAME_MAX_BYTES,
+    HEADERS,
+    answer_to_strangers,
+    first_frame,
+    is_incomplete_header,
+    negotiated,
+    refused_login,
+    server_properties,
+)
 from warrener.exchange.server.handlers import handler_for
 from warrener.exchange.server.output import Output
 from warrener.exchange.server.publication import Publication
+from warrener.exchange.users import IMPERSONATOR, Login, User, Verdict
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import (
-    AccessRefused,
     ChannelError,
     CommandInvalid,
     NotAllowed,
@@ -38,7 +47,6 @@ from warrener.protocol.errors import (
 )
 from warrener.protocol.frames import (
     FRAME_HEAD_BYTES,
-    FRAME_MIN_BYTES,
     HEARTBEAT_FRAME,
     METHOD,
     PROTOCOL_HEADER,
@@ -55,13 +63,13 @@ from warrener.protocol.state import (
 )
 
 if TYPE_CHECKING:
+    from warrener.exchange.permissions import Rights
     from warrener.exchange.queue import Queue
     from warrener.exchange.route import Route
+    from warrener.exchange.vhost import VirtualHost
 
 logger = logging.getLogger("warrener.connection")
 
-HANDSHAKE_FRAME_MAX_BYTES = 8192
-"""The largest frame before one was negotiated, as in RabbitMQ; login needs far less."""
 PUBLICATIONS_MAX = 4096
 """Publish methods remembered for a connection; a publisher with more routing keys than this
 pays for finding its routes anew now and then, and no memory grows without end."""
@@ -74,18 +82,7 @@ BEHIND_BYTES = 1 << 20
 """A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
 more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5)."""
 UNLIMITED = 1 << 62
-
-CAPABILITIES = (
-    "publisher_confirms",
-    "exchange_exchange_bindings",
-    "basic.nack",
-    "consumer_cancel_notify",
-    "connection.blocked",
-    "consumer_priorities",
-    "authentication_failure_close",
-    "per_consumer_qos",
-    "direct_reply_to",
-)
+CONNECTION_FORCED = 320
 
 
 class Connection:
@@ -118,15 +115,26 @@ class Connection:
         """Content longer than this may hold frames that are too large for this client."""
         self.client_properties: dict[str, Any] = {}
         self.user = ""
-        self.vhost = broker.vhosts["/"]
+        self.may_impersonate = False
+        """Whether its messages may bear the name of another user."""
+        self.login: Login | None = None
+        """A login that has to be checked; nothing more is read until `finish_login`."""
+        self.vhost: VirtualHost
+        self.rights: Rights
+        """Where the client is, and what it may do there, once it has opened the connection."""
         self.notifies_cancel = False
+        self.retunes = False
+        """Whether a new prefetch counts for this client's running consumers, too."""
         self.last_sent = now
         self._from_loopback = from_loopback
         self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
-        self._header = b""
+        self._early = b""
+        """Bytes of a client that is not known yet."""
+        self._mechanism = ""
         self._channel_max = config.channel_max
         self._heartbeat_s = 0
         self._last_received = now
+        self._now = now
         self._deadline = now + config.handshake_timeout_s
         """When to give up on a client that is late with its part of opening or closing."""
         self._target: Route | None = None
@@ -141,18 +149,15 @@ class Connection:
         self._last_received = now
         if self.finished:
             return
-        if self.state is ConnectionState.HEADER:
-            data = self._read_header(data)
+        if self.state is not ConnectionState.OPEN:
+            data = self._greet(data)
             if not data:
                 return
-        try:
-            self._reader.feed(data)
-        except ProtocolError as error:
-            self.fail(error)
-            self._finish()
+        self._feed(data)
 
     def tick(self, now: float) -> None:
         """Do what is due: heartbeats, and giving up on a client that is late."""
+        self._now = now
         if self.state is not ConnectionState.OPEN:
             self.dropped = self.dropped or now >= self._deadline
             return
@@ -207,7 +212,7 @@ class Connection:
 
     def block(self, reason: str) -> None:
         """Tell a client that its publishes are not read for now."""
-        if not self._blocked:
+        if not self._blocked and self.state is ConnectionState.OPEN:
             self._blocked = True
             if self._has_capability("connection.blocked"):
                 self._send(m.ConnectionBlocked(reason))
@@ -217,6 +222,14 @@ class Connection:
             self._blocked = False
             if self._has_capability("connection.blocked"):
                 self._send(m.ConnectionUnblocked())
+
+    @property
+    def channel_count(self) -> int:
+        return sum(channel.is_open for channel in self.channels.values())
+
+    def force_close(self, text: str) -> None:
+        """The broker takes away what this connection stands on."""
+        self.close(CONNECTION_FORCED, text, max(self._now, self._last_received))
 
     def close(self, code: int, text: str, now: float) -> None:
         """End the connection from our side, in order."""
@@ -351,24 +364,41 @@ class Connection:
 
     # Channel 0
 
-    def _read_header(self, data: bytes) -> bytes:
-        """Take the protocol header; returns what came behind it."""
-        self._header += data
-        expected = len(PROTOCOL_HEADER)
-        start = self._header[:expected]
+    def _greet(self, data: bytes) -> bytes:
+        """Take in what comes before the login is over; returns what comes behind it."""
+        self._early += data
+        if self.state is ConnectionState.HEADER:
+            self._read_header()
+        while self.state is ConnectionState.START and (frame := first_frame(self._early)):
+            self._early = self._early[len(frame) :]
+            self._feed(frame)
+        if self.login or self.state in (ConnectionState.HEADER, ConnectionState.START):
+            return b""
+        behind, self._early = self._early, b""
+        return behind
+
+    def _read_header(self) -> None:
+        start = self._early[: len(PROTOCOL_HEADER)]
         if start in HEADERS:
+            self._early = self._early[len(start) :]
             self.state = ConnectionState.START
             self._send(
                 m.ConnectionStart(
                     server_properties=server_properties(self.config), mechanisms=MECHANISMS
                 )
             )
-            return self._header[expected:]
-        if len(start) == expected or not any(header.startswith(start) for header in HEADERS):
+        elif not is_incomplete_header(start):
             logger.warning("%s: not AMQP 0-9-1: %r", self.name, start)
-            self.output.write(HTTP_ANSWER if start[:4] in HTTP_STARTS else PROTOCOL_HEADER)
+            self.output.write(answer_to_strangers(start))
+            self._early = b""
             self._finish()
-        return b""
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._reader.feed(data)
+        except ProtocolError as error:
+            self.fail(error)
+            self._finish()
 
     def _receive(self, method: Method) -> None:
         following = next_connection_state(self.state, method)
@@ -379,55 +409,59 @@ class Connection:
     def _start_ok(self, method: m.ConnectionStartOk) -> None:
         self.client_properties = method.client_properties
         self.notifies_cancel = self._has_capability("consumer_cancel_notify")
-        name, password = read_response(method.mechanism, method.response)
-        user = self.broker.users.authenticate(name, password, self._from_loopback)
+        # Celery raises the prefetch of its running consumer for each task with an ETA, and counts
+        # on the specification's reading of basic.qos, not on RabbitMQ's.
+        self.retunes = self.client_properties.get("product") == "py-amqp"
+        self._mechanism = method.mechanism
+        login = self.broker.users.login(*read_response(method.mechanism, method.response))
+        if login.user is not None:
+            self._welcome(login.user)
+        else:
+            self.login = login
+
+    def finish_login(self, verdict: Verdict, now: float) -> None:
+        """The login has been checked: answer it, and go on with what came behind it."""
+        login, self.login = self.login, None
+        if self.finished or login is None:
+            return
+        user = self.broker.users.finish(login, verdict)
         if user is None:
-            self._refuse_login(name, method.mechanism)
+            self._refuse_login(login.name)
+        else:
+            self._welcome(user)
+        self.receive(b"", now)
+
+    def _welcome(self, user: User) -> None:
+        if not self._from_loopback and user.name in self.config.loopback_names:
+            self._refuse_login(user.name)
             return
         self.user = user.name
+        self.may_impersonate = IMPERSONATOR in user.tags
         self._send(
             m.ConnectionTune(
                 self.config.channel_max, self.config.frame_max_bytes, self.config.heartbeat_s
             )
         )
 
-    def _refuse_login(self, name: str, mechanism: str) -> None:
-        error = AccessRefused(
-            f"Login was refused using authentication mechanism {mechanism}. "
-            "For details see the broker logfile."
-        )
-        if self._has_capability("authentication_failure_close"):
-            self.fail(error)
-            return
+    def _refuse_login(self, name: str) -> None:
         logger.warning("%s: login of %r refused", self.name, name)
+        if self._has_capability("authentication_failure_close"):
+            self.fail(refused_login(self._mechanism))
+            return
         self.state = ConnectionState.CLOSING
         self._deadline = self._last_received + REFUSED_LOGIN_DELAY_S
 
     def _tune_ok(self, method: m.ConnectionTuneOk) -> None:
-        frame_max = method.frame_max or self.config.frame_max_bytes
-        channel_max = method.channel_max or self.config.channel_max
-        if not FRAME_MIN_BYTES <= frame_max <= self.config.frame_max_bytes:
-            raise NotAllowed(
-                f"negotiated frame_max {frame_max} is not between {FRAME_MIN_BYTES} and "
-                f"{self.config.frame_max_bytes}"
-            )
-        if channel_max > self.config.channel_max:
-            raise NotAllowed(
-                f"negotiated channel_max {channel_max} is above {self.config.channel_max}"
-            )
-        self.frame_max = self._reader.frame_max = frame_max
-        if frame_max < self.config.frame_max_bytes:
-            self.content_max = frame_max
-        self._channel_max = channel_max
+        self.frame_max, self._channel_max = negotiated(method, self.config)
+        self._reader.frame_max = self.frame_max
+        if self.frame_max < self.config.frame_max_bytes:
+            self.content_max = self.frame_max
         self._heartbeat_s = method.heartbeat
 
     def _open(self, method: m.ConnectionOpen) -> None:
-        vhost = self.broker.vhosts.get(method.virtual_host)
-        if vhost is None:
-            raise NotAllowed(f"vhost {method.virtual_host} not found")
-        self.vhost = vhost
+        self.vhost, self.rights = self.broker.connections.open(self, self.user, method.virtual_host)
         self._send(m.ConnectionOpenOk())
-        logger.info("%s: user '%s' opened vhost '%s'", self.name, self.user, vhost.name)
+        logger.info("%s: user '%s' opened vhost '%s'", self.name, self.user, self.vhost.name)
 
     def _close(self, method: m.ConnectionClose) -> None:
         self._end()
@@ -456,7 +490,8 @@ class Connection:
         for channel in channels.values():
             channel.state = ChannelState.CLOSING
             channel.end()
-        self.vhost.connection_left(self)
+        if self.broker.connections.leave(self):
+            self.vhost.connection_left(self)
 
     def _finish(self) -> None:
         self.state = ConnectionState.CLOSED
@@ -475,23 +510,3 @@ _OWN_METHODS: dict[type[Method], Callable[[Connection, Any], None]] = {
     m.ConnectionCloseOk: Connection._close_ok,
     m.ConnectionUpdateSecret: Connection._update_secret,
 }
-
-HEADERS = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")
-"""The protocol header, and the form that old clients of 0-9 send."""
-HTTP_STARTS = (b"GET ", b"POST", b"PUT ", b"HEAD")
-HTTP_ANSWER = (
-    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
-    b"This port speaks AMQP 0-9-1, not HTTP.\n"
-)
-
-
-def server_properties(config: Config) -> dict[str, Any]:
-    """What the broker says of itself in connection.start."""
-    return {
-        "product": "Warrener",
-        "version": __version__,
-        "platform": "Python",
-        "information": "https://pypi.org/project/warrener/",
-        "sync": "never" if config.memory else config.sync,
-        "capabilities": dict.fromkeys(CAPABILITIES, True),
-    }

@@ -1,7 +1,6 @@
 """Which function answers which method on a channel.
 
-A method that is in the specification but not built is answered with 540, one that only a
-broker sends with 503.
+A method that only a broker sends is answered with 503.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from warrener.exchange.errors import NotSupported
 from warrener.exchange.server import handlers_basic as basic
 from warrener.exchange.server import handlers_topology as topology
 from warrener.exchange.server import handlers_tx as tx
@@ -51,16 +49,11 @@ HANDLERS: dict[type[Method], Handler] = {
 }
 
 
-NOT_BUILT = (m.TxSelect, m.TxCommit, m.TxRollback)
-
-
 def handler_for(method: Method) -> Handler:
-    """Raises: NotSupported for a method that is not built; CommandInvalid for one of a broker."""
+    """Raises: CommandInvalid for a method without a handler."""
     handler = HANDLERS.get(type(method))
-    if handler is not None:
-        return handler
-    if isinstance(method, NOT_BUILT):
-        raise NotSupported(f"{method.name} is not implemented")
-    raise CommandInvalid(
-        f"{method.name} is sent by a broker only", method.class_id, method.method_id
-    )
+    if handler is None:
+        raise CommandInvalid(
+            f"{method.name} is sent by a broker only", method.class_id, method.method_id
+        )
+    return handler

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.arguments import consumer_priority
 from warrener.exchange.consumer import Consumer
-from warrener.exchange.errors import NotSupported, PreconditionFailed
+from warrener.exchange.errors import NotAllowed, NotSupported, PreconditionFailed
 from warrener.exchange.filters.arguments import filter_from
-from warrener.exchange.server.handlers_topology import find_queue
+from warrener.exchange.server.handlers_topology import readable_queue
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import DIRECT_REPLY_TO
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 def channel_open(channel: ServerChannel, method: m.ChannelOpen) -> Method:
+    channel.connection.broker.connections.require_channel(channel.connection.user)
     return m.ChannelOpenOk()
 
 
@@ -57,11 +58,12 @@ def basic_qos(channel: ServerChannel, method: m.BasicQos) -> Method:
 
 
 def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
+    require_room(channel)
     consumer = Consumer(
         channel.core,
         reply_queue(channel, method)
         if method.queue == DIRECT_REPLY_TO
-        else find_queue(channel, method.queue),
+        else readable_queue(channel, method.queue),
         method.consumer_tag or f"amq.ctag-{secrets.token_urlsafe(16)}",
         no_ack=method.no_ack,
         exclusive=method.exclusive,
@@ -73,6 +75,13 @@ def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
     consumer.encoded = {}
     channel.core.consume(consumer)
     return m.BasicConsumeOk(consumer.tag)
+
+
+def require_room(channel: ServerChannel) -> None:
+    """Raises: NotAllowed if the channel has as many consumers as may be."""
+    limit = channel.connection.config.consumer_max
+    if limit and len(channel.core.consumers) >= limit:
+        raise NotAllowed(f"reached maximum ({limit}) of consumers per channel")
 
 
 def reply_queue(channel: ServerChannel, method: m.BasicConsume) -> Queue:
@@ -103,7 +112,7 @@ def basic_cancel_ok(channel: ServerChannel, method: m.BasicCancelOk) -> None:
 
 
 def basic_get(channel: ServerChannel, method: m.BasicGet) -> Method | None:
-    queue = find_queue(channel, method.queue)
+    queue = readable_queue(channel, method.queue)
     return None if channel.core.get(queue, method.no_ack) else m.BasicGetEmpty()
 
 

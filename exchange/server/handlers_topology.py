@@ -22,6 +22,7 @@ def exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> Metho
     if method.passive:
         vhost.bindable(method.exchange)
     else:
+        require_exchange_declare(channel, method)
         vhost.declare_exchange(
             method.exchange,
             method.type,
@@ -34,12 +35,16 @@ def exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> Metho
 
 
 def exchange_delete(channel: ServerChannel, method: m.ExchangeDelete) -> Method:
+    if method.exchange:
+        channel.connection.rights.require_configure("exchange", method.exchange)
     channel.connection.vhost.delete_exchange(method.exchange, if_unused=method.if_unused)
     return m.ExchangeDeleteOk()
 
 
 def exchange_bind(channel: ServerChannel, method: m.ExchangeBind) -> Method:
     vhost = channel.connection.vhost
+    channel.connection.rights.require_write("exchange", method.destination)
+    require_source(channel, method.source, method.routing_key)
     vhost.bind(
         method.source,
         vhost.bindable(method.destination),
@@ -51,6 +56,8 @@ def exchange_bind(channel: ServerChannel, method: m.ExchangeBind) -> Method:
 
 def exchange_unbind(channel: ServerChannel, method: m.ExchangeUnbind) -> Method:
     vhost = channel.connection.vhost
+    channel.connection.rights.require_write("exchange", method.destination)
+    require_source(channel, method.source, method.routing_key)
     if method.source in vhost.exchanges and method.destination in vhost.exchanges:
         vhost.unbind(
             method.source,
@@ -68,9 +75,12 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
     if method.passive:
         queue = find_queue(channel, method.queue)
     else:
+        name = method.queue or vhost.make_up_name()
+        require_queue_declare(channel, name, method)
         queue = vhost.declare_queue(
-            method.queue,
+            name,
             channel.connection,
+            made_up=not method.queue,
             durable=method.durable,
             exclusive=method.exclusive,
             auto_delete=method.auto_delete,
@@ -92,8 +102,11 @@ def answer_reply_queue(channel: ServerChannel, name: str) -> Method:
 
 
 def queue_bind(channel: ServerChannel, method: m.QueueBind) -> Method:
-    queue = find_queue(channel, method.queue)
-    key = binding_key(method, queue.name)
+    name = queue_name(channel, method.queue)
+    key = binding_key(method, name)
+    channel.connection.rights.require_write("queue", name)
+    require_source(channel, method.exchange, key)
+    queue = find_queue(channel, name)
     channel.connection.vhost.bind(method.exchange, queue, key, method.arguments)
     return m.QueueBindOk()
 
@@ -101,25 +114,74 @@ def queue_bind(channel: ServerChannel, method: m.QueueBind) -> Method:
 def queue_unbind(channel: ServerChannel, method: m.QueueUnbind) -> Method:
     vhost = channel.connection.vhost
     name = queue_name(channel, method.queue)
+    key = binding_key(method, name)
+    channel.connection.rights.require_write("queue", name)
+    require_source(channel, method.exchange, key)
     if name in vhost.queues and method.exchange in vhost.exchanges:
         queue = vhost.queue(name, channel.connection)
-        key = binding_key(method, queue.name)
         vhost.unbind(method.exchange, queue, key, method.arguments)
     return m.QueueUnbindOk()
 
 
 def queue_purge(channel: ServerChannel, method: m.QueuePurge) -> Method:
-    return m.QueuePurgeOk(find_queue(channel, method.queue).purge())
+    return m.QueuePurgeOk(readable_queue(channel, method.queue).purge())
 
 
 def queue_delete(channel: ServerChannel, method: m.QueueDelete) -> Method:
+    name = queue_name(channel, method.queue)
+    channel.connection.rights.require_configure("queue", name)
     count = channel.connection.vhost.delete_queue(
-        queue_name(channel, method.queue),
+        name,
         channel.connection,
         if_unused=method.if_unused,
         if_empty=method.if_empty,
     )
     return m.QueueDeleteOk(count)
+
+
+# What it takes
+
+
+def require_exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> None:
+    """An alternate exchange takes messages out of a new exchange and into another.
+
+    Raises: AccessRefused.
+    """
+    name = method.exchange
+    if not name:
+        # Nobody may declare the default exchange, and that is what is said.
+        return
+    rights = channel.connection.rights
+    rights.require_configure("exchange", name)
+    alternate = method.arguments.get("alternate-exchange")
+    if isinstance(alternate, str) and name not in channel.connection.vhost.exchanges:
+        rights.require_read("exchange", name)
+        rights.require_write("exchange", alternate)
+
+
+def require_queue_declare(channel: ServerChannel, name: str, method: m.QueueDeclare) -> None:
+    """A dead-letter exchange takes messages out of a new queue.
+
+    Raises: AccessRefused.
+    """
+    rights = channel.connection.rights
+    rights.require_configure("queue", name)
+    dead_letter_exchange = method.arguments.get("x-dead-letter-exchange")
+    if isinstance(dead_letter_exchange, str) and name not in channel.connection.vhost.queues:
+        rights.require_read("queue", name)
+        rights.require_write("exchange", dead_letter_exchange)
+
+
+def require_source(channel: ServerChannel, exchange: str, routing_key: str) -> None:
+    """A binding takes messages out of its source. Raises: AccessRefused."""
+    rights = channel.connection.rights
+    rights.require_read("exchange", exchange)
+    source = channel.connection.vhost.exchanges.get(exchange)
+    if source is not None:
+        rights.require_topic_read(source, routing_key)
+
+
+# What is meant
 
 
 def binding_key(method: m.QueueBind | m.QueueUnbind, queue: str) -> str:
@@ -140,3 +202,10 @@ def queue_name(channel: ServerChannel, name: str) -> str:
 def find_queue(channel: ServerChannel, name: str) -> Queue:
     """The queue a method means. Raises: NotFound; ResourceLocked."""
     return channel.connection.vhost.queue(queue_name(channel, name), channel.connection)
+
+
+def readable_queue(channel: ServerChannel, name: str) -> Queue:
+    """The queue a method takes messages from. Raises: AccessRefused; NotFound; ResourceLocked."""
+    name = queue_name(channel, name)
+    channel.connection.rights.require_read("queue", name)
+    return find_queue(channel, name)

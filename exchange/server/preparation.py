@@ -1,5 +1,6 @@
 """What the properties of a message ask of the broker before it is routed.
 
+    user_id       must be the name under which the client logged in
     expiration    must be a number of milliseconds
     reply_to      the name of the direct reply queue becomes the name of this channel's own
     CC, BCC       headers with further routing keys; BCC does not travel on
@@ -19,6 +20,7 @@ from warrener.protocol.properties import DIRECT_REPLY_TO
 
 if TYPE_CHECKING:
     from warrener.exchange.server.channel import ServerChannel
+    from warrener.exchange.server.connection import Connection
 
 
 def prepare(channel: ServerChannel, message: Message) -> tuple[Message, list[str]]:
@@ -27,6 +29,7 @@ def prepare(channel: ServerChannel, message: Message) -> tuple[Message, list[str
     Raises: PreconditionFailed.
     """
     properties = message.properties
+    check_user_id(channel.connection, properties.user_id)
     check_expiration(properties)
     changes: dict[str, object] = {}
     if properties.reply_to == DIRECT_REPLY_TO:
@@ -37,6 +40,18 @@ def prepare(channel: ServerChannel, message: Message) -> tuple[Message, list[str
     copies = carbon_copies(headers, "CC") + carbon_copies(headers, "BCC")
     if headers and "BCC" in headers:
         changes["headers"] = {key: value for key, value in headers.items() if key != "BCC"}
+    if not (changes or copies or properties.expiration is not None):
+        # Only its user_id was to be looked at, and the name of the login stays what it is.
+        properties.special = False
     if changes:
         message = rewrite(message, message.envelope, changes)
     return message, copies
+
+
+def check_user_id(connection: Connection, user_id: str | None) -> None:
+    """Raises: PreconditionFailed for a name under which the client did not log in."""
+    if user_id is None or user_id == connection.user or connection.may_impersonate:
+        return
+    raise PreconditionFailed(
+        f"user_id property set to '{user_id}' but authenticated user was '{connection.user}'"
+    )

@@ -16,13 +16,15 @@ class Publication(reader.Publication):
     """Publishes of one channel to one exchange with one routing key.
 
     `route` is where they went last; it is None before the first and for exchanges that look at
-    each message.
+    each message. `permitted` is the generation of the virtual host when the client was last found
+    to be allowed to publish there.
     """
 
-    __slots__ = ("channel", "mandatory", "route")
+    __slots__ = ("channel", "mandatory", "permitted", "route")
 
     def __init__(self, channel: ServerChannel, envelope: Envelope, mandatory: bool) -> None:
         super().__init__(envelope)
         self.channel = channel
         self.mandatory = mandatory
+        self.permitted = -1
         self.route: Route | None = None

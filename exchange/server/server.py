@@ -20,8 +20,9 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.server.alarm import MemoryAlarm
-from warrener.exchange.server.connection import Connection
+from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.session import Session
+from warrener.exchange.users import Login, Verdict
 
 logger = logging.getLogger("warrener.server")
 
@@ -30,7 +31,8 @@ SHUTDOWN_S = 5
 """Time clients have to answer when the broker ends."""
 ACCEPT_RETRY_S = 0.1
 """Pause after an accept that failed because the machine is out of something."""
-CONNECTION_FORCED = 320
+LOGINS_AT_ONCE = 2
+"""Logins that are checked at the same time: each takes a core, and 16 MiB, for a while."""
 GC_THRESHOLD = 100_000
 """Objects made before the garbage collector looks: messages have no cycles, and its look at
 a million waiting ones would cost more than it could ever find (bench S9)."""
@@ -47,6 +49,7 @@ class Server:
         self._alarm = MemoryAlarm(config.memory_mark_bytes)
         self._alarm_over = trio.Event()
         self._nursery: trio.Nursery | None = None
+        self._logins = trio.CapacityLimiter(LOGINS_AT_ONCE)
         self._now = 0.0
         self._continuing = False
         self._sooner = trio.Event()
@@ -81,6 +84,12 @@ class Server:
         """The store has put more on disk: answer the publishers who wait for that."""
         self.broker.settle_confirms()
         self.end_pass()
+
+    async def check_login(self, login: Login) -> Verdict:
+        """Check a login in a thread: it takes longer than any pass may."""
+        return await trio.to_thread.run_sync(
+            login.check, abandon_on_cancel=True, limiter=self._logins
+        )
 
     async def wait_until_read(self, connection: Connection) -> None:
         """Wait while `connection` is a publisher and the memory alarm is on."""
@@ -189,18 +198,20 @@ class Server:
             connection.tick(now)
             if connection.dropped:
                 session.drop()
-        if self._alarm.update(self.broker.memory_bytes()):
-            self._tell_alarm()
+        self._watch_memory()
         self.broker.tidy()
 
-    def _tell_alarm(self) -> None:
-        logger.warning("memory alarm %s", "set" if self._alarm.on else "cleared")
-        for connection in self._sessions:
-            if self._alarm.on:
+    def _watch_memory(self) -> None:
+        changed = self._alarm.update(self.broker.memory_bytes())
+        if changed:
+            logger.warning("memory alarm %s", "set" if self._alarm.on else "cleared")
+        if self._alarm.on:
+            # At every tick, for those who have come since.
+            for connection in self._sessions:
                 connection.block("low on memory")
-            else:
+        elif changed:
+            for connection in self._sessions:
                 connection.unblock()
-        if not self._alarm.on:
             self._alarm_over.set()
             self._alarm_over = trio.Event()
 

@@ -6,7 +6,7 @@ for its socket to be readable and, when a client is slower than its deliveries, 
 for it to be writable.
 
 The socket is used directly and not through trio's stream: trio's own receive and send go once
-through the scheduler even when there is data (PERFORMANCE in docs/hot-path.md), and
+through the scheduler even when there is data (docs/hot-path.md has the figures), and
 deliveries are written from within the pass of another connection, where nothing may wait.
 """
 
@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import logging
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
 from warrener.exchange.server.connection import Connection
+from warrener.exchange.users import Login
 from warrener.protocol.errors import InternalError
 
 if TYPE_CHECKING:
     from warrener.exchange.server.server import Server
+
+T = TypeVar("T")
 
 logger = logging.getLogger("warrener.session")
 
@@ -76,19 +80,34 @@ class Session:
                 continue
             if not data:
                 return
-            try:
-                connection.receive(data, server.begin_pass())
-            except Exception:
-                # Our own mistake, and the only place where one may be met: the client is told,
-                # the other connections go on.
-                logger.exception("%s: unexpected internal error", connection.name)
-                connection.fail(InternalError("unexpected internal error, see the log"))
-                connection.finished = True
-            server.end_pass()
+            self._pass(connection.receive, data)
+            if connection.login is not None:
+                await self._check(connection.login)
             if len(data) < size and not connection.finished:
                 await trio.lowlevel.wait_readable(self._sock)
             else:
                 await trio.lowlevel.checkpoint()
+
+    def _pass(self, step: Callable[[T, float], None], subject: T) -> None:
+        """Have the connection take one step, and let everyone have what comes of it."""
+        connection = self.connection
+        try:
+            step(subject, self._server.begin_pass())
+        except Exception:
+            if self._server.broker.ledger.failed:
+                connection.finished = True
+                return
+            # Our own mistake, and the only place where one may be met: the client is told,
+            # the other connections go on.
+            logger.exception("%s: unexpected internal error", connection.name)
+            connection.fail(InternalError("unexpected internal error, see the log"))
+            connection.finished = True
+        self._server.end_pass()
+
+    async def _check(self, login: Login) -> None:
+        """Find out, in a thread, whether the client is who it says."""
+        verdict = await self._server.check_login(login)
+        self._pass(self.connection.finish_login, verdict)
 
     async def _linger(self) -> None:
         """Let the client read the last output: closing with bytes unread would destroy it."""

@@ -2,6 +2,7 @@
 
 from warrener.exchange.types.consistent_hash import ConsistentHashExchange
 from warrener.exchange.types.default import DefaultExchange
+from warrener.exchange.types.delayed import DelayedExchange
 from warrener.exchange.types.direct import DirectExchange
 from warrener.exchange.types.exchange import Exchange
 from warrener.exchange.types.fanout import FanoutExchange
@@ -12,7 +13,7 @@ from warrener.exchange.types.random import RandomExchange
 from warrener.exchange.types.recent_history import RecentHistoryExchange
 from warrener.exchange.types.topic import TopicExchange
 
-__all__ = ["TYPES", "DefaultExchange", "Exchange", "register"]
+__all__ = ["TYPES", "DefaultExchange", "DelayedExchange", "Exchange", "register"]
 
 TYPES: dict[str, type[Exchange]] = {
     "direct": DirectExchange,
@@ -20,6 +21,7 @@ TYPES: dict[str, type[Exchange]] = {
     "headers": HeadersExchange,
     "topic": TopicExchange,
     "x-consistent-hash": ConsistentHashExchange,
+    "x-delayed-message": DelayedExchange,
     "x-local-random": LocalRandomExchange,
     "x-modulus-hash": ModulusHashExchange,
     "x-random": RandomExchange,

@@ -8,10 +8,9 @@ others.
 How: weighted rendezvous hashing. For a key, each destination draws a waiting time from an
 exponential distribution with its weight as the rate, and the shortest wait wins. The draw is no
 chance but a digest of key and destination, so nothing is remembered: the winner depends only on
-the key and on what is bound, not on the order in which it was bound or on a restart. One of two
-bindings of a destination draws the same number and divides it by its own weight, so the greater
-weight counts and the other changes nothing. A draw takes half a microsecond, and each key costs
-one for each destination.
+the key and on what is bound, not on the order in which it was bound or on a restart. Two bindings
+of one destination draw the same number, so that the one with the greater weight counts and the
+other changes nothing. A key costs one draw for each binding, 0.7 microseconds.
 
 RabbitMQ and LavinMQ lay buckets or points on a ring or in a row instead: their cost grows with
 the weights, and keys move more than they must (jump hash, when a destination in the middle goes)
@@ -44,26 +43,23 @@ WEIGHT_MAX = 2**32 - 1
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _MASK = (1 << DIGEST_BITS) - 1
-_FRACTION_BITS = 52
-"""One less than a float has, so that a half can be added and none is rounded to 1."""
+_DRAW_BITS = 52
+"""One less than a float has, so that a half can be added without rounding."""
+_LOG_DRAW_RANGE = _DRAW_BITS * log(2)
 
 
-class _Draw(NamedTuple):
+class _Entrant(NamedTuple):
     """What a binding brings to each draw: the digest of its destination, and its weight."""
 
     digest: int
     weight: int
 
-    def wait(self, key: int) -> float:
-        fraction = (_scramble(self.digest ^ key) >> (DIGEST_BITS - _FRACTION_BITS)) + 0.5
-        return -log(fraction / (1 << _FRACTION_BITS)) / self.weight
-
 
 class ConsistentHashExchange(Exchange):
-    """Bindings with their draws."""
+    """Bindings, and what they enter the draw with."""
 
     type = "x-consistent-hash"
-    __slots__ = ("_bucket", "_draws", "_header", "_property")
+    __slots__ = ("_bucket", "_entrants", "_header", "_property")
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
@@ -93,25 +89,25 @@ class ConsistentHashExchange(Exchange):
 
     def prepare(self) -> None:
         self._bucket = Bucket()
-        self._draws: dict[Binding, _Draw] = {}
+        self._entrants: dict[Binding, _Entrant] = {}
         self._header = self.arguments.get(HASH_HEADER, self.arguments.get(HASH_ON))
         self._property = self.arguments.get(HASH_PROPERTY)
 
     def index(self, binding: Binding) -> None:
         self._bucket.add(binding)
-        self._draws[binding] = _Draw(
+        self._entrants[binding] = _Entrant(
             digest(place(binding.destination)), _weight(binding.routing_key)
         )
 
     def unindex(self, binding: Binding) -> None:
         self._bucket.remove(binding)
-        del self._draws[binding]
+        del self._entrants[binding]
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         candidates = self._bucket.match(properties, now)
         key = digest(self._key(routing_key, properties))
-        draws = self._draws
-        winner = min(candidates, key=lambda binding: draws[binding].wait(key), default=None)
+        entrants = self._entrants
+        winner = min(candidates, key=lambda binding: _wait(key, *entrants[binding]), default=None)
         return () if winner is None else (winner,)
 
     def _key(self, routing_key: str, properties: Properties) -> str:
@@ -137,8 +133,10 @@ def _weight(binding_key: str) -> int:
     return weight
 
 
-def _scramble(value: int) -> int:
-    """Spread every bit of `value` over all others: the last step of the generator splitmix64."""
-    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & _MASK
-    value = (value ^ value >> 27) * 0x94D049BB133111EB & _MASK
-    return value ^ value >> 31
+def _wait(key: int, destination: int, weight: int) -> float:
+    """What a destination draws for a key; both are digests."""
+    # The multipliers are those of the generator splitmix64, known to spread every bit over all.
+    drawn = key ^ destination
+    drawn = (drawn ^ drawn >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    drawn = (drawn ^ drawn >> 27) * 0x94D049BB133111EB & _MASK
+    return (_LOG_DRAW_RANGE - log((drawn >> DIGEST_BITS - _DRAW_BITS) + 0.5)) / weight

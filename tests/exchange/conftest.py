@@ -1,16 +1,28 @@
 """A broker that forgets, one that does not, and clients of them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
-from warrener.exchange import backlog, ready
+from warrener.exchange import backlog, passwords, ready
+from warrener.exchange import broker as broker_module
 from warrener.exchange.broker import Broker
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_passwords() -> Iterator[None]:
+    """Password hashes that cost nothing, the guest's too: most tests only want to get in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "SCRYPT_N", 2)
+        guest = replace(broker_module.GUEST, password_hash=passwords.hash_password("guest"))
+        patch.setattr(broker_module, "GUEST", guest)
+        yield
 
 
 @pytest.fixture

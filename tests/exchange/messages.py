@@ -17,6 +17,7 @@ class Properties:
 
     persistent: bool = False
     headers: Mapping[str, Any] | None = None
+    expiration: str | None = None
 
 
 def make_message(

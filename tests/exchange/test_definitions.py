@@ -193,7 +193,7 @@ def test_after_rewriting_the_old_segments_can_go(durable: DurableBroker) -> None
         client.drain("q")
     durable.wait_durable()
     assert durable.store.trim() == 0
-    client.vhost.rewrite_definitions()
+    client.broker.rewrite_definitions()
     assert durable.store.trim() == 0
     durable.broker.end_pass()
     durable.wait_durable()

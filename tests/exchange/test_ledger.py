@@ -76,7 +76,7 @@ def test_a_message_for_many_queues_is_written_once(durable: DurableBroker) -> No
         client.bind("amq.fanout", queue.name)
     client.publish("amq.fanout", "k", b"1", persistent=True)
     (message,) = [record for record in records(durable) if record.kind == Kind.MESSAGE]
-    numbers, _ = message_summary(message.payload)
+    numbers, *_ = message_summary(message.payload)
     assert set(numbers) == {queue.number for queue in queues}
 
 
@@ -97,19 +97,23 @@ names = st.text(max_size=20)
     exchange=names,
     routing_key=names,
     body=st.binary(max_size=50),
+    time=st.integers(0, 2**48),
+    expiring=st.booleans(),
 )
 def test_a_message_record_is_read_as_it_was_written(
-    numbers: list[int], exchange: str, routing_key: str, body: bytes
+    numbers: list[int], exchange: str, routing_key: str, body: bytes, time: int, expiring: bool
 ) -> None:
-    ledger = Ledger(NullStore(), CODEC)
+    store = NullStore()
+    ledger = Ledger(store, CODEC)
+    ledger.set_time(time)
     message = make_message(body, persistent=True, envelope=Envelope(exchange, routing_key))
     head = message_head(numbers, exchange, routing_key)
-    ledger.write_messages([message], head, 1)
-    (again,) = ledger.load([message.position])
+    ledger.write_messages([message], head, 1, expiring)
+    ((again, published),) = ledger.load_with_times([message.position])
     assert (again.envelope.exchange, again.envelope.routing_key) == (exchange, routing_key)
-    assert again.content == message.content
-    summary = message_summary(bytes(8) + head + message.content)
-    assert summary == (tuple(numbers), len(message.content))
+    assert (again.content, published) == (message.content, time)
+    (payload,) = store.read([message.position])
+    assert message_summary(payload) == (tuple(numbers), len(message.content), expiring)
 
 
 def test_messages_are_loaded_in_the_order_asked_for(client: Client) -> None:

@@ -260,7 +260,7 @@ def test_settled_messages_do_not_keep_segments(durable: DurableBroker) -> None:
     client = again(durable, "restart")
     full = durable.segments
     assert len(client.drain("q")) == 20
-    client.vhost.rewrite_definitions()
+    client.broker.rewrite_definitions()
     durable.broker.end_pass()
     durable.wait_durable()
     assert durable.store.trim() >= full - 1

@@ -875,6 +875,84 @@ def test_a_confirm_of_the_journal_comes_after_its_sync(tmp_path: Path):
     assert failures == []
 
 
+# tx.*
+
+
+def test_a_commit_publishes_all_at_once(channel, other):
+    channel.queue("q")
+    assert channel.call(m.TxSelect()) == m.TxSelectOk()
+    channel.publish("", "q", b"1", b"2")
+    assert other.ready("q") == 0
+    assert channel.call(m.TxCommit()) == m.TxCommitOk()
+    assert other.ready("q") == 2
+    channel.publish("", "q", b"3")
+    assert other.ready("q") == 2
+
+
+def test_a_rollback_publishes_nothing(channel, other):
+    channel.queue("q")
+    channel.call(m.TxSelect())
+    channel.publish("", "q", b"1")
+    assert channel.call(m.TxRollback()) == m.TxRollbackOk()
+    assert channel.call(m.TxCommit()) == m.TxCommitOk()
+    assert other.ready("q") == 0
+
+
+def test_acknowledgements_of_a_transaction_count_from_its_commit(channel, other):
+    channel.queue("q")
+    channel.publish("", "q", b"1", b"2", b"3")
+    channel.call(m.TxSelect())
+    channel.consume("q")
+    assert channel.bodies() == [b"1", b"2", b"3"]
+    channel.send(m.BasicAck(1))
+    assert channel.call(m.TxCommit()) == m.TxCommitOk()
+    channel.send(m.BasicAck(2))
+    assert channel.call(m.TxRollback()) == m.TxRollbackOk()
+    channel.close()
+    assert other.ready("q") == 2
+
+
+def test_a_commit_is_answered_when_it_is_durable():
+    store = HeldStore()
+    wire = Wire(store)
+    channel = wire.login().channel()
+    channel.queue("q", durable=True)
+    channel.call(m.TxSelect())
+    channel.publish("", "q", b"1", properties=PERSISTENT)
+    channel.send(m.TxCommit())
+    assert channel.received() == []
+    store.sync()
+    wire.stored()
+    assert channel.received() == [m.TxCommitOk()]
+
+
+@pytest.mark.parametrize("method", [m.TxCommit(), m.TxRollback()], ids=lambda method: method.name)
+def test_without_a_transaction_there_is_nothing_to_end(channel, method):
+    channel.send(method)
+    assert_channel_closed(channel, 406, type(method))
+
+
+def test_a_channel_has_either_transactions_or_confirms(client):
+    one, two = client.channel(1), client.channel(2)
+    one.call(m.TxSelect())
+    one.send(m.ConfirmSelect())
+    assert_channel_closed(one, 406, m.ConfirmSelect)
+    two.call(m.ConfirmSelect())
+    two.send(m.TxSelect())
+    assert_channel_closed(two, 406, m.TxSelect)
+
+
+def test_a_transaction_is_refused_as_a_whole(channel, other):
+    channel.queue("q")
+    channel.call(m.TxSelect())
+    channel.publish("", "q", b"1")
+    channel.publish("nowhere", "k", b"2")
+    assert channel.client.received() == []
+    channel.send(m.TxCommit())
+    assert [close.reply_code for close in channel.received()] == [404]
+    assert other.ready("q") == 0
+
+
 # basic.get
 
 
@@ -980,12 +1058,17 @@ def test_after_cancel_ok_nothing_is_delivered(channel):
     assert channel.ready("q") == 2
 
 
-def test_what_is_published_and_cancelled_in_one_read_is_not_delivered(channel):
+def test_what_is_published_behind_a_cancel_in_one_read_is_not_delivered(channel):
     channel.queue("q")
     channel.consume("q")
-    channel.client.send_bytes(publication(1, "", "q", b"1") + encode(1, m.BasicCancel("c")))
-    assert channel.received() == [m.BasicCancelOk("c")]
-    assert channel.ready("q") == 1
+    channel.client.send_bytes(
+        publication(1, "", "q", b"1")
+        + encode(1, m.BasicCancel("c"))
+        + publication(1, "", "q", b"2")
+    )
+    *before, answer = channel.received()
+    assert answer == m.BasicCancelOk("c")
+    assert len(before) + channel.ready("q") == 2
 
 
 def test_an_unknown_consumer_can_be_cancelled(channel):

@@ -454,17 +454,6 @@ def test_a_method_of_a_channel_on_channel_zero_is_an_error():
 
 
 @pytest.mark.parametrize(
-    "method", [m.TxSelect(), m.TxCommit(), m.TxRollback()], ids=lambda method: method.name
-)
-def test_a_method_that_is_not_built_is_not_implemented(method):
-    client = Wire().login()
-    client.channel(1).send(method)
-    ((_, close),) = client.received()
-    assert close.reply_code == 540
-    assert (close.failing_class_id, close.failing_method_id) == (90, method.method_id)
-
-
-@pytest.mark.parametrize(
     "method",
     [m.QueueDeclareOk("q"), m.BasicDeliver("c", 1), m.ChannelOpenOk(), m.ConfirmSelectOk()],
     ids=lambda method: method.name,

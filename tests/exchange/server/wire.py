@@ -134,6 +134,8 @@ class Client:
         """What the broker gets in one read."""
         assert not self.closed, "nobody reads from a closed socket"
         self.connection.receive(data, self.wire.now)
+        if self.connection.login is not None:
+            self.connection.finish_login(self.connection.login.check(), self.wire.now)
         self.wire.end_pass()
 
     def send(self, channel: int, *methods: Method) -> None:

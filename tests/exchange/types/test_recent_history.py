@@ -227,6 +227,17 @@ def test_what_one_queue_does_with_a_message_is_no_matter_to_the_other(
     durable: DurableBroker,
 ) -> None:
     client = kept(durable)
+    client.bind("e", "second")
+    client.drain("first")
+    durable.restart()
+    assert durable.client.drain("first") == []
+    assert durable.client.drain("second") == [b"1"]
+
+
+def test_a_message_that_is_gone_from_its_queue_is_in_the_history_still(
+    durable: DurableBroker,
+) -> None:
+    client = kept(durable)
     client.drain("first")
     client.bind("e", "second")
     durable.restart()

@@ -1,0 +1,53 @@
+"""Delay: how long a message asks to be held back before it is routed.
+
+    x-delay                  milliseconds from publication, a number or a string of digits
+    x-opt-delivery-time      milliseconds since 1970
+    x-qpid-not-valid-before  the same, as Qpid spells it
+
+A delay that is over, or was none, is no delay: the message goes at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warrener.exchange.arguments import kind
+from warrener.exchange.message import Properties
+
+RELATIVE = "x-delay"
+ABSOLUTE = ("x-opt-delivery-time", "x-qpid-not-valid-before")
+DELAY_MAX_MS = (1 << 32) - 1
+"""About 49 days, the limit of RabbitMQ's plugin; what is further away needs the absolute form."""
+
+
+def delivery_time(properties: Properties, published: int) -> int | None:
+    """When a message published at `published` is to be routed, in ms since 1970; None for now."""
+    headers = properties.headers
+    if not headers:
+        return None
+    delay = _number(headers.get(RELATIVE))
+    if delay is not None:
+        return published + min(delay, DELAY_MAX_MS) if delay > 0 else None
+    for name in ABSOLUTE:
+        time = _number(headers.get(name))
+        if time is not None:
+            return time if time > published else None
+    return None
+
+
+def released_headers(headers: dict[str, Any]) -> dict[str, Any]:
+    """The headers of a message whose time has come, its delay negated as by RabbitMQ's plugin."""
+    return {
+        name: -(_number(value) or 0) if name == RELATIVE else value
+        for name, value in headers.items()
+        if name not in ABSOLUTE
+    }
+
+
+def _number(value: object) -> int | None:
+    if kind(value) == "int":
+        assert isinstance(value, int), "that is what the kind says"
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    return None

@@ -1,0 +1,39 @@
+"""A schedule: the queue of a delayed exchange, in which messages wait for their time.
+
+It is a queue like any other for the ledger, so what waits in it is durable and comes back after
+a restart with the time it is due; but no client may use it, and what is due is not given up but
+routed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from warrener.exchange.delay import delivery_time
+from warrener.exchange.message import Message, Properties
+from warrener.exchange.options import QueueOptions
+from warrener.exchange.queue import Queue, Surroundings
+from warrener.exchange.types import Exchange
+
+SCHEDULE_PREFIX = "amq.delayed."
+_OPTIONS = QueueOptions(holds_back=True)
+
+
+class Schedule(Queue):
+    """Messages that an exchange holds back; the exchange is its owner, which locks out clients."""
+
+    __slots__ = ()
+
+    def __init__(self, exchange: Exchange, host: Surroundings, **options: Any) -> None:
+        super().__init__(
+            SCHEDULE_PREFIX + exchange.name, host, owner=exchange, options=_OPTIONS, **options
+        )
+
+    def deadline(self, properties: Properties, published: int) -> int | None:
+        return delivery_time(properties, published)
+
+    def time_is_over(self, messages: Sequence[Message]) -> None:
+        assert isinstance(self.owner, Exchange), "a schedule belongs to its exchange"
+        self._host.release(self.owner, messages)
+        self._forget(messages)

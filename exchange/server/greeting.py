@@ -1,0 +1,104 @@
+"""The greeting: what is said before it is known who the client is.
+
+The client sends the protocol header, the broker says what it is, the client logs in. Bytes of
+someone unknown are taken piece by piece, one frame at a time: what a client sends behind its
+login, without waiting for an answer, is not looked at before the login has been checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warrener import __version__
+from warrener.exchange.config import Config
+from warrener.protocol import methods as m
+from warrener.protocol.errors import AccessRefused, NotAllowed
+from warrener.protocol.frames import (
+    FRAME_HEAD_BYTES,
+    FRAME_MIN_BYTES,
+    FRAME_OVERHEAD_BYTES,
+    PROTOCOL_HEADER,
+    unpack_frame_head,
+)
+
+HANDSHAKE_FRAME_MAX_BYTES = 8192
+"""The largest frame before one was negotiated, as in RabbitMQ; login needs far less."""
+
+CAPABILITIES = (
+    "publisher_confirms",
+    "exchange_exchange_bindings",
+    "basic.nack",
+    "consumer_cancel_notify",
+    "connection.blocked",
+    "consumer_priorities",
+    "authentication_failure_close",
+    "per_consumer_qos",
+    "direct_reply_to",
+)
+
+HEADERS = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")
+"""The protocol header, and the form that old clients of 0-9 send."""
+HTTP_STARTS = (b"GET ", b"POST", b"PUT ", b"HEAD")
+HTTP_ANSWER = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
+    b"This port speaks AMQP 0-9-1, not HTTP.\n"
+)
+
+
+def is_incomplete_header(data: bytes) -> bool:
+    """Whether `data` may become a protocol header when more has come."""
+    return len(data) < len(PROTOCOL_HEADER) and any(header.startswith(data) for header in HEADERS)
+
+
+def answer_to_strangers(data: bytes) -> bytes:
+    """What is said to a client that does not begin with a protocol header."""
+    return HTTP_ANSWER if data[:4] in HTTP_STARTS else PROTOCOL_HEADER
+
+
+def first_frame(data: bytes) -> bytes:
+    """The frame that `data` begins with, nothing as long as it is incomplete.
+
+    A frame that is too large for a greeting is not waited for: whoever reads it will say so.
+    """
+    if len(data) < FRAME_HEAD_BYTES:
+        return b""
+    _, _, length = unpack_frame_head(data, 0)
+    end: int = FRAME_OVERHEAD_BYTES + length
+    return data[:end] if len(data) >= end or length > HANDSHAKE_FRAME_MAX_BYTES else b""
+
+
+def refused_login(mechanism: str) -> AccessRefused:
+    """What a client is told whose login failed, for whatever reason."""
+    return AccessRefused(
+        f"Login was refused using authentication mechanism {mechanism}. "
+        "For details see the broker logfile."
+    )
+
+
+def negotiated(method: m.ConnectionTuneOk, config: Config) -> tuple[int, int]:
+    """The largest frame and the highest channel number; 0 leaves either to the broker.
+
+    Raises: NotAllowed for more than was offered, or frames smaller than AMQP allows.
+    """
+    frame_max = method.frame_max or config.frame_max_bytes
+    channel_max = method.channel_max or config.channel_max
+    if not FRAME_MIN_BYTES <= frame_max <= config.frame_max_bytes:
+        raise NotAllowed(
+            f"negotiated frame_max {frame_max} is not between {FRAME_MIN_BYTES} and "
+            f"{config.frame_max_bytes}"
+        )
+    if channel_max > config.channel_max:
+        raise NotAllowed(f"negotiated channel_max {channel_max} is above {config.channel_max}")
+    return frame_max, channel_max
+
+
+def server_properties(config: Config) -> dict[str, Any]:
+    """What the broker says of itself in connection.start."""
+    return {
+        "product": "Warrener",
+        "version": __version__,
+        "platform": "Python",
+        "information": "https://pypi.org/project/warrener/",
+        "sync": "never" if config.memory else config.sync,
+        "capabilities": dict.fromkeys(CAPABILITIES, True),
+    }

@@ -1,0 +1,220 @@
+"""What only real sockets do: bytes in pieces, buffers that are full, clients that are gone."""
+
+from typing import Any
+
+import pytest
+import trio
+
+from tests.exchange.server.inbox import Content
+from tests.exchange.server.served import PATIENCE_S, SMALL_BUFFER_BYTES, served
+from tests.exchange.server.wire import encode, publication
+from warrener.exchange.server import session
+from warrener.exchange.server.handlers import HANDLERS
+from warrener.protocol import methods as m
+from warrener.protocol.frames import PROTOCOL_HEADER
+
+
+def delivery(tag: int, body: bytes, redelivered: bool = False) -> Content:
+    return Content(m.BasicDeliver("c", tag, redelivered, "", "q"), body)
+
+
+async def test_a_message_goes_from_one_client_to_another():
+    async with served() as broker:
+        publisher, consumer = await broker.login(), await broker.login()
+        await consumer.declare("q")
+        await consumer.consume("q")
+        await publisher.publish("q", b"1", b"2")
+        assert await consumer.several(2) == [delivery(1, b"1"), delivery(2, b"2")]
+
+
+async def test_bytes_may_come_one_by_one():
+    async with served() as broker:
+        client = await broker.login()
+        await client.declare("q")
+        data = publication(1, "", "q", b"hello") + encode(1, m.BasicGet(queue="q"))
+        for at in range(len(data)):
+            await client.send_bytes(data[at : at + 1])
+        assert await client.several(1) == [Content(m.BasicGetOk(1, False, "", "q", 0), b"hello")]
+
+
+async def test_a_large_message_comes_whole_through_small_buffers():
+    body = bytes(range(256)) * 8000
+    async with served(small_buffers=True) as broker:
+        publisher, consumer = await broker.login(), await broker.login(small_buffer=True)
+        await consumer.declare("q")
+        await consumer.consume("q")
+        await publisher.publish("q", body, b"small")
+        assert await consumer.several(2) == [delivery(1, body), delivery(2, b"small")]
+
+
+async def test_many_small_messages_come_in_order_through_small_buffers():
+    bodies = [b"%d" % number for number in range(3000)]
+    async with served(small_buffers=True, output_mark_bytes=5000) as broker:
+        publisher, consumer = await broker.login(), await broker.login(small_buffer=True)
+        await consumer.declare("q")
+        await consumer.consume("q", no_ack=True)
+        await publisher.publish("q", *bodies)
+        assert [item.body for item in await consumer.several(3000)] == bodies
+
+
+MARK_BYTES = 50_000
+BODY_BYTES = 10_000
+KERNEL_BYTES = 4 * SMALL_BUFFER_BYTES + 10_000
+"""What the sockets of a slow consumer may hold by themselves."""
+
+
+async def confirmed(publisher: Any, count: int) -> None:
+    """Wait until everything published was taken in."""
+    number = 0
+    while number < count:
+        _, ack = await publisher.next()
+        number = ack.delivery_tag
+
+
+async def test_a_slow_consumer_is_held_no_more_than_its_mark_and_one_message():
+    async with served(small_buffers=True, output_mark_bytes=MARK_BYTES) as broker:
+        publisher, slow = await broker.login(), await broker.login(small_buffer=True)
+        await slow.declare("q")
+        await slow.consume("q", no_ack=True)
+        await publisher.call(1, m.ConfirmSelect())
+        await publisher.publish("q", *[bytes(BODY_BYTES)] * 100)
+        await confirmed(publisher, 100)
+        handed_out = 100 - (broker.ready("q") or 0)
+        assert handed_out * BODY_BYTES <= MARK_BYTES + BODY_BYTES + KERNEL_BYTES
+        assert handed_out > 0
+        deliveries = await slow.several(100)
+        assert [item.method.delivery_tag for item in deliveries] == list(range(1, 101))
+
+
+async def test_a_slow_consumer_does_not_hold_up_a_quick_one():
+    async with served(small_buffers=True, output_mark_bytes=MARK_BYTES) as broker:
+        publisher, slow = await broker.login(), await broker.login(small_buffer=True)
+        quick = await broker.login()
+        await slow.declare("q")
+        await slow.consume("q", no_ack=True)
+        await quick.consume("q", no_ack=True)
+        await publisher.publish("q", *[bytes(BODY_BYTES)] * 100)
+        await quick.several(80)
+
+
+async def test_a_client_that_vanishes_gives_back_what_it_held():
+    async with served() as broker:
+        client, other = await broker.login(), await broker.login()
+        await client.declare("mine", exclusive=True)
+        await client.declare("q")
+        await client.publish("q", b"1")
+        await client.send(1, m.BasicConsume(queue="q", consumer_tag="c"))
+        await client.several(2)
+        client.vanish()
+        await broker.until(lambda: broker.ready("mine") is None)
+        await other.consume("q")
+        assert await other.several(1) == [delivery(1, b"1", redelivered=True)]
+
+
+async def test_a_client_that_vanishes_with_its_output_full_disturbs_nobody():
+    async with served(small_buffers=True) as broker:
+        slow, other = await broker.login(small_buffer=True), await broker.login()
+        await slow.declare("q")
+        await slow.consume("q")
+        await other.publish("q", *[bytes(BODY_BYTES)] * 50)
+        await broker.until(lambda: broker.ready("q") == 0)
+        slow.vanish()
+        await broker.until(lambda: broker.ready("q") == 50)
+        await other.consume("q")
+        assert len(await other.several(50)) == 50
+
+
+async def test_a_client_that_says_no_more_still_hears_the_answers():
+    async with served() as broker:
+        client = await broker.login()
+        await client.send(1, m.QueueDeclare(queue="q"))
+        await client.stream.send_eof()
+        assert await client.until_closed() == [m.QueueDeclareOk("q")]
+
+
+async def test_the_socket_is_closed_when_the_close_is_confirmed():
+    async with served() as broker:
+        client = await broker.login()
+        await client.send(0, m.ConnectionClose(200, "bye"))
+        assert await client.until_closed() == [m.ConnectionCloseOk()]
+
+
+async def test_the_socket_is_closed_when_the_client_confirms():
+    async with served() as broker:
+        client = await broker.login()
+        await client.send(0, m.ConnectionTuneOk())
+        await client.several(1)
+        await client.send(0, m.ConnectionCloseOk())
+        assert await client.until_closed() == []
+
+
+async def test_the_socket_is_closed_on_bytes_that_are_no_amqp():
+    async with served() as broker:
+        client = await broker.login()
+        await client.send_bytes(b"\x05\x00\x01\x00\x00\x00\x00\xce")
+        assert [close.reply_code for close in await client.until_closed()] == [501]
+
+
+async def test_the_socket_is_closed_on_another_protocol():
+    async with served() as broker:
+        client, browser = await broker.connect(), await broker.connect()
+        await client.send_bytes(b"AMQP\x00\x01\x00\x00")
+        await client.until_closed()
+        assert client.inbox.raw == PROTOCOL_HEADER
+        await browser.send_bytes(b"GET / HTTP/1.1\r\n\r\n")
+        await browser.until_closed()
+        assert browser.inbox.raw.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_deliveries_gets_its_close_ok():
+    async with served(small_buffers=True) as broker:
+        publisher, slow = await broker.login(), await broker.login(small_buffer=True)
+        await slow.declare("q")
+        await slow.consume("q", no_ack=True)
+        await publisher.publish("q", *[bytes(BODY_BYTES)] * 50)
+        await broker.until(lambda: broker.ready("q") == 0)
+        await slow.send(0, m.ConnectionClose(200, "bye"))
+        *deliveries, last = await slow.until_closed()
+        assert last == m.ConnectionCloseOk()
+        assert len(deliveries) == 50
+
+
+async def test_a_client_that_does_not_take_its_last_words_is_dropped(monkeypatch):
+    monkeypatch.setattr(session, "LINGER_S", 0.05)
+    async with served(small_buffers=True) as broker:
+        publisher, slow = await broker.login(), await broker.login(small_buffer=True)
+        await slow.declare("q")
+        await slow.consume("q", no_ack=True)
+        await publisher.publish("q", *[bytes(BODY_BYTES)] * 50)
+        await broker.until(lambda: broker.ready("q") == 0)
+        await slow.send(0, m.ConnectionClose(200, "bye"))
+        with trio.fail_after(PATIENCE_S), pytest.raises(trio.BrokenResourceError):
+            while True:
+                await slow.stream.send_all(b"x")
+                await trio.sleep(0.001)
+
+
+async def test_a_mistake_of_the_brokers_is_told_as_541_and_disturbs_nobody(monkeypatch, caplog):
+    def mistaken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(HANDLERS, m.ChannelFlow, mistaken)
+    async with served() as broker:
+        client, other = await broker.login(), await broker.login()
+        await client.declare("mine", exclusive=True)
+        await client.send(1, m.ChannelFlow(active=True))
+        (close,) = await client.until_closed()
+        assert close.reply_code == 541
+        await other.declare("q")
+        await broker.until(lambda: broker.ready("mine") is None)
+    assert "unexpected internal error" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_many_clients_come_and_go():
+    async with served() as broker:
+        for _ in range(20):
+            client = await broker.login()
+            await client.declare("mine", exclusive=True)
+            client.vanish()
+            await broker.until(lambda: broker.ready("mine") is None)
