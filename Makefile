@@ -23,6 +23,10 @@ unit: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/bench/bench_broker.py
 
+# Needs npm, apt-get and time; INTEROP="--only kombu" runs one suite.
+interop: $(READY)
+	$(BIN)/python tests/interop/suites/run.py $(INTEROP)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 

@@ -10,7 +10,7 @@ none is left, so that `multiple` walks a range of numbers instead of searching.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
@@ -109,7 +109,7 @@ class Channel:
             for tag in tags:
                 taken += self._take_up_to(tag) if multiple else self._take_one(tag)
         finally:
-            self._settle(taken)
+            self.settle(taken)
 
     def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
@@ -118,15 +118,15 @@ class Channel:
         """
         deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
         if requeue:
-            self._requeue(deliveries)
+            self.requeue(deliveries)
         else:
-            self._drop(deliveries)
+            self.drop(deliveries)
 
     def recover(self) -> None:
         """Give back everything that is unacknowledged."""
         deliveries = list(self.unacked.values())
         self.unacked.clear()
-        self._requeue(deliveries)
+        self.requeue(deliveries)
 
     # Consumers
 
@@ -175,6 +175,39 @@ class Channel:
 
     # Settling
 
+    def set_aside(self, tag: int, multiple: bool) -> dict[int, Delivery]:
+        """Take deliveries, by their tags, out of those that can be settled.
+
+        They count for the limits until they are put back and settled, or settled as they are.
+        Raises: PreconditionFailed for a tag that is not outstanding.
+        """
+        last = tag or self._next_tag - 1
+        tags = [each for each in self.unacked if each <= last] if multiple else [tag]
+        deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
+        return dict(zip(tags, deliveries, strict=True))
+
+    def put_back(self, deliveries: Mapping[int, Delivery]) -> None:
+        """Undo `set_aside`."""
+        self.unacked = dict(sorted({**self.unacked, **deliveries}.items()))
+        self._oldest = min(self._oldest, *deliveries, self._next_tag)
+
+    def settle(self, deliveries: list[Delivery]) -> None:
+        """Deliveries that were taken out are done with."""
+        for consumer, part in self._release(deliveries):
+            consumer.queue.settle(part)
+            consumer.queue.wake()
+
+    def drop(self, deliveries: list[Delivery]) -> None:
+        """Deliveries that were taken out are not wanted."""
+        for consumer, part in self._release(deliveries):
+            consumer.queue.reject(part)
+            consumer.queue.wake()
+
+    def requeue(self, deliveries: list[Delivery]) -> None:
+        """Deliveries that were taken out go back to their queues."""
+        for consumer, part in self._release(deliveries):
+            consumer.queue.requeue(part)
+
     def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)
         if delivery is None:
@@ -196,20 +229,6 @@ class Channel:
         taken = [unacked.pop(t) for t in tags if t in unacked]
         self._oldest = max(self._oldest, last + 1)
         return taken
-
-    def _settle(self, deliveries: list[Delivery]) -> None:
-        for consumer, part in self._release(deliveries):
-            consumer.queue.settle(part)
-            consumer.queue.wake()
-
-    def _drop(self, deliveries: list[Delivery]) -> None:
-        for consumer, part in self._release(deliveries):
-            consumer.queue.reject(part)
-            consumer.queue.wake()
-
-    def _requeue(self, deliveries: list[Delivery]) -> None:
-        for consumer, part in self._release(deliveries):
-            consumer.queue.requeue(part)
 
     def _release(self, deliveries: list[Delivery]) -> list[tuple[Consumer, list[Delivery]]]:
         """Count deliveries out; returns them by their consumers."""

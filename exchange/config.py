@@ -16,9 +16,14 @@ class ConfigError(Exception):
     """A configuration that cannot be used; the text says which option and why."""
 
 
-def option(default: Any, meaning: str) -> Any:
+def option(default: Any, meaning: str, allowed: range | tuple[str, ...] | None = None) -> Any:
     """A field with its meaning, for the help text and the documentation."""
-    return field(default=default, metadata={"meaning": meaning})
+    return field(default=default, metadata={"meaning": meaning, "allowed": allowed})
+
+
+SHORT = range(1 << 16)
+LONG = range(1 << 32)
+COUNT = range(1 << 62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +31,32 @@ class Config:
     """All options of a broker."""
 
     host: str = option("127.0.0.1", "address to listen on")
-    port: int = option(5672, "AMQP port, 0 for any free one")
+    port: int = option(5672, "AMQP port, 0 for any free one", SHORT)
     data: str = option("warrener-data", "directory of the journal")
     memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
     sync: str = option("always", "when a write is safe: always, interval:MS or never")
-    log_level: str = option("info", "least severe messages to log: debug, info, warning, error")
+    log_level: str = option(
+        "info",
+        "least severe messages to log: debug, info, warning, error",
+        ("debug", "info", "warning", "error"),
+    )
 
-    heartbeat_s: int = option(60, "heartbeat offered to clients, 0 for none")
-    channel_max: int = option(2047, "channels a connection may open")
-    consumer_max: int = option(0, "consumers a channel may have, 0 for any number")
-    frame_max_bytes: int = option(131072, "largest frame, offered to clients")
-    message_max_bytes: int = option(16 << 20, "largest message body")
+    heartbeat_s: int = option(60, "heartbeat offered to clients, 0 for none", SHORT)
+    channel_max: int = option(2047, "channels a connection may open", SHORT[1:])
+    consumer_max: int = option(0, "consumers a channel may have, 0 for any number", COUNT)
+    frame_max_bytes: int = option(131072, "largest frame, offered to clients", LONG[4096:])
+    message_max_bytes: int = option(16 << 20, "largest message body", range(1, (512 << 20) + 1))
     loopback_users: str = option(
         "guest", "users who may log in from this machine only, separated by commas"
     )
-    handshake_timeout_s: int = option(10, "time a client has to log in")
+    handshake_timeout_s: int = option(10, "time a client has to log in", COUNT)
     output_mark_bytes: int = option(
-        1 << 20, "a connection with more unwritten output than this is given no deliveries"
+        1 << 20,
+        "a connection with more unwritten output than this is given no deliveries",
+        COUNT[1:],
     )
     memory_mark_bytes: int = option(
-        0, "messages in memory past which publishers are not read; 0 for 40% of the memory"
+        0, "messages in memory past which publishers are not read; 0 for 40% of the memory", COUNT
     )
 
     @property
@@ -68,7 +79,16 @@ class Config:
             expected = type(known[name].default)
             if type(value) is not expected:
                 raise ConfigError(f"option '{name}' must be of type {expected.__name__}")
+            _check(name, value, known[name].metadata["allowed"])
         return cls(**values)
+
+
+def _check(name: str, value: Any, allowed: range | tuple[str, ...] | None) -> None:
+    if allowed is None or value in allowed:
+        return
+    if isinstance(allowed, range):
+        raise ConfigError(f"option '{name}' must be from {allowed[0]} to {allowed[-1]}")
+    raise ConfigError(f"option '{name}' must be one of {', '.join(allowed)}")
 
 
 def _read(path: str) -> dict[str, Any]:

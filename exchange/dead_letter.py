@@ -25,12 +25,16 @@ EXPIRED = "expired"
 MAXLEN = "maxlen"
 DELIVERY_LIMIT = "delivery_limit"
 
+DELIVERY_COUNT = "x-delivery-count"
+"""The header that tells how often a message came back to the queue it is delivered from."""
+
 
 def dead_letter(codec: Codec, queue: Queue, message: Message, reason: str, now: int) -> Message:
     """The message as it leaves `queue` for the dead-letter exchange, at `now` ms since 1970."""
     options = queue.options
     assert options.dead_letter_exchange is not None, "the queue has somewhere to send it"
     headers = dict(message.properties.headers or {})
+    headers.pop(DELIVERY_COUNT, None)
     expiration = message.properties.expiration
     _add_death(headers, queue.name, message.envelope, reason, expiration, codec.timestamp(now))
     routing_key = options.dead_letter_routing_key

@@ -40,9 +40,12 @@ class Deadlines:
         return self._heap[0][0] if self._heap else None
 
     def run(self, now: int) -> None:
-        """Call all that are due."""
+        """Call all that are due. What they schedule waits for the next call, even if it is due."""
+        called = []
         while self._heap and self._heap[0][0] <= now:
             due, _, timed = heapq.heappop(self._heap)
             if timed.next_due == due:
                 timed.next_due = None
-                timed.due(now)
+                called.append(timed)
+        for timed in called:
+            timed.due(now)

@@ -39,6 +39,10 @@ _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+class NotAHash(Exception):
+    """A text that is no hash of a password, or one that would cost too much to check."""
+
+
 def hash_password(password: str) -> str:
     """A hash of the kind that the broker makes today."""
     salt = secrets.token_bytes(SALT_BYTES)
@@ -62,13 +66,38 @@ def fits(password: str, password_hash: str) -> bool:
 
 def is_outdated(password_hash: str) -> bool:
     """Whether the broker would make another kind of hash, or a costlier one, today."""
-    return not password_hash.startswith(f"scrypt${SCRYPT_N}${SCRYPT_R}${SCRYPT_P}$")
+    scheme, *rest = password_hash.split("$")
+    if scheme != "scrypt":
+        return True
+    n, r, p = map(int, rest[:3])
+    return n * r * p < SCRYPT_N * SCRYPT_R * SCRYPT_P
 
 
 def check_hash(password_hash: str) -> None:
-    """Raises: ValueError for a text that is no hash, or one that would cost too much to check."""
+    """Raises: NotAHash."""
     if password_hash == NO_PASSWORD:
         return
+    try:
+        _check_parts(password_hash)
+    except ValueError as error:
+        raise NotAHash(f"not a password hash: {error}") from None
+
+
+def from_rabbitmq(password_hash: str, algorithm: str) -> str:
+    """A `password_hash` of RabbitMQ's definitions, made with its `hashing_algorithm`.
+
+    Raises: NotAHash.
+    """
+    if algorithm not in _DIGESTS:
+        raise NotAHash(f"unknown hashing algorithm '{algorithm}'")
+    if not password_hash:
+        return NO_PASSWORD
+    found = f"{algorithm}${password_hash}"
+    check_hash(found)
+    return found
+
+
+def _check_parts(password_hash: str) -> None:
     scheme, *rest = password_hash.split("$")
     if scheme == "scrypt":
         n, r, p, salt, key = rest
@@ -81,21 +110,7 @@ def check_hash(password_hash: str) -> None:
         if len(b64decode(rest[0], validate=True)) != expected:
             raise ValueError(f"a hash of {scheme} has {expected} bytes")
     else:
-        raise ValueError("unknown kind of password hash")
-
-
-def from_rabbitmq(password_hash: str, algorithm: str) -> str:
-    """A `password_hash` of RabbitMQ's definitions, made with its `hashing_algorithm`.
-
-    Raises: ValueError.
-    """
-    if algorithm not in _DIGESTS:
-        raise ValueError(f"unknown hashing algorithm '{algorithm}'")
-    if not password_hash:
-        return NO_PASSWORD
-    found = f"{algorithm}${password_hash}"
-    check_hash(found)
-    return found
+        raise ValueError("of no known kind")
 
 
 def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
@@ -111,7 +126,6 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 
 def _check_cost(n: int, r: int, p: int) -> None:
-    """Raises: ValueError unless checking takes bounded memory and time."""
     if n < 2 or n & (n - 1) or r < 1 or p < 1:
         raise ValueError("scrypt needs a power of two and two positive numbers")
     if 128 * n * r * p > SCRYPT_MEMORY_MAX_BYTES // 2:

@@ -24,10 +24,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
-from warrener.exchange.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
+from warrener.exchange.dead_letter import (
+    DELIVERY_COUNT,
+    DELIVERY_LIMIT,
+    EXPIRED,
+    MAXLEN,
+    REJECTED,
+)
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.expiry import time_to_live
-from warrener.exchange.options import PLAIN, QueueOptions
+from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions
 from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.selection import Selection
 
@@ -162,17 +168,17 @@ class Queue:
         if self.options is not PLAIN or expiring:
             self._plan()
 
-    def is_full(self, size: int) -> bool:
-        """Whether another message of `size` bytes would be one too many."""
-        options = self.options
-        return (options.max_length is not None and len(self.ready) >= options.max_length) or (
-            options.max_bytes is not None and self.ready.bytes + size > options.max_bytes
+    def is_full(self, size: int, count: int = 1) -> bool:
+        """Whether `count` more messages, `size` bytes together, would be too many."""
+        most, most_bytes = self.options.max_length, self.options.max_bytes
+        return (most is not None and len(self.ready) + count > most) or (
+            most_bytes is not None and self.ready.bytes + size > most_bytes
         )
 
     def refuse(self, messages: Sequence[Message]) -> None:
         """Messages do not come in because the queue is full."""
-        if self.options.overflow == "reject-publish-dlx":
-            self._host.dead_letter(self, messages, MAXLEN)
+        if self.options.overflow == REJECT_PUBLISH_DLX:
+            self._bury(messages, MAXLEN)
 
     def restore(self, positions: Sequence[int], size: int, expiring: bool) -> None:
         """After a restart: the messages at `positions`, `size` bytes together, wait here."""
@@ -205,6 +211,8 @@ class Queue:
     def take(self, consumer: Consumer) -> Taken | None:
         """Take the message at the head for `consumer`, which has room for exactly one."""
         self.last_used_ms = self._ledger.now_ms
+        while self._is_late():
+            self._let_go(self._ledger.now_ms - 1)
         if not len(self.ready):
             return None
         taken = self.ready.take(1, 0)
@@ -236,22 +244,26 @@ class Queue:
 
     def reject(self, deliveries: Sequence[Delivery], reason: str = REJECTED) -> None:
         """Delivered messages are not wanted: they are dead letters, or gone."""
-        self._bury([delivery.message for delivery in deliveries], reason)
+        if not self.deleted:
+            self._bury([delivery.message for delivery in deliveries], reason)
         self.settle(deliveries)
 
     def requeue(self, deliveries: Iterable[Delivery]) -> None:
         """Put delivered messages back to where they were taken from."""
         for delivery in deliveries:
-            if not self.deleted and self._is_spent(delivery):
+            returns = self._count_return(delivery)
+            if returns > (self.options.delivery_limit or 0):
                 self.reject([delivery], DELIVERY_LIMIT)
                 continue
             message = delivery.message
             self.unacked -= 1
             self.unacked_bytes -= len(message.content)
-            if not self.deleted:
-                self.ready.give_back(delivery.sequence, message)
-            elif self.number:
-                self._ledger.forget(message.position)
+            if self.deleted:
+                self._forget([message])
+                continue
+            if returns:
+                message = self._ledger.with_headers(message, {DELIVERY_COUNT: returns})
+            self.ready.give_back(delivery.sequence, message)
         self._plan()
         self.wake()
 
@@ -275,14 +287,13 @@ class Queue:
         """Give up the messages whose time is over, and the queue itself if nobody uses it."""
         if self.deleted:
             return
-        if isinstance(self.ready, Selection):
-            expired = self.ready.expire(now)
-            self.time_is_over(expired)
+        self._let_go(now)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
             self._host.expire_queue(self)
             return
         self._plan()
+        self.wake()
 
     def deadline(self, properties: Properties, published: int) -> int | None:
         """When a message that came in at `published` is to leave, in ms since 1970."""
@@ -293,6 +304,20 @@ class Queue:
         """The deadline of messages has come, and they are no longer ready."""
         self._bury(messages, EXPIRED)
         self._forget(messages)
+
+    def _let_go(self, now: int) -> None:
+        """Have messages whose time is over at `now` leave; if they are many, some of them."""
+        if isinstance(self.ready, Selection):
+            expired = self.ready.expire(now)
+            self.time_is_over(expired.messages)
+            self.ready.settled(expired.sequences)
+
+    def _is_late(self) -> bool:
+        """Whether messages wait that should have left before this pass."""
+        if not isinstance(self.ready, Selection):
+            return False
+        deadline = self.ready.next_deadline
+        return deadline is not None and deadline < self._ledger.now_ms
 
     def _plan(self) -> None:
         """Say when something is to be done next."""
@@ -341,16 +366,11 @@ class Queue:
 
     # Giving up messages
 
-    def _is_spent(self, delivery: Delivery) -> bool:
-        """Count another return; whether the message has come back more often than it may."""
-        limit = self.options.delivery_limit
-        if limit is None or not isinstance(self.ready, Selection):
-            return False
-        returns = self.ready.count_return(delivery.sequence)
-        delivery.message = self._ledger.with_headers(
-            delivery.message, {"x-delivery-count": returns}
-        )
-        return returns > limit
+    def _count_return(self, delivery: Delivery) -> int:
+        """How often a message has come back by now; 0 if that does not matter here."""
+        if self.options.delivery_limit is None or self.deleted:
+            return 0
+        return self._select().count_return(delivery.sequence)
 
     def _drop_excess(self) -> None:
         """Give up messages at the head until the queue is no longer than it may be."""
@@ -407,12 +427,18 @@ class Queue:
     def _pump_selection(self, selection: Selection) -> None:
         if selection.examine():
             self._pump.wake_later(self)
-        able = self._able()
-        for priority in sorted({consumer.priority for consumer in able}, reverse=True):
+        if self._is_late():
+            self._let_go(self._ledger.now_ms - 1)
+            if self._is_late():
+                # They were too many for now. When all are gone, `due` wakes this queue again.
+                return
+        for priority in sorted({consumer.priority for consumer in self._able()}, reverse=True):
             while hands := selection.deal([c for c in self._able() if c.priority == priority]):
                 for consumer, taken in hands:
-                    consumer.deliver(*taken)
-                self._rotate(sum([len(taken.messages) for _, taken in hands]))
+                    if taken.messages:
+                        consumer.deliver(*taken)
+                last, _ = hands[-1]
+                self._rotate(self.consumers.index(last) + 1)
         self._simplify()
 
     def _able(self) -> Sequence[Consumer]:

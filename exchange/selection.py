@@ -2,24 +2,25 @@
 
 It takes the place of `Ready` in a queue whose consumers have filters, whose messages have
 priorities or a time to live, or whose deliveries are counted. Every waiting message is known by
-its sequence (in a priority queue, by its priority and then its sequence), and each filter among
-the consumers has a *line*: a heap of the sequences that match it. A message is held against the
-filters once, when it comes in (an index finds those that match), so a message that nobody wants
-costs nothing from then on: it stands in no line, blocks none, and waits for a consumer that
-wants it or for a `get`.
+its *place*: its sequence (in a priority queue, its priority and then its sequence) and, in the
+last bit, whether it is redelivered. Each filter among the consumers has a *line*: a heap of the
+places that match it. A message is held against the filters once, when it comes in or comes back
+(an index finds those that match), so a message that nobody wants costs nothing from then on: it
+stands in no line, blocks none, and waits for a consumer that wants it or for a `get`.
 
 A consumer with a new filter finds messages that came before it. They are examined in order and
 in slices, a slice a pass, so that a long queue does not hold up the broker; until that is done,
 its line gives out only what lies before the place reached.
 
 A message may stand in several lines. Whoever takes it first removes it from `_waiting`; the
-sequences left behind in other lines are passed over when they come up.
+places left behind in other lines are passed over when they come up. So is the place of a message
+that has been given back since, for that bit has changed with which the filter was asked.
 
 A filter that reads the clock is asked once, when the message comes in, and not again later.
 
 A message with a deadline stands in a heap of deadlines as well, and leaves at that time from
-wherever it is. What must be remembered of a message beyond that, while it waits and while it is
-with a consumer, is its `_Note`.
+wherever it is; what is late is given to nobody. What must be remembered of a message beyond that,
+while it waits and while it is with a consumer, is its `_Note`.
 
 What it costs: a dictionary entry for each waiting message (about 100 bytes), which a queue
 without selective consumers does not pay. Content beyond the window stays in the store.
@@ -28,8 +29,8 @@ without selective consumers does not pay. Content beyond the window stays in the
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,13 @@ DEALT_MAX = 256
 """Messages a consumer is dealt at once."""
 RANK_SHIFT = 48
 """Bits for the sequence below the priority: enough for a million messages a second for years."""
+EXPIRED_MAX = 1000
+"""Messages given up for their time at once, some ten milliseconds if they are dead letters."""
 STALE_MIN = 1024
-"""Sequences a line may hold of messages that others took, before it is cleaned."""
+"""Places a heap may hold of messages that have left, before it is cleaned."""
+
+Entry = Message | int
+"""A waiting message, or where the store holds it."""
 
 
 class Selection:
@@ -69,7 +75,6 @@ class Selection:
         "_lines",
         "_notes",
         "_options",
-        "_redelivered",
         "_stored",
         "_waiting",
         "bytes",
@@ -91,23 +96,21 @@ class Selection:
         self._ledger = ledger
         self._options = options
         self._stored = stored
-        self._waiting: dict[int, Message | int] = {}
-        """By sequence: the message, or where the store holds it."""
-        self._redelivered: set[int] = set()
+        self._waiting: dict[int, Entry] = {}
+        """By place."""
         self._lines: dict[Filter, _Line] = {}
         self._index: FilterIndex[_Line] = FilterIndex()
         self._notes: dict[int, _Note] = {}
+        """By sequence."""
         self._deadlines: list[tuple[int, int]] = []
-        """A heap of times, in ms since 1970, with the sequences that expire then."""
+        """A heap of times, in ms since 1970, with the places whose messages leave then."""
         self._everything: _Line | None = None
         """The line of consumers without a filter, made when the first one asks."""
         self.bytes = ready.bytes
         self.memory_bytes = ready.memory_bytes
         self.messages_in_memory = ready.messages_in_memory
         for sequence, entry, redelivered in ready.drain():
-            self._waiting[sequence] = entry
-            if redelivered:
-                self._redelivered.add(sequence)
+            self._waiting[sequence << 1 | redelivered] = entry
         self.next_sequence = ready.next_sequence
 
     def __len__(self) -> int:
@@ -142,7 +145,7 @@ class Selection:
     def extend(self, messages: Sequence[Message], size: int) -> None:
         """Add messages of `size` bytes of content in total at the end."""
         for message in messages:
-            self._add(message, self._ledger.now_ms, False)
+            self._add(message, self._ledger.now_ms, redelivered=False)
         self.bytes += size
 
     def restore(self, positions: Sequence[int], size: int) -> None:
@@ -152,20 +155,24 @@ class Selection:
         and deadlines; what is beyond the window is not kept in memory.
         """
         for start in range(0, len(positions), CHUNK_MESSAGES):
-            for message, time in self._ledger.load_with_times(positions[start:][:CHUNK_MESSAGES]):
-                self._add(message, time, True)
-        self.bytes += size
+            part = positions[start : start + CHUNK_MESSAGES]
+            for message, time in self._ledger.load_with_times(part):
+                self._add(message, time, redelivered=True)
+                self.bytes += len(message.content)
 
     def _add(self, message: Message, published: int, redelivered: bool) -> None:
         sequence = self._rank(message) + self.next_sequence
         self.next_sequence += 1
+        place = sequence << 1 | redelivered
         deadline = self._deadline(message.properties, published)
         if deadline is not None:
             self._notes[sequence] = _Note(deadline)
-            heapq.heappush(self._deadlines, (deadline, sequence))
-        if redelivered:
-            self._redelivered.add(sequence)
-        self._put(sequence, message, redelivered)
+            self._set_deadline(deadline, place)
+        self._line_up(place, message)
+        if self._stored and message.position and self.memory_bytes >= WINDOW_BYTES:
+            self._waiting[place] = message.position
+        else:
+            self._keep(place, message)
 
     def _rank(self, message: Message) -> int:
         """What makes the sequence of a message of higher priority lower than all others."""
@@ -175,25 +182,36 @@ class Selection:
         return (highest - min(message.properties.priority or 0, highest)) << RANK_SHIFT
 
     def give_back(self, sequence: int, message: Message) -> None:
-        """Put a message that was taken back to its place."""
-        self._redelivered.add(sequence)
+        """Put a message that was taken back to where it was; it stays in memory."""
+        place = sequence << 1 | 1
         note = self._notes.get(sequence)
         if note is not None and note.deadline is not None:
-            heapq.heappush(self._deadlines, (note.deadline, sequence))
-        self._put(sequence, message, True)
+            self._set_deadline(note.deadline, place)
+        self._line_up(place, message)
+        self._keep(place, message)
         self.bytes += len(message.content)
 
-    def _put(self, sequence: int, message: Message, redelivered: bool) -> None:
-        for line in self._index.match(message.properties, redelivered, self._ledger.now_ms):
-            line.push(sequence, self._waiting)
+    def _line_up(self, place: int, message: Message) -> None:
+        """Have a message stand in the lines of those who want it."""
+        if self._lines:
+            redelivered = bool(place & 1)
+            for line in self._index.match(message.properties, redelivered, self._ledger.now_ms):
+                line.push(place, self._waiting)
         if self._everything is not None:
-            self._everything.push(sequence, self._waiting)
-        if self._stored and message.position and self.memory_bytes >= WINDOW_BYTES:
-            self._waiting[sequence] = message.position
-        else:
-            self._waiting[sequence] = message
-            self.memory_bytes += len(message.content)
-            self.messages_in_memory += 1
+            self._everything.push(place, self._waiting)
+
+    def _keep(self, place: int, message: Message) -> None:
+        self._waiting[place] = message
+        self.memory_bytes += len(message.content)
+        self.messages_in_memory += 1
+
+    def _set_deadline(self, deadline: int, place: int) -> None:
+        heapq.heappush(self._deadlines, (deadline, place))
+        if len(self._deadlines) > STALE_MIN + 2 * len(self._waiting):
+            # Most of what has a deadline is taken long before it.
+            waiting = self._waiting
+            self._deadlines = [d for d in self._deadlines if d[1] in waiting or d[1] == place]
+            heapq.heapify(self._deadlines)
 
     # What is remembered
 
@@ -221,52 +239,54 @@ class Selection:
         """When the next message expires, in ms since 1970."""
         return self._deadlines[0][0] if self._deadlines else None
 
-    def expire(self, now: int) -> list[Message]:
-        """Take the messages whose time is over."""
-        due = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, sequence = heapq.heappop(self._deadlines)
-            note = self._notes.get(sequence)
-            if sequence in self._waiting and note is not None and note.deadline == deadline:
-                due.append((sequence, self._waiting.pop(sequence)))
-                del self._notes[sequence]
-        return self._take(due).messages if due else []
+    def expire(self, now: int) -> Taken:
+        """Take messages whose time is over, at most EXPIRED_MAX."""
+        due: list[tuple[int, Entry]] = []
+        while self._deadlines and self._deadlines[0][0] <= now and len(due) < EXPIRED_MAX:
+            _, place = heapq.heappop(self._deadlines)
+            if place in self._waiting:
+                due.append((place, self._waiting.pop(place)))
+        return self._take(due)
 
     # Messages out
 
     def take(self, count: int, room: int) -> Taken:
         """Take the message at the head, whatever the filters: what `get` does."""
-        sequence = self._line(None).pop(self._waiting)
-        assert sequence is not None, "the caller has made sure that a message waits"
-        return self._take([(sequence, self._waiting.pop(sequence))])
+        place = self._line(None).pop(self._waiting)
+        assert place is not None, "the caller has made sure that a message waits"
+        return self._take([(place, self._waiting.pop(place))])
 
     def deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
         """Take what consumers of one priority want, one message each in turn.
 
         Nobody is dealt more than it has capacity for; what remains is dealt in the next call.
+        Who was dealt the last message comes last.
         """
         left = _shares(consumers)
         room = {c.channel.outlet: c.channel.outlet.room() for c in left}
-        typical = self.bytes // (len(self._waiting) or 1)
-        hands: dict[Consumer, list[tuple[int, Message | int]]] = {c: [] for c in left}
+        shared = _shared_channels(left)
         served: set[Channel] = set()
+        typical = self.bytes // (len(self._waiting) or 1)
+        hands: dict[Consumer, list[tuple[int, Entry]]] = {}
         while left:
             for consumer in list(left):
-                outlet = consumer.channel.outlet
-                sequence = None
-                if left[consumer] > 0 and room[outlet] > 0 and consumer.channel not in served:
-                    sequence = self._line(consumer.filter).pop(self._waiting)
-                if sequence is None:
+                channel = consumer.channel
+                if channel in served:
+                    # Its limit is shared: look again what that message leaves of it.
+                    return self._runs(hands)
+                place = None
+                if left[consumer] > 0 and room[channel.outlet] > 0:
+                    place = self._line(consumer.filter).pop(self._waiting)
+                if place is None:
                     del left[consumer]
                     continue
-                if consumer.channel.prefetch:
-                    # The limit is shared by the channel's consumers: one message, then look again.
-                    served.add(consumer.channel)
-                entry = self._waiting.pop(sequence)
-                hands[consumer].append((sequence, entry))
+                entry = self._waiting.pop(place)
+                hands.setdefault(consumer, []).append((place, entry))
                 left[consumer] -= 1
-                room[outlet] -= typical if isinstance(entry, int) else len(entry.content)
-        return [(consumer, run) for consumer, hand in hands.items() for run in self._runs(hand)]
+                room[channel.outlet] -= typical if isinstance(entry, int) else len(entry.content)
+                if channel in shared:
+                    served.add(channel)
+        return self._runs(hands)
 
     def examine(self) -> bool:
         """Hold a slice of the messages that were there first against each new filter.
@@ -285,9 +305,9 @@ class Selection:
         return [position for position in held if position]
 
     def clear(self) -> None:
+        # What is with a consumer may come back: it keeps its deadline and its count.
+        self.settled(place >> 1 for place in self._waiting)
         self._waiting.clear()
-        self._redelivered.clear()
-        self._notes.clear()
         self._deadlines.clear()
         self._everything = None
         for line in self._lines.values():
@@ -304,48 +324,46 @@ class Selection:
 
     def _examine(self, line: _Line) -> None:
         assert line.filter is not None, "what takes everything need not look"
-        part = [
-            sequence
-            for sequence in (
-                line.unexamined.popleft() for _ in range(min(EXAMINED_MAX, len(line.unexamined)))
-            )
-            if sequence in self._waiting
+        count = min(EXAMINED_MAX, len(line.unexamined))
+        places = [line.unexamined.popleft() for _ in range(count)]
+        entries = [(place, self._waiting[place]) for place in places if place in self._waiting]
+        for place, message in self._read(entries).items():
+            if line.filter.matches(message.properties, bool(place & 1), self._ledger.now_ms):
+                line.push(place, self._waiting)
+
+    def _runs(self, hands: dict[Consumer, list[tuple[int, Entry]]]) -> list[tuple[Consumer, Taken]]:
+        """What was dealt, in runs that are redelivered or not as a whole."""
+        return [
+            (consumer, self._take(list(run)))
+            # Of those who had a message in the last round, the last in turn comes last.
+            for consumer, hand in sorted(hands.items(), key=lambda dealt: len(dealt[1]))
+            for _, run in groupby(hand, lambda entry: entry[0] & 1)
         ]
-        messages = self._read([(sequence, self._waiting[sequence]) for sequence in part])
-        for sequence, message in messages.items():
-            redelivered = sequence in self._redelivered
-            if line.filter.matches(message.properties, redelivered, self._ledger.now_ms):
-                line.push(sequence, self._waiting)
 
-    def _runs(self, hand: list[tuple[int, Message | int]]) -> Iterator[Taken]:
-        """The dealt messages, in runs that are redelivered or not as a whole."""
-        for _, run in groupby(hand, lambda dealt: dealt[0] in self._redelivered):
-            taken = self._take(list(run))
-            if taken.messages:
-                yield taken
-
-    def _take(self, entries: list[tuple[int, Message | int]]) -> Taken:
-        redelivered = entries[0][0] in self._redelivered
-        for sequence, entry in entries:
-            self._redelivered.discard(sequence)
+    def _take(self, entries: list[tuple[int, Entry]]) -> Taken:
+        """Account for entries that no longer wait, all of them redelivered or none."""
+        for _, entry in entries:
             if not isinstance(entry, int):
                 self.memory_bytes -= len(entry.content)
                 self.messages_in_memory -= 1
         messages = self._read(entries)
-        self.bytes -= sum([len(message.content) for message in messages.values()])
-        return Taken(list(messages.values()), list(messages), redelivered)
+        size = sum([len(message.content) for message in messages.values()])
+        # What could not be read is gone from the count, so its bytes go with the last message.
+        self.bytes = self.bytes - size if self._waiting else 0
+        sequences = [place >> 1 for place in messages]
+        return Taken(list(messages.values()), sequences, bool(entries and entries[0][0] & 1))
 
-    def _read(self, entries: list[tuple[int, Message | int]]) -> dict[int, Message]:
-        """The messages of entries by sequence; what the store cannot read is left out."""
+    def _read(self, entries: list[tuple[int, Entry]]) -> dict[int, Message]:
+        """The messages of entries by place; what the store cannot read is left out."""
         positions = sorted(entry for _, entry in entries if isinstance(entry, int))
         loaded: dict[int, Message] = {}
         if positions:
             loaded = {message.position: message for message in self._ledger.load(positions)}
         messages = {}
-        for sequence, entry in entries:
+        for place, entry in entries:
             message = loaded.get(entry) if isinstance(entry, int) else entry
             if message is not None:
-                messages[sequence] = message
+                messages[place] = message
         return messages
 
 
@@ -360,7 +378,7 @@ class _Note:
 
 
 class _Line:
-    """The sequences that match one filter, lowest first.
+    """The places that match one filter, lowest first.
 
     `unexamined` are those that were there before the filter and have not been held against it:
     until a message has been, none behind it is given out.
@@ -374,19 +392,19 @@ class _Line:
         self.unexamined: deque[int] = deque()
         self.consumers = 0
 
-    def push(self, sequence: int, waiting: dict[int, Message | int]) -> None:
-        heapq.heappush(self.heap, sequence)
+    def push(self, place: int, waiting: dict[int, Entry]) -> None:
+        heapq.heappush(self.heap, place)
         if len(self.heap) > STALE_MIN + 2 * len(waiting):
             # Others took most of what stands here; whoever shares this line is busy.
-            self.heap = sorted({s for s in self.heap if s in waiting} | {sequence})
+            self.heap = sorted({p for p in self.heap if p in waiting} | {place})
 
-    def pop(self, waiting: dict[int, Message | int]) -> int | None:
-        """The lowest sequence that still waits, if it may be given out."""
+    def pop(self, waiting: dict[int, Entry]) -> int | None:
+        """The lowest place that still waits, if it may be given out."""
         heap = self.heap
         while heap and not (self.unexamined and heap[0] > self.unexamined[0]):
-            sequence = heapq.heappop(heap)
-            if sequence in waiting:
-                return sequence
+            place = heapq.heappop(heap)
+            if place in waiting:
+                return place
         return None
 
     def clear(self) -> None:
@@ -398,3 +416,9 @@ def _shares(consumers: Iterable[Consumer]) -> dict[Consumer, int]:
     """How many messages each consumer may be dealt, those that take none left out."""
     shares = {consumer: min(consumer.capacity(), DEALT_MAX) for consumer in consumers}
     return {consumer: share for consumer, share in shares.items() if share > 0}
+
+
+def _shared_channels(consumers: Iterable[Consumer]) -> set[Channel]:
+    """The channels with a limit that several of the consumers share."""
+    limited = Counter(consumer.channel for consumer in consumers if consumer.channel.prefetch)
+    return {channel for channel, count in limited.items() if count > 1}

@@ -30,6 +30,7 @@ from warrener.exchange.ledger import Kind
 from warrener.exchange.limits import UserLimits, limit_fields
 from warrener.exchange.passwords import (
     NO_PASSWORD,
+    NotAHash,
     check_hash,
     fits,
     hash_password,
@@ -164,9 +165,9 @@ class Users:
 
     # Logging in
 
-    def login(self, name: str, password: str) -> Login:
-        """Begin a login."""
-        user = self._users.get(name)
+    def login(self, name: str, password: str, *, admitted: bool = True) -> Login:
+        """Begin a login. One that is not `admitted` is checked like all others, and refused."""
+        user = self._users.get(name) if admitted else None
         if user is None:
             return Login(name, password, NO_PASSWORD)
         known = self._right.get(name)
@@ -176,6 +177,12 @@ class Users:
             and hmac.compare_digest(known[1], self._keyed(password))
         )
         return Login(name, password, user.password_hash, user if is_known else None)
+
+    def again(self, login: Login) -> User | None:
+        """The user, if that is known by now from another login with the same password."""
+        if login.password_hash == NO_PASSWORD:
+            return None
+        return self.login(login.name, login.password).user
 
     def finish(self, login: Login, verdict: Verdict) -> User | None:
         """End a login; None for whoever is refused, who does not learn why.
@@ -187,7 +194,7 @@ class Users:
             return None
         if user.password_hash != login.password_hash:
             # Another login with the same password may have replaced an outdated hash meanwhile.
-            return self.login(login.name, login.password).user
+            return self.again(login)
         if verdict.new_hash is not None:
             user = self._put(replace(user, password_hash=verdict.new_hash))
         self._right[user.name] = (user.password_hash, self._keyed(login.password))
@@ -248,6 +255,6 @@ def _checked(password_hash: str) -> str:
     """Raises: PreconditionFailed."""
     try:
         check_hash(password_hash)
-    except ValueError as error:
-        raise PreconditionFailed(f"not a password hash: {error}") from None
+    except NotAHash as error:
+        raise PreconditionFailed(str(error)) from None
     return password_hash

@@ -90,6 +90,8 @@ async def serve(config: Config, listeners: list[socket.socket]) -> int:
     broker = Broker(store, CODEC)
     server = Server(broker, config)
     ending.on_stored = server.stored
+    # What waited until it is over its time, or unused for long, goes by the time it is now.
+    server.begin_pass()
     recover(broker, store)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:

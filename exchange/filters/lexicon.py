@@ -93,7 +93,7 @@ class _Nesting:
             self._outer.append(self._prefixes)
             self._prefixes = 0
         elif kind == "close" and self._outer:
-            self._depth -= 1 + self._prefixes
+            self._depth -= 1
             self._prefixes = self._outer.pop()
             self._end_prefixes()
         elif kind == "operand":

@@ -94,6 +94,8 @@ class ServerChannel:
     def end(self) -> None:
         """Give back everything this channel holds."""
         self.connection.forget_publications(self)
+        if self.transaction is not None:
+            self.transaction.rollback()
         queues = self.core.close()
         for queue in queues:
             self.connection.vhost.consumer_left(queue)
@@ -110,71 +112,72 @@ class ServerChannel:
         """Route a run of messages whose contents are `size` bytes together."""
         if self.state is not ChannelState.OPEN:
             return
-        if self.transaction is not None:
-            self.transaction.publishes.append((publication, messages, size))
-            return
         route = publication.route
         try:
+            if self.transaction is not None:
+                self.transaction.publish(publication, messages)
+                return
             if publication.special and any(message.properties.special for message in messages):
-                self._permit(publication)
                 self._publish_specially(publication, messages)
                 return
             if route is None or route.generation != self.connection.vhost.generation:
-                self._permit(publication)
-                route = self._route(publication, messages[0])
+                if publication.permitted != self.connection.vhost.generation:
+                    self.permit(publication)
+                route = self.route(publication, messages[0])
                 if not route.lasting:
                     self._publish_severally(publication, messages)
                     return
                 publication.route = route
-            self._publish_along(route, publication, messages, size)
+            self.publish_along(route, publication, messages, size)
         except Refused as refusal:
             self.fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
 
-    def check_routes(self, publishes: Sequence[tuple[Publication, Sequence[Message], int]]) -> None:
-        """Find a route for each publish of a transaction, before any of them is done.
-
-        Raises: Refused.
-        """
-        for publication, messages, _ in publishes:
-            self._permit(publication)
-            for message in messages:
-                if message.properties.special:
-                    prepare(self, message)
-                self._route(publication, message)
-
     def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
         """Settle deliveries, or note it for the commit. Raises: PreconditionFailed."""
-        if self.transaction is not None:
-            self.transaction.settlements.append(lambda: self.core.acknowledge(tags, multiple))
-        else:
-            self.core.acknowledge(tags, multiple)
+        (self.transaction or self.core).acknowledge(tags, multiple)
 
     def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
         """Give deliveries back, or note it for the commit. Raises: PreconditionFailed."""
-        if self.transaction is not None:
-            self.transaction.settlements.append(lambda: self.core.reject(tag, multiple, requeue))
-        else:
-            self.core.reject(tag, multiple, requeue)
+        (self.transaction or self.core).reject(tag, multiple, requeue)
 
-    def _permit(self, publication: Publication) -> None:
+    def permit(self, publication: Publication, copies: Sequence[str] = ()) -> None:
         """Ask once, and again after every change, whether the client may publish there.
 
-        Raises: AccessRefused.
+        Raises: AccessRefused, also for one of the further routing keys.
         """
         vhost = self.connection.vhost
-        if publication.permitted == vhost.generation:
-            return
         rights = self.connection.rights
         place = publication.envelope
-        rights.require_write("exchange", place.exchange)
         exchange = vhost.exchanges.get(place.exchange)
-        if exchange is not None and not exchange.internal:
-            rights.require_topic_write(exchange, place.routing_key)
-        publication.permitted = vhost.generation
+        if publication.permitted != vhost.generation:
+            rights.require_write("exchange", place.exchange)
+            if exchange is not None and not exchange.internal:
+                rights.require_topic_write(exchange, place.routing_key)
+            publication.permitted = vhost.generation
+        if exchange is not None:
+            for routing_key in copies:
+                rights.require_topic_write(exchange, routing_key)
 
-    def _route(
+    def looked_at(
+        self, publication: Publication, original: Message
+    ) -> tuple[Message, Sequence[str]]:
+        """The message as it is to be published, and the routing keys beside its own.
+
+        Raises: Refused.
+        """
+        if publication.permitted != self.connection.vhost.generation:
+            self.permit(publication)
+        if not original.properties.special:
+            return original, ()
+        message, copies = prepare(self, original)
+        if copies:
+            self.permit(publication, copies)
+        return message, copies
+
+    def route(
         self, publication: Publication, message: Message, copies: Sequence[str] = ()
     ) -> Route:
+        """Find a route. Raises: Refused."""
         envelope = publication.envelope
         return self.connection.vhost.route(
             envelope.exchange, envelope.routing_key, message.properties, copies
@@ -183,29 +186,19 @@ class ServerChannel:
     def _publish_specially(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Publish messages of which some ask more of the broker than to be routed."""
         for original in messages:
-            message, copies = original, list[str]()
-            if original.properties.special:
-                message, copies = prepare(self, original)
-                self._permit_copies(publication, copies)
-            route = self._route(publication, message, copies)
+            message, copies = self.looked_at(publication, original)
+            route = self.route(publication, message, copies)
             expiring = message.properties.expiration is not None
-            self._publish_along(route, publication, [message], len(message.content), expiring)
-
-    def _permit_copies(self, publication: Publication, copies: Sequence[str]) -> None:
-        """Raises: AccessRefused if the client may not publish by one of these routing keys."""
-        exchange = self.connection.vhost.exchanges.get(publication.envelope.exchange)
-        if exchange is not None:
-            for routing_key in copies:
-                self.connection.rights.require_topic_write(exchange, routing_key)
+            self.publish_along(route, publication, [message], len(message.content), expiring)
 
     def _publish_severally(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Route each message on its own; neighbours that go the same way go together."""
-        for route, group in groupby(messages, lambda message: self._route(publication, message)):
+        for route, group in groupby(messages, lambda message: self.route(publication, message)):
             run = list(group)
             size = sum([len(message.content) for message in run])
-            self._publish_along(route, publication, run, size)
+            self.publish_along(route, publication, run, size)
 
-    def _publish_along(
+    def publish_along(
         self,
         route: Route,
         publication: Publication,
@@ -213,6 +206,7 @@ class ServerChannel:
         size: int,
         expiring: bool = False,
     ) -> None:
+        """Publish a run of messages that all go the same way."""
         broker = self.connection.broker
         refused: Sequence[Message] = ()
         if route.queues or route.observers:
@@ -231,8 +225,9 @@ class ServerChannel:
 
     def _refuse(self, messages: Sequence[Message], refused: Sequence[Message]) -> None:
         """Tell the publisher which messages of a run a queue was too full to take."""
+        turned_away = set(refused)
         for number, message in enumerate(messages, self.published + 1):
-            if message in refused:
+            if message in turned_away:
                 self._refused.add(number)
                 self.send(m.BasicNack(number, multiple=False, requeue=False))
 

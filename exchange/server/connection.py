@@ -23,13 +23,14 @@ from warrener.exchange.message import Message
 from warrener.exchange.server.channel import ServerChannel
 from warrener.exchange.server.greeting import (
     HANDSHAKE_FRAME_MAX_BYTES,
-    HEADERS,
+    REFUSED_LOGIN_DELAY_S,
     answer_to_strangers,
     first_frame,
-    is_incomplete_header,
     negotiated,
     refused_login,
-    server_properties,
+    speaks_amqp,
+    start,
+    tune,
 )
 from warrener.exchange.server.handlers import handler_for
 from warrener.exchange.server.output import Output
@@ -54,7 +55,7 @@ from warrener.protocol.frames import (
 )
 from warrener.protocol.methods import decode_method
 from warrener.protocol.reader import Reader
-from warrener.protocol.sasl import MECHANISMS, read_response
+from warrener.protocol.sasl import read_response
 from warrener.protocol.state import (
     ChannelState,
     ConnectionState,
@@ -73,8 +74,6 @@ logger = logging.getLogger("warrener.connection")
 PUBLICATIONS_MAX = 4096
 """Publish methods remembered for a connection; a publisher with more routing keys than this
 pays for finding its routes anew now and then, and no memory grows without end."""
-REFUSED_LOGIN_DELAY_S = 3
-"""Time before the socket of a refused client that cannot be told is closed: slows guessing."""
 READ_BYTES = 512 * 1024
 READ_BEHIND_BYTES = 16 * 1024
 READ_ALONE_BYTES = 4096
@@ -188,7 +187,8 @@ class Connection:
             for queue in self._target.queues:
                 if queue.consumers and queue.ready.bytes > BEHIND_BYTES:
                     return READ_BEHIND_BYTES
-        return READ_BYTES
+        # Of someone who is not known yet, no more is kept than a login needs.
+        return READ_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
 
     def room(self) -> int:
         """Bytes of deliveries this connection still takes."""
@@ -378,19 +378,14 @@ class Connection:
         return behind
 
     def _read_header(self) -> None:
-        start = self._early[: len(PROTOCOL_HEADER)]
-        if start in HEADERS:
-            self._early = self._early[len(start) :]
+        understood = speaks_amqp(self._early)
+        if understood:
+            self._early = self._early[len(PROTOCOL_HEADER) :]
             self.state = ConnectionState.START
-            self._send(
-                m.ConnectionStart(
-                    server_properties=server_properties(self.config), mechanisms=MECHANISMS
-                )
-            )
-        elif not is_incomplete_header(start):
-            logger.warning("%s: not AMQP 0-9-1: %r", self.name, start)
-            self.output.write(answer_to_strangers(start))
-            self._early = b""
+            self._send(start(self.config))
+        elif understood is False:
+            logger.warning("%s: not AMQP 0-9-1: %r", self.name, self._early[:8])
+            self.output.write(answer_to_strangers(self._early))
             self._finish()
 
     def _feed(self, data: bytes) -> None:
@@ -413,7 +408,9 @@ class Connection:
         # on the specification's reading of basic.qos, not on RabbitMQ's.
         self.retunes = self.client_properties.get("product") == "py-amqp"
         self._mechanism = method.mechanism
-        login = self.broker.users.login(*read_response(method.mechanism, method.response))
+        name, password = read_response(method.mechanism, method.response)
+        admitted = self._from_loopback or name not in self.config.loopback_names
+        login = self.broker.users.login(name, password, admitted=admitted)
         if login.user is not None:
             self._welcome(login.user)
         else:
@@ -421,6 +418,7 @@ class Connection:
 
     def finish_login(self, verdict: Verdict, now: float) -> None:
         """The login has been checked: answer it, and go on with what came behind it."""
+        self._last_received = now
         login, self.login = self.login, None
         if self.finished or login is None:
             return
@@ -432,16 +430,9 @@ class Connection:
         self.receive(b"", now)
 
     def _welcome(self, user: User) -> None:
-        if not self._from_loopback and user.name in self.config.loopback_names:
-            self._refuse_login(user.name)
-            return
         self.user = user.name
         self.may_impersonate = IMPERSONATOR in user.tags
-        self._send(
-            m.ConnectionTune(
-                self.config.channel_max, self.config.frame_max_bytes, self.config.heartbeat_s
-            )
-        )
+        self._send(tune(self.config))
 
     def _refuse_login(self, name: str) -> None:
         logger.warning("%s: login of %r refused", self.name, name)

@@ -20,9 +20,12 @@ from warrener.protocol.frames import (
     PROTOCOL_HEADER,
     unpack_frame_head,
 )
+from warrener.protocol.sasl import MECHANISMS
 
 HANDSHAKE_FRAME_MAX_BYTES = 8192
 """The largest frame before one was negotiated, as in RabbitMQ; login needs far less."""
+REFUSED_LOGIN_DELAY_S = 3
+"""Time before the socket of a refused client that cannot be told is closed: slows guessing."""
 
 CAPABILITIES = (
     "publisher_confirms",
@@ -45,9 +48,12 @@ HTTP_ANSWER = (
 )
 
 
-def is_incomplete_header(data: bytes) -> bool:
-    """Whether `data` may become a protocol header when more has come."""
-    return len(data) < len(PROTOCOL_HEADER) and any(header.startswith(data) for header in HEADERS)
+def speaks_amqp(data: bytes) -> bool | None:
+    """Whether `data` begins with a protocol header; None as long as it may become one."""
+    start = data[: len(PROTOCOL_HEADER)]
+    if start in HEADERS:
+        return True
+    return None if any(header.startswith(start) for header in HEADERS) else False
 
 
 def answer_to_strangers(data: bytes) -> bytes:
@@ -90,6 +96,16 @@ def negotiated(method: m.ConnectionTuneOk, config: Config) -> tuple[int, int]:
     if channel_max > config.channel_max:
         raise NotAllowed(f"negotiated channel_max {channel_max} is above {config.channel_max}")
     return frame_max, channel_max
+
+
+def start(config: Config) -> m.ConnectionStart:
+    """What the broker says first."""
+    return m.ConnectionStart(server_properties=server_properties(config), mechanisms=MECHANISMS)
+
+
+def tune(config: Config) -> m.ConnectionTune:
+    """What the broker offers to whoever has logged in."""
+    return m.ConnectionTune(config.channel_max, config.frame_max_bytes, config.heartbeat_s)
 
 
 def server_properties(config: Config) -> dict[str, Any]:

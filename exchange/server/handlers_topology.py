@@ -74,6 +74,7 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
         return answer_reply_queue(channel, method.queue)
     if method.passive:
         queue = find_queue(channel, method.queue)
+        queue.last_used_ms = vhost.ledger.now_ms
     else:
         name = method.queue or vhost.make_up_name()
         require_queue_declare(channel, name, method)

@@ -23,27 +23,17 @@ def confirm_select(channel: ServerChannel, method: m.ConfirmSelect) -> Method:
 def tx_select(channel: ServerChannel, method: m.TxSelect) -> Method:
     if channel.confirming:
         raise PreconditionFailed("cannot switch from confirm to tx mode")
-    channel.transaction = channel.transaction or Transaction()
+    channel.transaction = channel.transaction or Transaction(channel)
     return m.TxSelectOk()
 
 
 def tx_commit(channel: ServerChannel, method: m.TxCommit) -> None:
-    transaction = _transaction(channel)
-    channel.transaction = None
-    try:
-        channel.check_routes(transaction.publishes)
-        for publication, messages, size in transaction.publishes:
-            channel.publish(publication, messages, size)
-        for settle in transaction.settlements:
-            settle()
-    finally:
-        channel.transaction = Transaction()
+    _transaction(channel).commit()
     channel.connection.broker.confirms.note(Commit(channel))
 
 
 def tx_rollback(channel: ServerChannel, method: m.TxRollback) -> Method:
-    _transaction(channel)
-    channel.transaction = Transaction()
+    _transaction(channel).rollback()
     return m.TxRollbackOk()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import logging
+import math
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -49,11 +50,14 @@ class Server:
         self._alarm = MemoryAlarm(config.memory_mark_bytes)
         self._alarm_over = trio.Event()
         self._nursery: trio.Nursery | None = None
+        self._accepting = trio.CancelScope()
+        self._ending = False
         self._logins = trio.CapacityLimiter(LOGINS_AT_ONCE)
         self._now = 0.0
         self._continuing = False
         self._sooner = trio.Event()
-        self._wakes_at = 0.0
+        self._planned_ms = 0.0
+        """The deadline for which the task that ticks will wake up, in ms since 1970."""
 
     # A pass
 
@@ -74,7 +78,7 @@ class Server:
                 if session is not None:
                     session.flush()
         due = self.broker.deadlines.next
-        if due is not None and self._next_wake(self._wakes_at) < self._wakes_at:
+        if due is not None and due < self._planned_ms:
             self._sooner.set()
         if self.broker.pump.unfinished and not self._continuing:
             self._continuing = True
@@ -86,14 +90,19 @@ class Server:
         self.end_pass()
 
     async def check_login(self, login: Login) -> Verdict:
-        """Check a login in a thread: it takes longer than any pass may."""
-        return await trio.to_thread.run_sync(
-            login.check, abandon_on_cancel=True, limiter=self._logins
-        )
+        """Check a login in a thread: it takes longer than any pass may.
+
+        Whoever has waited for his turn may be known by then: after a restart all clients come at
+        once, and most with the same name and password.
+        """
+        async with self._logins:
+            if self.broker.users.again(login) is not None:
+                return Verdict(right=True)
+            return await trio.to_thread.run_sync(login.check, abandon_on_cancel=True)
 
     async def wait_until_read(self, connection: Connection) -> None:
         """Wait while `connection` is a publisher and the memory alarm is on."""
-        while self._alarm.on and connection.publishes:
+        while self._alarm.on and connection.publishes and not self._ending:
             await self._alarm_over.wait()
 
     async def _continue(self) -> None:
@@ -138,60 +147,71 @@ class Server:
     async def serve(
         self, listeners: list[socket.socket], ready: Callable[[], None] = lambda: None
     ) -> None:
-        """Serve until `shut_down`; `ready` is called when clients are served."""
+        """Serve until `shut_down`, which closes the listeners.
+
+        `ready` is called when clients are served.
+        """
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._tick_forever)
-            for listener in listeners:
-                nursery.start_soon(self._accept, listener)
+            nursery.start_soon(self._accept_all, listeners)
             ready()
 
     async def shut_down(self, reason: str) -> None:
         """Take no new work, tell the clients, and stop serving."""
         assert self._nursery is not None, "only a server that serves can end"
+        self._ending = True
+        self._alarm_over.set()
+        self._accepting.cancel()
         now = self.begin_pass()
-        for connection in list(self._sessions):
+        for connection, session in list(self._sessions.items()):
             connection.close(CONNECTION_FORCED, reason, now)
+            if connection.finished:
+                session.drop()
         self.end_pass()
         with trio.move_on_after(SHUTDOWN_S):
             while self._sessions:
                 await trio.sleep(0.01)
         self._nursery.cancel_scope.cancel()
 
+    async def _accept_all(self, listeners: list[socket.socket]) -> None:
+        """Let clients in until the end is told."""
+        with self._accepting:
+            async with trio.open_nursery() as nursery:
+                for listener in listeners:
+                    nursery.start_soon(self._accept, listener)
+
     async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(listener)
-            try:
-                sock, _ = listener.accept()
-                self._open_session(sock)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                logger.error("cannot accept a connection: %s", error.strerror)
-                await trio.sleep(ACCEPT_RETRY_S)
+        with listener:
+            while True:
+                await trio.lowlevel.wait_readable(listener)
+                try:
+                    sock, _ = listener.accept()
+                    self._open_session(sock)
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    logger.error("cannot accept a connection: %s", error.strerror)
+                    await trio.sleep(ACCEPT_RETRY_S)
 
     async def _tick_forever(self) -> None:
         """The one task that sleeps: until the next tick, or a deadline that comes before it."""
         next_tick = trio.current_time() + TICK_S
         while True:
             self._sooner = trio.Event()
-            self._wakes_at = self._next_wake(next_tick)
-            with trio.move_on_at(self._wakes_at):
+            due = self.broker.deadlines.next
+            self._planned_ms = math.inf if due is None else due
+            wait_s = max(0, self._planned_ms - time.time() * 1000) / 1000
+            with trio.move_on_at(min(next_tick, trio.current_time() + wait_s)):
                 await self._sooner.wait()
             now = self.begin_pass()
             if trio.current_time() >= next_tick:
                 self._tick(now)
                 next_tick = trio.current_time() + TICK_S
             self.end_pass()
-
-    def _next_wake(self, next_tick: float) -> float:
-        due = self.broker.deadlines.next
-        if due is None:
-            return next_tick
-        return min(next_tick, trio.current_time() + max(0, due - time.time() * 1000) / 1000)
 
     def _tick(self, now: float) -> None:
         for connection, session in list(self._sessions.items()):
@@ -228,16 +248,24 @@ def is_loopback(address: str) -> bool:
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:
     """Bind and listen on every address of `host`. Raises: OSError."""
-    listeners = []
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    ):
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-        listener.listen(1024)
-        listener.setblocking(False)
-        listeners.append(listener)
+    listeners: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            listeners.append(socket.socket(family, kind, protocol))
+            _listen(listeners[-1], address)
+    except OSError:
+        for listener in listeners:
+            listener.close()
+        raise
     return listeners
+
+
+def _listen(listener: socket.socket, address: Any) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(address)
+    listener.listen(1024)
+    listener.setblocking(False)

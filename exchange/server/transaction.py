@@ -1,29 +1,112 @@
 """A transaction: publishes and settlements that happen together or not at all.
 
-Until the commit they are only noted. The commit does them all within one pass, so the store
-writes them as one: after a crash either all are there or none is. It is answered when they are
-on disk.
+Until the commit they are only noted. What can be refused is refused when it is noted: a message
+that asks for the impossible, a place that is not there, a delivery that is not outstanding. What
+may have changed since is looked at once more before the first of them is done. The commit does
+them all within one pass, so the store writes them as one: after a crash either all are there or
+none is. It is answered when they are on disk.
+
+A delivery whose settlement is noted is set aside: nobody can settle it twice, and it still counts
+for the limits of its consumer and channel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from warrener.exchange.errors import PreconditionFailed
 from warrener.protocol import methods as m
 
 if TYPE_CHECKING:
+    from warrener.exchange.consumer import Delivery
     from warrener.exchange.message import Message
+    from warrener.exchange.queue import Queue
+    from warrener.exchange.route import Route
     from warrener.exchange.server.channel import ServerChannel
     from warrener.exchange.server.publication import Publication
 
+Settle = Callable[[list["Delivery"]], None]
+
+
+@dataclass(slots=True)
+class Noted:
+    """A publish that waits for the commit."""
+
+    publication: Publication
+    message: Message
+    copies: Sequence[str]
+    route: Route
+
 
 class Transaction:
-    """What a channel wants done at the next commit."""
+    """What a channel wants done at the next commit; with its end the next one begins."""
 
-    def __init__(self) -> None:
-        self.publishes: list[tuple[Publication, Sequence[Message], int]] = []
-        self.settlements: list[Callable[[], None]] = []
+    def __init__(self, channel: ServerChannel) -> None:
+        self._channel = channel
+        self._begin()
+
+    def publish(self, publication: Publication, messages: Sequence[Message]) -> None:
+        """Note messages. Raises: Refused if they could not be published now."""
+        channel = self._channel
+        for original in messages:
+            message, copies = channel.looked_at(publication, original)
+            route = channel.route(publication, message, copies)
+            self._publishes.append(Noted(publication, message, copies, route))
+
+    def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
+        """See `Channel.acknowledge`. Raises: PreconditionFailed."""
+        for tag in tags:
+            self._note(self._channel.core.settle, tag, multiple)
+
+    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+        """See `Channel.reject`. Raises: PreconditionFailed."""
+        core = self._channel.core
+        self._note(core.requeue if requeue else core.drop, tag, multiple)
+
+    def commit(self) -> None:
+        """Do it all. Raises: Refused, and then nothing is done."""
+        channel = self._channel
+        for noted in self._publishes:
+            if noted.route.generation != channel.connection.vhost.generation:
+                channel.permit(noted.publication, noted.copies)
+                noted.route = channel.route(noted.publication, noted.message, noted.copies)
+        require_room(self._publishes)
+        for noted in self._publishes:
+            message = noted.message
+            expiring = message.properties.expiration is not None
+            size = len(message.content)
+            channel.publish_along(noted.route, noted.publication, [message], size, expiring)
+        for settle, deliveries in self._settlements:
+            settle(list(deliveries.values()))
+        self._begin()
+
+    def rollback(self) -> None:
+        """Forget it all: deliveries are outstanding again."""
+        for _, deliveries in self._settlements:
+            self._channel.core.put_back(deliveries)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._publishes: list[Noted] = []
+        self._settlements: list[tuple[Settle, dict[int, Delivery]]] = []
+        """How, and the deliveries by their tags."""
+
+    def _note(self, settle: Settle, tag: int, multiple: bool) -> None:
+        self._settlements.append((settle, self._channel.core.set_aside(tag, multiple)))
+
+
+def require_room(publishes: Iterable[Noted]) -> None:
+    """Raises: PreconditionFailed if a queue that refuses what is too much cannot take it all."""
+    sizes: dict[Queue, list[int]] = {}
+    for noted in publishes:
+        if noted.route.rejecting:
+            for queue in noted.route.queues:
+                sizes.setdefault(queue, []).append(len(noted.message.content))
+    for queue, wanted in sizes.items():
+        if queue.options.rejects and queue.is_full(sum(wanted), len(wanted)):
+            raise PreconditionFailed(f"queue '{queue.name}' is too full for the transaction")
 
 
 class Commit:

@@ -34,17 +34,23 @@ class Client:
         *bodies: bytes,
         persistent: bool = False,
         headers: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> list[str]:
         """Publish and end the pass; returns the names of the queues the messages went to."""
         envelope = Envelope(exchange, routing_key)
         messages = [
-            make_message(body, persistent=persistent, headers=headers, envelope=envelope)
+            make_message(body, persistent=persistent, headers=headers, envelope=envelope, **more)
             for body in bodies
         ]
         route = self.vhost.route(exchange, routing_key, messages[0].properties)
-        self.vhost.publish(route, messages, size_of(messages))
+        self.vhost.publish(route, messages, size_of(messages), "expiration" in more)
         self.broker.end_pass()
         return [queue.name for queue in route.queues]
+
+    def at(self, ms: int) -> None:
+        """Have a pass at this time, in which nothing else happens."""
+        self.broker.ledger.set_time(ms)
+        self.broker.end_pass()
 
     def consume(self, queue: str, tag: str = "c", **options: Any) -> Consumer:
         consumer = Consumer(self.channel, self.vhost.queue(queue, self), tag, **options)

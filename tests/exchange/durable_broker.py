@@ -63,6 +63,8 @@ class DurableBroker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.now_ms = 0
+        """The time at which a broker starts."""
         self.files = GatedFiles()
         self._copies = 0
         self._changed = threading.Condition()
@@ -81,6 +83,7 @@ class DurableBroker:
     def start(self) -> None:
         self.open()
         self.broker = Broker(self.store, CODEC)
+        self.broker.ledger.set_time(self.now_ms)
         self.restored = restore(self.broker, self.store.recover())
         self.client = Client(self.broker)
 
@@ -106,6 +109,7 @@ class DurableBroker:
             assert self._changed.wait_for(lambda: self.store.durable >= target, PATIENCE_S)
 
     def close(self) -> None:
+        self.files.gate.set()
         self.store.close()
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 from warrener.exchange.message import Envelope, Message
 from warrener.protocol.frames import content_frames, split_content
+from warrener.protocol.properties import Properties as WireProperties
 from warrener.protocol.properties import encode_properties
 
 FRAME_MAX = 131072
@@ -18,6 +19,7 @@ class Properties:
     persistent: bool = False
     headers: Mapping[str, Any] | None = None
     expiration: str | None = None
+    priority: int | None = None
 
 
 def make_message(
@@ -25,13 +27,18 @@ def make_message(
     *,
     persistent: bool = False,
     headers: Mapping[str, Any] | None = None,
+    priority: int | None = None,
     envelope: Envelope | None = None,
+    **more: Any,
 ) -> Message:
-    fields = encode_properties(delivery_mode=2 if persistent else 1, headers=headers)
+    """A message; if it has `more` properties than these, all of them are read off the wire."""
+    raw = encode_properties(
+        delivery_mode=2 if persistent else 1, headers=headers, priority=priority, **more
+    )
     return Message(
         envelope or Envelope("", ""),
-        Properties(persistent, headers),
-        content_frames(fields, body, 1, FRAME_MAX),
+        WireProperties(raw) if more else Properties(persistent, headers, priority=priority),
+        content_frames(raw, body, 1, FRAME_MAX),
         1,
     )
 

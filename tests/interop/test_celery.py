@@ -4,7 +4,6 @@ The worker is a real one (`python -m celery worker`, a pool of processes, result
 the tests are its caller. Chords are not tried: Celery has none for this kind of results.
 """
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -103,12 +102,6 @@ def test_a_chain_passes_each_result_on(celery: Celery):
     assert result_of(chain(*steps, app=celery).apply_async()) == 33
 
 
-@pytest.mark.xfail(
-    "WARRENER_TEST_URL" not in os.environ,
-    strict=True,
-    reason="Celery raises the prefetch by basic.qos without global, except on a broker that says it "
-    "is RabbitMQ 3; that counts for new consumers only, on RabbitMQ as well",
-)
 def test_tasks_for_later_do_not_hold_up_those_for_now(celery: Celery, worker: CeleryWorker):
     # The worker fetches two messages at a time, and asks for one more for each that must wait.
     start = time.time()

@@ -1,7 +1,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warrener.protocol.frames import (
@@ -77,17 +77,20 @@ def test_a_body_is_cut_where_the_largest_frame_is_full(size, bodies):
     assert [len(payload) for _, _, payload in parts] == bodies
 
 
+@settings(deadline=None)
 @given(contents, channels, frame_sizes)
 def test_content_can_be_taken_apart_again(content, channel, frame_max):
     assert split_content(content_frames(*content, channel, frame_max)) == content
 
 
+@settings(deadline=None)
 @given(contents, channels, frame_sizes)
 def test_the_properties_of_a_content_can_be_read_without_its_body(content, channel, frame_max):
     framed = content_frames(*content, channel, frame_max)
     assert content_properties(framed) == (content[0], channel)
 
 
+@settings(deadline=None)
 @given(contents, channels, channels, frame_sizes)
 def test_content_moves_to_another_channel_and_nothing_else_changes(content, one, other, frame_max):
     framed = content_frames(*content, one, frame_max)
@@ -95,6 +98,7 @@ def test_content_moves_to_another_channel_and_nothing_else_changes(content, one,
     assert readdress(readdress(framed, other), one) == framed
 
 
+@settings(deadline=None)
 @given(contents, channels, channels, frame_sizes, frame_sizes)
 def test_content_is_cut_anew_for_a_client_with_smaller_frames(
     content, one, other, frame_max, smaller

@@ -335,6 +335,7 @@ def test_a_stream_may_come_byte_by_byte():
     assert read(byte_by_byte(stream)).calls == calls_of(*A_BIT_OF_EVERYTHING)
 
 
+@settings(deadline=None)
 @given(interleaved())
 def test_whole_and_frame_by_frame_and_byte_by_byte_are_the_same(conversation):
     stream, expected = conversation
@@ -343,6 +344,7 @@ def test_whole_and_frame_by_frame_and_byte_by_byte_are_the_same(conversation):
     assert read(byte_by_byte(stream)).calls == expected
 
 
+@settings(deadline=None)
 @given(interleaved(), st.data())
 def test_random_pieces_are_the_same(conversation, data):
     stream, expected = conversation
@@ -350,12 +352,14 @@ def test_random_pieces_are_the_same(conversation, data):
     assert_same(read(cut(stream, places)).calls, expected)
 
 
+@settings(deadline=None)
 @given(interleaved())
 def test_a_sink_that_remembers_nothing_is_told_the_same(conversation):
     stream, expected = conversation
     assert_same(read([stream], RecordingSink(remembers=False)).calls, expected)
 
 
+@settings(deadline=None)
 @given(interleaved(), st.integers(1, 4), st.data())
 def test_a_sink_that_forgets_in_the_middle_is_told_the_same(conversation, forgets, data):
     stream, expected = conversation
@@ -363,6 +367,7 @@ def test_a_sink_that_forgets_in_the_middle_is_told_the_same(conversation, forget
     assert_same(read(cut(stream, places), RecordingSink(forgets=forgets)).calls, expected)
 
 
+@settings(deadline=None)
 @given(interleaved())
 def test_reading_just_what_is_missing_comes_to_the_same_end(conversation):
     stream, expected = conversation
@@ -377,6 +382,7 @@ def test_reading_just_what_is_missing_comes_to_the_same_end(conversation):
     assert_same(sink.calls, expected)
 
 
+@settings(deadline=None)
 @given(interleaved(), st.data())
 def test_what_is_missing_is_never_more_than_completes_a_message(conversation, data):
     stream, _ = conversation
@@ -697,6 +703,7 @@ def test_a_method_frame_too_short_for_a_method_is_the_sinks_business():
 # Whatever else may come
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_do_worse_than_a_protocol_error(stream):
     read_until_error([stream])
@@ -720,7 +727,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(stream)
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(mutated(), st.data())
 def test_a_damaged_stream_ends_in_the_same_error_however_it_comes(stream, data):
     calls, error = read_until_error(byte_by_byte(stream))

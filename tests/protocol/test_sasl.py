@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warrener.protocol.errors import CommandInvalid, MalformedField
@@ -74,6 +74,7 @@ def test_a_mechanism_that_is_not_offered_is_an_invalid_command(mechanism):
         read_response(mechanism, b"\0guest\0secret")
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["PLAIN", "AMQPLAIN"]), st.binary(max_size=64))
 def test_no_bytes_do_worse_than_a_malformed_field(mechanism, response):
     try:
@@ -84,6 +85,7 @@ def test_no_bytes_do_worse_than_a_malformed_field(mechanism, response):
     assert isinstance(password, str)
 
 
+@settings(deadline=None)
 @given(st.text().filter(lambda text: "\0" not in text), st.text(max_size=200))
 def test_a_user_and_a_password_come_through_either_way(user, password):
     password = password.replace("\0", "")

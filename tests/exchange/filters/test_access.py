@@ -45,6 +45,7 @@ def accesses_of(sql):
         ("1 > a", [(Within("a", None, 1),)]),
         ("a BETWEEN 1 AND 5", [(Within("a", 1, 5),)]),
         ("a > 1 AND a <= 5 AND a < 9", [(Within("a", 1, 5),)]),
+        ("a > 1 AND a > 3 AND a < 9", [(Within("a", 3, 9),)]),
         ("a > 'x' AND a > 1", [(Within("a", "x", None),), (Within("a", 1, None),)]),
         ("a = 1 AND b > 2", [(A_IS_1,), (Within("b", 2, None),)]),
         ("NOT (a <> 1 OR NOT b > 2)", [(A_IS_1,), (Within("b", 2, None),)]),

@@ -23,6 +23,24 @@ def test_a_pattern_matches_what_its_regular_expression_matches(pattern, text):
     assert compile_pattern(pattern, None)(text) is expected
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("%a__%", "bbba", False),
+        ("%a__%", "babb", True),
+        ("%a_%b", "bab", False),
+        ("%__a%", "ba", False),
+        ("%__a%", "bba", True),
+        ("a%_b_%a", "abba", False),
+        ("a%_b_%a", "aabba", True),
+        ("ab%ba", "aba", False),
+        ("%a_a%a_b%", "aaaaab", True),
+    ],
+)
+def test_segments_share_no_character(pattern, text, expected):
+    assert compile_pattern(pattern, None)(text) is expected
+
+
 @settings(max_examples=500, deadline=None)
 @given(st.text("ab%_!", max_size=10), texts | st.text("ab%_!", max_size=10))
 def test_an_escape_takes_the_next_character_as_it_is(pattern, text):

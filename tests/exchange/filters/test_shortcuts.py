@@ -1,5 +1,7 @@
 """A shortcut answers as the predicate that it saves."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ predicates = (
 
 
 @settings(max_examples=500)
-@given(predicates, header_values, st.booleans())
+@given(predicates, header_values | st.just(math.nan), st.booleans())
 def test_a_shortcut_answers_as_the_predicate(node, value, wanted):
     _, predicate = predicate_of(node, RELATIONS)
     test = header_test("a", node, predicate, wanted)

@@ -28,17 +28,18 @@ from warrener.protocol.frames import PROTOCOL_HEADER
 from warrener.storage.null import NullStore
 
 PATIENCE_S = 10
-SMALL_BUFFER_BYTES = 4096
-"""What the kernel makes of it is about twice as much."""
+SMALL_BUFFER_BYTES = 65_536
+"""The kernel makes twice as much of it. Much less than a loopback packet, and TCP would wait."""
 
 
 class Served:
     """A broker that serves on a free port."""
 
-    def __init__(self, server: Server, address: tuple[str, int]) -> None:
+    def __init__(self, server: Server, listener: socket.socket) -> None:
         self.server = server
         self.broker = server.broker
-        self.address = address
+        self._listener = listener
+        self._address = listener.getsockname()
         self._clients: list[SocketClient] = []
 
     async def connect(self, *, small_buffer: bool = False) -> "SocketClient":
@@ -46,7 +47,11 @@ class Served:
         sock = trio.socket.socket()
         if small_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
-        await sock.connect(self.address)
+        try:
+            await sock.connect(self._address)
+        except OSError:
+            sock.close()
+            raise
         self._clients.append(SocketClient(trio.SocketStream(sock)))
         return self._clients[-1]
 
@@ -55,6 +60,10 @@ class Served:
         client = await self.connect(small_buffer=small_buffer)
         await client.login(**options)
         return client
+
+    @property
+    def listening(self) -> bool:
+        return self._listener.fileno() >= 0
 
     def ready(self, name: str) -> int | None:
         """How many messages wait in a queue; None if there is no such queue."""
@@ -89,7 +98,7 @@ async def served(
             ready = trio.Event()
             nursery.start_soon(server.serve, listeners, ready.set)
             await ready.wait()
-            broker = Served(server, listeners[0].getsockname())
+            broker = Served(server, listeners[0])
             try:
                 yield broker
             finally:
@@ -121,6 +130,16 @@ class SocketClient:
         await self.send_bytes(
             b"".join(publication(1, "", routing_key, body, **options) for body in bodies)
         )
+
+    async def deliver(self, routing_key: str, *bodies: bytes) -> None:
+        """Publish, for the first time, and wait until the broker has all of it."""
+        assert await self.call(1, m.ConfirmSelect()) == m.ConfirmSelectOk()
+        await self.publish(routing_key, *bodies)
+        confirmed = 0
+        while confirmed < len(bodies):
+            _, ack = await self.next()
+            assert isinstance(ack, m.BasicAck)
+            confirmed = ack.delivery_tag
 
     async def next(self) -> tuple[int, Item]:
         """The next thing that comes."""
@@ -166,6 +185,13 @@ class SocketClient:
             while data := await self.stream.receive_some(65536):
                 self.inbox.feed(data)
         return [item for _, item in self.inbox.take()]
+
+    async def leave(self) -> list[Any]:
+        """Confirm the broker's close; returns what came until it closed the socket."""
+        await self.send(0, m.ConnectionCloseOk())
+        heard = await self.until_closed()
+        self.stream.socket.close()
+        return heard
 
     def vanish(self) -> None:
         """Close the socket so that the broker meets a reset."""

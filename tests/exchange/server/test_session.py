@@ -1,12 +1,15 @@
 """What only real sockets do: bytes in pieces, buffers that are full, clients that are gone."""
 
-from typing import Any
-
 import pytest
 import trio
 
 from tests.exchange.server.inbox import Content
-from tests.exchange.server.served import PATIENCE_S, SMALL_BUFFER_BYTES, served
+from tests.exchange.server.served import (
+    PATIENCE_S,
+    SMALL_BUFFER_BYTES,
+    SocketClient,
+    served,
+)
 from tests.exchange.server.wire import encode, publication
 from warrener.exchange.server import session
 from warrener.exchange.server.handlers import HANDLERS
@@ -57,18 +60,10 @@ async def test_many_small_messages_come_in_order_through_small_buffers():
         assert [item.body for item in await consumer.several(3000)] == bodies
 
 
-MARK_BYTES = 50_000
-BODY_BYTES = 10_000
-KERNEL_BYTES = 4 * SMALL_BUFFER_BYTES + 10_000
+MARK_BYTES = 500_000
+BODY_BYTES = 100_000
+KERNEL_BYTES = 4 * SMALL_BUFFER_BYTES
 """What the sockets of a slow consumer may hold by themselves."""
-
-
-async def confirmed(publisher: Any, count: int) -> None:
-    """Wait until everything published was taken in."""
-    number = 0
-    while number < count:
-        _, ack = await publisher.next()
-        number = ack.delivery_tag
 
 
 async def test_a_slow_consumer_is_held_no_more_than_its_mark_and_one_message():
@@ -76,9 +71,7 @@ async def test_a_slow_consumer_is_held_no_more_than_its_mark_and_one_message():
         publisher, slow = await broker.login(), await broker.login(small_buffer=True)
         await slow.declare("q")
         await slow.consume("q", no_ack=True)
-        await publisher.call(1, m.ConfirmSelect())
-        await publisher.publish("q", *[bytes(BODY_BYTES)] * 100)
-        await confirmed(publisher, 100)
+        await publisher.deliver("q", *[bytes(BODY_BYTES)] * 100)
         handed_out = 100 - (broker.ready("q") or 0)
         assert handed_out * BODY_BYTES <= MARK_BYTES + BODY_BYTES + KERNEL_BYTES
         assert handed_out > 0
@@ -95,6 +88,19 @@ async def test_a_slow_consumer_does_not_hold_up_a_quick_one():
         await quick.consume("q", no_ack=True)
         await publisher.publish("q", *[bytes(BODY_BYTES)] * 100)
         await quick.several(80)
+
+
+@pytest.mark.xfail(strict=True, reason="what a client asks for is answered whether it reads or not")
+async def test_a_client_that_does_not_read_its_answers_is_not_read_either():
+    async with served(small_buffers=True, output_mark_bytes=MARK_BYTES) as broker:
+        publisher, slow = await broker.login(), await broker.login(small_buffer=True)
+        await slow.declare("q")
+        await publisher.deliver("q", *[bytes(BODY_BYTES)] * 100)
+        for _ in range(100):
+            await slow.send(1, m.BasicGet(queue="q", no_ack=True))
+        with trio.move_on_after(0.3):
+            await broker.until(lambda: broker.ready("q") == 0)
+        assert (broker.ready("q") or 0) > 50
 
 
 async def test_a_client_that_vanishes_gives_back_what_it_held():
@@ -116,12 +122,11 @@ async def test_a_client_that_vanishes_with_its_output_full_disturbs_nobody():
         slow, other = await broker.login(small_buffer=True), await broker.login()
         await slow.declare("q")
         await slow.consume("q")
-        await other.publish("q", *[bytes(BODY_BYTES)] * 50)
-        await broker.until(lambda: broker.ready("q") == 0)
+        await other.deliver("q", *[bytes(BODY_BYTES)] * 9)
         slow.vanish()
-        await broker.until(lambda: broker.ready("q") == 50)
+        await broker.until(lambda: broker.ready("q") == 9)
         await other.consume("q")
-        assert len(await other.several(50)) == 50
+        assert len(await other.several(9)) == 9
 
 
 async def test_a_client_that_says_no_more_still_hears_the_answers():
@@ -171,12 +176,19 @@ async def test_a_client_that_leaves_in_the_middle_of_its_deliveries_gets_its_clo
         publisher, slow = await broker.login(), await broker.login(small_buffer=True)
         await slow.declare("q")
         await slow.consume("q", no_ack=True)
-        await publisher.publish("q", *[bytes(BODY_BYTES)] * 50)
-        await broker.until(lambda: broker.ready("q") == 0)
+        await publisher.deliver("q", *[bytes(BODY_BYTES)] * 9)
         await slow.send(0, m.ConnectionClose(200, "bye"))
         *deliveries, last = await slow.until_closed()
         assert last == m.ConnectionCloseOk()
-        assert len(deliveries) == 50
+        assert len(deliveries) == 9
+
+
+async def talk_on(client: SocketClient) -> None:
+    """Say more until the socket breaks."""
+    with trio.fail_after(PATIENCE_S):
+        while True:
+            await client.stream.send_all(b"x")
+            await trio.sleep(0.001)
 
 
 async def test_a_client_that_does_not_take_its_last_words_is_dropped(monkeypatch):
@@ -185,13 +197,10 @@ async def test_a_client_that_does_not_take_its_last_words_is_dropped(monkeypatch
         publisher, slow = await broker.login(), await broker.login(small_buffer=True)
         await slow.declare("q")
         await slow.consume("q", no_ack=True)
-        await publisher.publish("q", *[bytes(BODY_BYTES)] * 50)
-        await broker.until(lambda: broker.ready("q") == 0)
+        await publisher.deliver("q", *[bytes(BODY_BYTES)] * 9)
         await slow.send(0, m.ConnectionClose(200, "bye"))
-        with trio.fail_after(PATIENCE_S), pytest.raises(trio.BrokenResourceError):
-            while True:
-                await slow.stream.send_all(b"x")
-                await trio.sleep(0.001)
+        with pytest.raises(trio.BrokenResourceError):
+            await talk_on(slow)
 
 
 async def test_a_mistake_of_the_brokers_is_told_as_541_and_disturbs_nobody(monkeypatch, caplog):

@@ -62,6 +62,7 @@ class Wire:
         self.config = Config(**options)
         self.store = store or NullStore()
         self.broker = Broker(self.store, CODEC)
+        self._tell_time()
         self.clients: list[Client] = []
         self._pending: list[Connection] = []
 
@@ -86,6 +87,7 @@ class Wire:
     def advance(self, seconds: float) -> None:
         """Let time pass, and do what is due by then."""
         self.now += seconds
+        self._tell_time()
         for client in self.clients:
             if not client.closed:
                 client.connection.tick(self.now)
@@ -106,6 +108,9 @@ class Wire:
                 client.collect()
         for client in self.clients:
             client.close_if_due()
+
+    def _tell_time(self) -> None:
+        self.broker.ledger.set_time(round(self.now * 1000))
 
     def _note_pending(self, connection: Connection) -> None:
         self._pending.append(connection)

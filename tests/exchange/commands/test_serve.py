@@ -1,0 +1,202 @@
+"""The broker as its users start it: a process, its output and its exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pika
+import pytest
+
+from warrener.exchange.commands import main
+from warrener.exchange.config import Config
+from warrener.exchange.server.server import open_listeners
+from warrener.storage.lock import DirectoryLock
+
+COMMAND = (sys.executable, "-m", "warrener", "serve")
+PATIENCE_S = 20
+
+
+class Process:
+    """A broker that was started; `listening` is what it printed before it was ready."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [*COMMAND, "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.listening: list[str] = []
+        while (line := self._process.stdout.readline()) != "Server startup complete\n":
+            assert line, self._process.communicate()[1]
+            self.listening.append(line.rstrip("\n"))
+        self.errors = ""
+
+    @property
+    def url(self) -> str:
+        return f"{self.listening[0]}/?connection_attempts=1&socket_timeout={PATIENCE_S}"
+
+    def connect(self) -> pika.BlockingConnection:
+        return pika.BlockingConnection(pika.URLParameters(self.url))
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        """Tell it to stop; returns the exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        _, self.errors = self._process.communicate(timeout=PATIENCE_S)
+        return self._process.returncode
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@pytest.fixture
+def processes() -> Iterator[list[Process]]:
+    """Brokers that must not outlive the test."""
+    started: list[Process] = []
+    yield started
+    for process in started:
+        process.kill()
+
+
+def refused(*arguments: str) -> str:
+    """What a broker says that does not start: one line, and no traceback."""
+    ended = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ended.returncode == 1, ended
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("warrener: ")
+    return line.removeprefix("warrener: ")
+
+
+def test_it_says_where_it_listens_and_that_it_is_ready_and_ends_in_order(processes, tmp_path):
+    process = Process("--data", str(tmp_path / "data"))
+    processes.append(process)
+    (address,) = process.listening
+    scheme, _, port = address.rpartition(":")
+    assert scheme == "amqp://127.0.0.1"
+    assert 0 < int(port) < 65536
+    assert process.end() == 0
+    assert "Traceback" not in process.errors
+
+
+def test_messages_that_last_are_there_after_a_restart(processes, tmp_path):
+    one = Process("--data", str(tmp_path / "data"))
+    processes.append(one)
+    with one.connect() as connection:
+        channel = connection.channel()
+        channel.queue_declare("q", durable=True)
+        channel.confirm_delivery()
+        channel.basic_publish("", "q", b"1", pika.BasicProperties(delivery_mode=2))
+        channel.basic_publish("", "q", b"2")
+    assert one.end() == 0
+    other = Process("--data", str(tmp_path / "data"))
+    processes.append(other)
+    with other.connect() as connection:
+        _, _, body = connection.channel().basic_get("q", auto_ack=True)
+        assert body == b"1"
+    assert other.end() == 0
+
+
+def test_clients_are_told_of_the_end(processes):
+    process = Process("--memory")
+    processes.append(process)
+    connection = process.connect()
+    process.signal(signal.SIGINT)
+    with pytest.raises(pika.exceptions.ConnectionClosedByBroker) as told:
+        connection.process_data_events(time_limit=PATIENCE_S)
+    assert told.value.reply_code == 320
+    assert process.wait() == 0
+
+
+def test_a_name_may_stand_for_several_addresses(processes):
+    process = Process("--memory", "--host", "localhost")
+    processes.append(process)
+    assert {address.rpartition(":")[0] for address in process.listening} <= {
+        "amqp://127.0.0.1",
+        "amqp://[::1]",
+    }
+    assert process.end() == 0
+
+
+def test_a_port_in_use_is_told_in_one_line():
+    (listener,) = open_listeners("127.0.0.1", 0)
+    port = str(listener.getsockname()[1])
+    with listener:
+        assert refused("--memory", "--port", port).startswith(f"127.0.0.1:{port} is in use")
+
+
+def test_a_directory_in_use_is_told_in_one_line(tmp_path):
+    lock = DirectoryLock(str(tmp_path))
+    line = refused("--data", str(tmp_path), "--port", "0")
+    assert line.startswith(f"{tmp_path} is in use by process {os.getpid()}")
+    lock.release()
+
+
+def test_a_directory_that_cannot_be_used_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    line = refused("--data", str(tmp_path / "file"), "--port", "0")
+    assert str(tmp_path / "file") in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_directory_that_must_not_be_read_is_told_in_one_line(tmp_path):
+    tmp_path.chmod(0)
+    assert "Permission denied" in refused("--data", str(tmp_path / "data"), "--port", "0")
+
+
+def test_an_unknown_option_in_the_configuration_is_told_in_one_line(tmp_path):
+    path = tmp_path / "warrener.toml"
+    path.write_text("prot = 5672\n")
+    assert refused("--config", str(path)) == f"{path}: unknown option 'prot'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--config", "/nowhere.toml"], "cannot read /nowhere.toml: No such file or directory"),
+        (["--port", "70000"], "option 'port' must be from 0 to 65535"),
+        (["--port=-1"], "option 'port' must be from 0 to 65535"),
+        (["--log-level", "loud"], "option 'log_level' must be one of debug, info, warning, error"),
+        (["--frame-max-bytes", "100"], "option 'frame_max_bytes' must be from 4096 to 4294967295"),
+        (["--channel-max", "0"], "option 'channel_max' must be from 1 to 65535"),
+        (["--heartbeat-s=-1"], "option 'heartbeat_s' must be from 0 to 65535"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_before_anything_is_done(capsys, arguments, expected):
+    assert main(["serve", *arguments]) == 1
+    assert capsys.readouterr() == ("", f"warrener: {expected}\n")
+
+
+def test_an_option_that_is_not_known_is_told_with_the_usage(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--prot", "1"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --prot 1" in capsys.readouterr().err
+
+
+def test_help_has_every_option_with_its_meaning_and_its_default(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--help"])
+    assert ended.value.code == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "--config FILE" in words
+    for option in fields(Config):
+        assert f"--{option.name.replace('_', '-')} " in words
+        assert option.metadata["meaning"] in words
+        if option.default is not False:
+            assert f"{option.metadata['meaning']} (default: {option.default})" in words
