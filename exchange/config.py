@@ -45,7 +45,7 @@ class Config:
     channel_max: int = option(2047, "channels a connection may open", SHORT[1:])
     consumer_max: int = option(0, "consumers a channel may have, 0 for any number", COUNT)
     frame_max_bytes: int = option(131072, "largest frame, offered to clients", LONG[4096:])
-    message_max_bytes: int = option(16 << 20, "largest message body", range(1, (512 << 20) + 1))
+    message_max_bytes: int = option(128 << 20, "largest message body", range(1, (512 << 20) + 1))
     loopback_users: str = option(
         "guest", "users who may log in from this machine only, separated by commas"
     )

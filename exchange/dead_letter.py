@@ -7,6 +7,9 @@ it leaves settles it, and both are part of one commit: it is always in exactly o
 
 A message that has come round to a queue it died in is dropped there, unless a consumer rejected
 it on the way: otherwise two queues would hand it to each other for ever.
+
+Headers that are so large that the account finds no room beside them are given up for it: the
+body matters more, and without an account nobody could tell that the message goes round.
 """
 
 from __future__ import annotations
@@ -31,9 +34,21 @@ DELIVERY_COUNT = "x-delivery-count"
 
 def dead_letter(codec: Codec, queue: Queue, message: Message, reason: str, now: int) -> Message:
     """The message as it leaves `queue` for the dead-letter exchange, at `now` ms since 1970."""
+    headers = dict(message.properties.headers or {})
+    letter = _letter(codec, queue, message, headers, reason, now)
+    return letter if codec.fits(letter) else _letter(codec, queue, message, {}, reason, now)
+
+
+def _letter(
+    codec: Codec,
+    queue: Queue,
+    message: Message,
+    headers: dict[str, Any],
+    reason: str,
+    now: int,
+) -> Message:
     options = queue.options
     assert options.dead_letter_exchange is not None, "the queue has somewhere to send it"
-    headers = dict(message.properties.headers or {})
     headers.pop(DELIVERY_COUNT, None)
     expiration = message.properties.expiration
     _add_death(headers, queue.name, message.envelope, reason, expiration, codec.timestamp(now))

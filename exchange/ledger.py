@@ -108,6 +108,8 @@ class Codec:
     """From content as it travels to its properties and the channel it is framed for."""
     rewrite: Callable[[Message, Envelope, Mapping[str, Any]], Message]
     """A copy of a message in another envelope, with some properties changed."""
+    fits: Callable[[Message], bool]
+    """Whether a message that has grown by `rewrite` can still be read, and sent to a client."""
     timestamp: Callable[[int], Any]
     """A time in ms since 1970 as a value of a table."""
 
@@ -246,11 +248,14 @@ class Ledger:
         return envelope
 
     def with_headers(self, message: Message, headers: Mapping[str, Any]) -> Message:
-        """A copy of a stored message with some headers set, which lasts only in memory."""
+        """A copy of a stored message with some headers set, which lasts only in memory.
+
+        A message whose headers have no room for more stays as it is.
+        """
         changed = {**(message.properties.headers or {}), **headers}
         copy = self.codec.rewrite(message, message.envelope, {"headers": changed})
         copy.position = message.position
-        return copy
+        return copy if self.codec.fits(copy) else message
 
     # Topology
 

@@ -12,6 +12,10 @@ from typing import Any, Protocol
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.filters.fields import MessageProperties
 
+DELIVERY_BYTES = 100
+"""What a delivery puts around the content, in round numbers: it counts against the room that a
+connection has for output, without which many small messages would take several times as much."""
+
 
 class Properties(MessageProperties, Protocol):
     """The AMQP basic properties of a message; an absent one is None."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from warrener.exchange.backlog import Backlog, Load
-from warrener.exchange.message import Message
+from warrener.exchange.message import DELIVERY_BYTES, Message
 
 WINDOW_MESSAGES = 4096
 WINDOW_BYTES = 4 << 20
@@ -101,7 +101,7 @@ class Ready:
         self._restored = len(positions)
 
     def take(self, count: int, room: int) -> Taken:
-        """Take up to `count` messages whose content fits `room` bytes, or one that does not.
+        """Take up to `count` messages whose deliveries fit `room` bytes, or one that does not.
 
         The caller has made sure that a message waits. Nothing is taken only if the store can
         no longer read what it was given.
@@ -147,7 +147,7 @@ class Ready:
             messages.append(message)
             sequences.append(sequence)
             count -= 1
-            room -= len(message.content)
+            room -= len(message.content) + DELIVERY_BYTES
             self._returned_bytes -= len(message.content)
         return Taken(messages, sequences, True)
 
@@ -158,17 +158,19 @@ class Ready:
         if restored:
             count = min(count, self._restored - first)
         waiting = len(fresh)
-        if waiting <= count and self._fresh_bytes <= room:
+        if not waiting:
+            return Taken([], (), restored)
+        if waiting <= count and self._fresh_bytes + waiting * DELIVERY_BYTES <= room:
             # The common case, consumers keep up: all of it at once (bench S1).
             messages = list(fresh)
             fresh.clear()
             self._fresh_bytes = 0
         else:
             # As many as should fit if they are all alike, then back with what does not.
-            fitting = room * waiting // (self._fresh_bytes or 1) + 1
+            fitting = room // (self._fresh_bytes // waiting + DELIVERY_BYTES) + 1
             messages = [fresh.popleft() for _ in range(min(count, waiting, fitting))]
             size = sum([len(message.content) for message in messages])
-            while size > room and len(messages) > 1:
+            while size + len(messages) * DELIVERY_BYTES > room and len(messages) > 1:
                 fresh.appendleft(messages.pop())
                 size -= len(fresh[0].content)
             self._fresh_bytes -= size

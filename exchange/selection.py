@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from warrener.exchange.backlog import CHUNK_MESSAGES
 from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.index import FilterIndex
-from warrener.exchange.message import Message, Properties
+from warrener.exchange.message import DELIVERY_BYTES, Message, Properties
 from warrener.exchange.options import QueueOptions
 from warrener.exchange.ready import WINDOW_BYTES, Ready, Taken
 
@@ -283,7 +283,8 @@ class Selection:
                 entry = self._waiting.pop(place)
                 hands.setdefault(consumer, []).append((place, entry))
                 left[consumer] -= 1
-                room[channel.outlet] -= typical if isinstance(entry, int) else len(entry.content)
+                size = typical if isinstance(entry, int) else len(entry.content)
+                room[channel.outlet] -= size + DELIVERY_BYTES
                 if channel in shared:
                     served.add(channel)
         return self._runs(hands)

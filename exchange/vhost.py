@@ -166,12 +166,15 @@ class VirtualHost:
         if queue is None:
             raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
         if queue.owner is not None and queue.owner is not owner:
-            raise ResourceLocked(
-                f"cannot obtain exclusive access to locked queue '{name}' in vhost '{self.name}'. "
-                "It could be originally declared on another connection or the exclusive property "
-                "value does not match that of the original declaration."
-            )
+            raise self._locked(name)
         return queue
+
+    def _locked(self, name: str) -> ResourceLocked:
+        return ResourceLocked(
+            f"cannot obtain exclusive access to locked queue '{name}' in vhost '{self.name}'. "
+            "It could be originally declared on another connection or the exclusive property "
+            "value does not match that of the original declaration."
+        )
 
     def declare_queue(
         self,
@@ -437,15 +440,13 @@ class VirtualHost:
         auto_delete: bool,
         arguments: Mapping[str, Any],
     ) -> None:
+        if exclusive != there.exclusive:
+            raise self._locked(there.name)
         what = f"queue '{there.name}' in vhost '{self.name}'"
         require_equivalent(
             what,
-            asked={"durable": durable, "exclusive": exclusive, "auto_delete": auto_delete},
-            current={
-                "durable": there.durable,
-                "exclusive": there.exclusive,
-                "auto_delete": there.auto_delete,
-            },
+            asked={"durable": durable, "auto_delete": auto_delete},
+            current={"durable": there.durable, "auto_delete": there.auto_delete},
         )
         require_equivalent(what, arguments, there.arguments)
 

@@ -34,6 +34,7 @@ from warrener.protocol.frames import (
     HEADER_FRAME_FIXED_BYTES,
     HEARTBEAT,
     METHOD,
+    refit,
     unpack_frame_head,
     unpack_header_frame,
 )
@@ -306,7 +307,7 @@ class Reader:
             or other != channel
             or class_id != BASIC
             or not HEADER_FIXED_BYTES < length <= limit
-            or size > limit
+            or size > limit - FRAME_OVERHEAD_BYTES
             or size > self._body_max
             or body > end
             or data[body - 1] != FRAME_END
@@ -427,6 +428,9 @@ class Reader:
         del self._assemblies[channel]
         assert assembly.properties is not None, "a body has begun"
         content = b"".join(assembly.frames)
+        if max(map(len, assembly.frames)) > self.frame_max:
+            # As in RabbitMQ a payload may be as large as a frame; none is sent on like that.
+            content = refit(content, channel, self.frame_max)
         publication = assembly.publication
         publication.special = publication.special or assembly.properties.special
         message = self._make_message(publication.envelope, assembly.properties, content, channel)

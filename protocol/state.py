@@ -49,7 +49,7 @@ CONNECTION: Final[dict[ConnectionState, dict[type[Method], ConnectionState]]] = 
         m.ConnectionUpdateSecret: _C.OPEN,
     },
     _C.CLOSING: {m.ConnectionClose: _C.CLOSED, m.ConnectionCloseOk: _C.CLOSED},
-    _C.CLOSED: {},
+    _C.CLOSED: {m.ConnectionClose: _C.CLOSED},
 }
 
 _H = ChannelState

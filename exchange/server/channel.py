@@ -68,6 +68,7 @@ class ServerChannel:
         if following is None:
             return
         self.state = following
+        place = len(self.connection.output.pieces)
         try:
             answer = self.connection.handle(self, method)
         except Refused as refusal:
@@ -76,7 +77,8 @@ class ServerChannel:
             self.fail(refusal, method.class_id, method.method_id)
             return
         if answer is not None and not getattr(method, "no_wait", False):
-            self.send(answer)
+            # Before what the method led to: py-amqp, waiting for delete-ok, fails at a cancel.
+            self.connection.output.write(frame(METHOD, self.number, answer.encode()), place)
 
     def send(self, method: Method) -> None:
         self.connection.output.write(frame(METHOD, self.number, method.encode()))
@@ -208,6 +210,7 @@ class ServerChannel:
     ) -> None:
         """Publish a run of messages that all go the same way."""
         broker = self.connection.broker
+        end = broker.ledger.end
         refused: Sequence[Message] = ()
         if route.queues or route.observers:
             refused = self.connection.vhost.publish(route, messages, size, expiring)
@@ -219,7 +222,7 @@ class ServerChannel:
             if refused:
                 self._refuse(messages, refused)
             self.published += len(messages)
-            if route.holders:
+            if broker.ledger.end != end:
                 self.written = broker.ledger.end
             broker.confirms.note(self)
 

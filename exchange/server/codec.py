@@ -5,9 +5,18 @@ from typing import Any
 
 from warrener.exchange.ledger import Codec
 from warrener.exchange.message import Envelope, Message
-from warrener.protocol.frames import content_properties, replace_properties
+from warrener.protocol.errors import FrameError
+from warrener.protocol.frames import (
+    FRAME_OVERHEAD_BYTES,
+    HEADER_FIXED_BYTES,
+    content_properties,
+    replace_properties,
+)
 from warrener.protocol.properties import Properties
-from warrener.protocol.tables import Timestamp, decode_table, encode_table
+from warrener.protocol.tables import TABLE_ITEMS_MAX, Timestamp, decode_table, encode_table
+
+PROPERTIES_BYTES_MAX = (128 << 10) - FRAME_OVERHEAD_BYTES - HEADER_FIXED_BYTES
+"""What fits a frame of the size that nearly all clients agree to: properties are never cut."""
 
 
 def _decode_table(data: bytes) -> dict[str, Any]:
@@ -30,10 +39,25 @@ def rewrite(message: Message, envelope: Envelope, changes: Mapping[str, Any]) ->
     return Message(envelope, changed, replace_properties(message.content, changed.raw), channel)
 
 
+def _fits(message: Message) -> bool:
+    raw, _ = content_properties(message.content)
+    if len(raw) <= TABLE_ITEMS_MAX:
+        # An item takes at least a byte, so there cannot be too many.
+        return True
+    if len(raw) > PROPERTIES_BYTES_MAX:
+        return False
+    try:
+        Properties(raw).check()
+    except FrameError:
+        return False
+    return True
+
+
 CODEC = Codec(
     _encode_table,
     _decode_table,
     _decode_content,
     rewrite,
+    _fits,
     timestamp=lambda ms: Timestamp(ms // 1000),
 )

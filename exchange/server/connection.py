@@ -26,13 +26,14 @@ from warrener.exchange.server.greeting import (
     REFUSED_LOGIN_DELAY_S,
     answer_to_strangers,
     first_frame,
+    has_capability,
     negotiated,
     refused_login,
     speaks_amqp,
     start,
     tune,
 )
-from warrener.exchange.server.handlers import handler_for
+from warrener.exchange.server.handlers import handler_for, without_line_ends
 from warrener.exchange.server.output import Output
 from warrener.exchange.server.publication import Publication
 from warrener.exchange.users import IMPERSONATOR, Login, User, Verdict
@@ -71,6 +72,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("warrener.connection")
 
+LEAVING_S = 5
+"""Time a client that has closed the connection has to close the socket as well."""
 PUBLICATIONS_MAX = 4096
 """Publish methods remembered for a connection; a publisher with more routing keys than this
 pays for finding its routes anew now and then, and no memory grows without end."""
@@ -214,13 +217,13 @@ class Connection:
         """Tell a client that its publishes are not read for now."""
         if not self._blocked and self.state is ConnectionState.OPEN:
             self._blocked = True
-            if self._has_capability("connection.blocked"):
+            if has_capability(self.client_properties, "connection.blocked"):
                 self._send(m.ConnectionBlocked(reason))
 
     def unblock(self) -> None:
         if self._blocked:
             self._blocked = False
-            if self._has_capability("connection.blocked"):
+            if has_capability(self.client_properties, "connection.blocked"):
                 self._send(m.ConnectionUnblocked())
 
     @property
@@ -329,7 +332,7 @@ class Connection:
     # Channels
 
     def handle(self, channel: ServerChannel, method: Method) -> Method | None:
-        return handler_for(method)(channel, method)
+        return handler_for(method)(channel, without_line_ends(method))
 
     def forget_publications(self, channel: ServerChannel) -> None:
         """What `channel` published along is no longer true, nor will its content be complete."""
@@ -403,7 +406,7 @@ class Connection:
 
     def _start_ok(self, method: m.ConnectionStartOk) -> None:
         self.client_properties = method.client_properties
-        self.notifies_cancel = self._has_capability("consumer_cancel_notify")
+        self.notifies_cancel = has_capability(self.client_properties, "consumer_cancel_notify")
         # Celery raises the prefetch of its running consumer for each task with an ETA, and counts
         # on the specification's reading of basic.qos, not on RabbitMQ's.
         self.retunes = self.client_properties.get("product") == "py-amqp"
@@ -436,7 +439,7 @@ class Connection:
 
     def _refuse_login(self, name: str) -> None:
         logger.warning("%s: login of %r refused", self.name, name)
-        if self._has_capability("authentication_failure_close"):
+        if has_capability(self.client_properties, "authentication_failure_close"):
             self.fail(refused_login(self._mechanism))
             return
         self.state = ConnectionState.CLOSING
@@ -455,15 +458,13 @@ class Connection:
         logger.info("%s: user '%s' opened vhost '%s'", self.name, self.user, self.vhost.name)
 
     def _close(self, method: m.ConnectionClose) -> None:
+        # The client closes the socket: one that says close twice at once wants both answered.
         self._end()
         self._send(m.ConnectionCloseOk())
-        self._finish()
-
-    def _close_ok(self, method: m.ConnectionCloseOk) -> None:
-        self._finish()
+        self._deadline = self._last_received + LEAVING_S
 
     def _update_secret(self, method: m.ConnectionUpdateSecret) -> None:
-        raise NotAllowed("the login mechanism in use has no secret to update")
+        self._send(m.ConnectionUpdateSecretOk())
 
     # The end
 
@@ -488,16 +489,12 @@ class Connection:
         self.state = ConnectionState.CLOSED
         self.finished = True
 
-    def _has_capability(self, name: str) -> bool:
-        capabilities = self.client_properties.get("capabilities")
-        return isinstance(capabilities, dict) and capabilities.get(name) is True
-
 
 _OWN_METHODS: dict[type[Method], Callable[[Connection, Any], None]] = {
     m.ConnectionStartOk: Connection._start_ok,
     m.ConnectionTuneOk: Connection._tune_ok,
     m.ConnectionOpen: Connection._open,
     m.ConnectionClose: Connection._close,
-    m.ConnectionCloseOk: Connection._close_ok,
+    m.ConnectionCloseOk: lambda connection, method: connection._finish(),
     m.ConnectionUpdateSecret: Connection._update_secret,
 }

@@ -118,3 +118,9 @@ def server_properties(config: Config) -> dict[str, Any]:
         "sync": "never" if config.memory else config.sync,
         "capabilities": dict.fromkeys(CAPABILITIES, True),
     }
+
+
+def has_capability(client_properties: dict[str, Any], name: str) -> bool:
+    """Whether a client says of itself that it can do something."""
+    capabilities = client_properties.get("capabilities")
+    return isinstance(capabilities, dict) and capabilities.get(name) is True

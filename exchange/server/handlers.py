@@ -5,7 +5,9 @@ A method that only a broker sends is answered with 503.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from warrener.exchange.server import handlers_basic as basic
@@ -47,6 +49,19 @@ HANDLERS: dict[type[Method], Handler] = {
     m.TxCommit: tx.tx_commit,
     m.TxRollback: tx.tx_rollback,
 }
+
+
+def without_line_ends(method: Method) -> Method:
+    """The method, with names of exchanges and queues that came from a file with their line ends.
+
+    RabbitMQ takes carriage returns and line feeds out of names, wherever they stand.
+    """
+    changed = {
+        name: re.sub("[\r\n]", "", text)
+        for name in ("exchange", "queue", "source", "destination")
+        if "\n" in (text := getattr(method, name, "")) or "\r" in text
+    }
+    return replace(method, **changed) if changed else method  # type: ignore[type-var]
 
 
 def handler_for(method: Method) -> Handler:

@@ -30,8 +30,9 @@ class Output:
         """Bytes not written yet."""
         self._on_pending = on_pending
 
-    def write(self, data: bytes) -> None:
-        self.pieces.append(data)
+    def write(self, data: bytes, place: int | None = None) -> None:
+        """Write behind everything, or behind the first `place` pieces."""
+        self.pieces.insert(len(self.pieces) if place is None else place, data)
         self.count(len(data))
 
     def count(self, size: int) -> None:

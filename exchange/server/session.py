@@ -72,6 +72,7 @@ class Session:
         server = self._server
         while not connection.finished:
             await server.wait_until_read(connection)
+            await self._wait_until_taken()
             size = connection.read_size()
             try:
                 data = self._sock.recv(size)
@@ -87,6 +88,17 @@ class Session:
                 await trio.lowlevel.wait_readable(self._sock)
             else:
                 await trio.lowlevel.checkpoint()
+
+    async def _wait_until_taken(self) -> None:
+        """Wait while the client has not taken far more than deliveries alone would be.
+
+        Up to twice the mark it is read all the same: it may be about to take its deliveries, but
+        busy with sending acknowledgements.
+        """
+        while self.connection.room() < -self.connection.config.output_mark_bytes:
+            if self._drained is None or self._closed:
+                return
+            await self._drained.wait()
 
     def _pass(self, step: Callable[[T, float], None], subject: T) -> None:
         """Have the connection take one step, and let everyone have what comes of it."""

@@ -21,7 +21,7 @@ from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queue import Queue
 from warrener.exchange.server.codec import CODEC
 from warrener.protocol.properties import Properties
-from warrener.protocol.tables import Timestamp
+from warrener.protocol.tables import TABLE_ITEMS_MAX, ByteArray, Timestamp
 from warrener.storage.null import NullStore
 
 NOW_MS = 1_700_000_000_999
@@ -211,7 +211,7 @@ values = st.recursive(
     | st.integers(-(1 << 63), (1 << 63) - 1)
     | st.floats(allow_nan=False)
     | st.text()
-    | st.binary(max_size=5).map(bytearray),
+    | st.binary(max_size=5).map(ByteArray),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
@@ -248,6 +248,27 @@ def test_an_account_that_a_client_made_up_does_no_harm(queue: Queue, junk: objec
     assert (death["queue"], death["reason"]) == ("q", "rejected")
     assert death["count"] in (1, 2)
     assert not goes_round(headers(message), queue)
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        {"items": [None] * (TABLE_ITEMS_MAX - 1)},
+        {"CC": ["k" * 10] * 8000},
+        {"text": "x" * 131_000},
+        {"small numbers": [1] * 16_000, "text": "x" * 60_000},
+    ],
+    ids=lambda headers: "+".join(headers),
+)
+def test_headers_that_leave_no_room_for_the_account_are_given_up_for_it(
+    queue: Queue, large: dict[str, Any]
+) -> None:
+    message = letter(published(headers=large, expiration="5", content_type="t"), queue, EXPIRED)
+    again = letter(message, queue, EXPIRED)
+    assert body_of(again) == b"body"
+    assert again.properties.content_type == "t"
+    assert headers(again)["x-death"][0]["queue"] == "q"
+    assert goes_round(headers(again), queue)
 
 
 # Going round

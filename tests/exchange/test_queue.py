@@ -11,6 +11,7 @@ from tests.exchange.messages import make_message
 from warrener.exchange.broker import Broker
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.errors import AccessRefused
+from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.errors import UnknownPosition
 from warrener.storage.null import NullStore
@@ -125,6 +126,26 @@ def test_two_consumers_share_the_limit_of_their_channel_message_by_message(clien
     client.consume("q", "b")
     client.publish("", "q", *SIX)
     assert received(client) == {"a": [b"1", b"3", b"5"], "b": [b"2", b"4"]}
+
+
+def test_consumers_with_filters_share_the_limit_of_their_channel_too(client: Client) -> None:
+    client.declare("q")
+    client.channel.set_prefetch(3, shared=True)
+    client.consume("q", "red", filter=compile_filter("colour = 'red'"))
+    client.consume("q", "any")
+    client.publish("", "q", *SIX, headers={"colour": "red"})
+    assert received(client) == {"red": [b"1", b"3"], "any": [b"2"]}
+
+
+def test_a_consumer_that_finds_nothing_leaves_the_limit_of_its_channel_to_others(
+    client: Client,
+) -> None:
+    client.declare("q")
+    client.channel.set_prefetch(1, shared=True)
+    client.consume("q", "blue", filter=compile_filter("colour = 'blue'"))
+    client.consume("q", "any")
+    client.publish("", "q", b"1", headers={"colour": "red"})
+    assert received(client) == {"any": [b"1"]}
 
 
 class Turns:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
-from tests.exchange.messages import Properties, body_of, make_message
+from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import Delivered
 from warrener.exchange.message import Message
 
@@ -27,8 +27,7 @@ def declare(client: Client, **arguments: Any) -> None:
 
 
 def publish_expiring(client: Client, body: bytes, ms: int) -> None:
-    message = make_message(body)
-    message.properties = Properties(expiration=str(ms))
+    message = make_message(body, persistent=True, expiration=str(ms))
     route = client.vhost.route("", "q", message.properties)
     client.vhost.publish(route, [message], len(message.content), expiring=True)
     client.broker.end_pass()
@@ -127,6 +126,15 @@ def test_what_comes_back_after_its_time_is_not_delivered_again(dead: Client) -> 
     assert letters(dead) == [(b"1", "expired")]
 
 
+def test_get_does_not_give_what_is_late(dead: Client) -> None:
+    declare(dead, message_ttl=10)
+    dead.publish("", "q", b"1", b"2")
+    dead.broker.ledger.set_time(20)
+    assert dead.get("q") is None
+    dead.broker.end_pass()
+    assert letters(dead) == [(b"1", "expired"), (b"2", "expired")]
+
+
 def test_a_purge_leaves_the_time_of_what_is_out(dead: Client) -> None:
     declare(dead, message_ttl=10)
     dead.publish("", "q", b"1", b"2")
@@ -151,6 +159,21 @@ def test_expired_messages_are_settled_in_the_store(durable: DurableBroker) -> No
     assert len(durable.client.vhost.queues["q"].ready) == 1
     at(durable.client, 1015)
     assert len(durable.client.vhost.queues["q"].ready) == 0
+
+
+def test_a_message_with_a_time_of_its_own_keeps_it_over_a_restart(
+    durable: DurableBroker,
+) -> None:
+    client = durable.client
+    client.declare("q", durable=True)
+    durable.broker.ledger.set_time(1000)
+    publish_expiring(client, b"goes", ms=10)
+    client.publish("", "q", b"stays", persistent=True)
+    durable.restart()
+    at(durable.client, 1009)
+    assert len(durable.client.vhost.queues["q"].ready) == 2
+    at(durable.client, 1010)
+    assert durable.client.drain("q") == [b"stays"]
 
 
 def test_a_queue_that_nobody_uses_goes(client: Client) -> None:
@@ -302,8 +325,7 @@ def test_a_rejected_message_is_given_up(dead: Client) -> None:
 def test_messages_of_higher_priority_leave_first(client: Client) -> None:
     client.declare("q", arguments={"x-max-priority": 5})
     for body, priority in ((b"a", 0), (b"b", 9), (b"c", 5), (b"d", 1)):
-        message = make_message(body)
-        message.properties = Properties(priority=priority)
+        message = make_message(body, priority=priority)
         route = client.vhost.route("", "q", message.properties)
         client.vhost.publish(route, [message], len(message.content))
     assert client.drain("q") == [b"b", b"c", b"d", b"a"]
@@ -317,3 +339,12 @@ def test_only_one_consumer_is_active_until_it_leaves(client: Client) -> None:
     assert [(d.consumer, d.body) for d in client.deliveries()] == [("first", b"1")]
     client.channel.cancel("first")
     assert [(d.consumer, d.body) for d in client.deliveries()] == [("second", b"2")]
+
+
+def test_the_active_consumer_stays_when_another_leaves(client: Client) -> None:
+    client.declare("q", arguments={"x-single-active-consumer": True})
+    for tag in ("first", "second", "third"):
+        client.consume("q", tag, priority=9 if tag == "third" else 0)
+    client.channel.cancel("second")
+    client.publish("", "q", b"1")
+    assert [(d.consumer, d.body) for d in client.deliveries()] == [("first", b"1")]

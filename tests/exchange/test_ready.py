@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.exchange.messages import body_of, make_message, size_of
 from warrener.exchange import backlog, ready
 from warrener.exchange.ledger import Ledger, message_head
-from warrener.exchange.message import Message
+from warrener.exchange.message import DELIVERY_BYTES, Message
 from warrener.exchange.ready import Ready
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
@@ -107,8 +107,8 @@ def test_transient_messages_behind_the_window_keep_their_place(line: Line) -> No
 
 def test_room_ends_a_run(line: Line) -> None:
     line.extend(3)
-    assert numbers(line.take(3, room=2 * EACH)) == [0, 1]
-    assert numbers(line.take(3, room=2 * EACH)) == [2]
+    assert numbers(line.take(3, room=2 * (EACH + DELIVERY_BYTES))) == [0, 1]
+    assert numbers(line.take(3, room=2 * (EACH + DELIVERY_BYTES))) == [2]
 
 
 def test_room_ends_a_run_of_what_was_given_back(line: Line) -> None:
@@ -116,7 +116,7 @@ def test_room_ends_a_run_of_what_was_given_back(line: Line) -> None:
     line.take(3)
     for sequence, message in enumerate(messages):
         line.ready.give_back(sequence, message)
-    assert numbers(line.take(3, room=2 * EACH)) == [0, 1]
+    assert numbers(line.take(3, room=2 * (EACH + DELIVERY_BYTES))) == [0, 1]
 
 
 def test_without_any_room_one_message_is_taken_all_the_same(line: Line) -> None:

@@ -97,6 +97,20 @@ def test_a_message_in_two_queues_is_settled_in_each_by_itself(durable: DurableBr
     assert contents(client, "b") == [(b"1", True), (b"2", True)]
 
 
+def test_a_message_stays_in_the_store_while_one_queue_holds_it(durable: DurableBroker) -> None:
+    client = durable.client
+    for queue in client.declare("a", "b", durable=True):
+        client.bind("amq.fanout", queue.name)
+    client.publish("amq.fanout", "", *(b"%d" % n + bytes(300) for n in range(9)), persistent=True)
+    client = again(durable, "restart")
+    assert len(client.drain("a")) == 9
+    client.broker.rewrite_definitions()
+    durable.broker.end_pass()
+    durable.wait_durable()
+    durable.store.trim()
+    assert [body[:1] for body in client.drain("b")] == [b"%d" % n for n in range(9)]
+
+
 def test_what_does_not_last_is_gone(durable: DurableBroker) -> None:
     client = durable.client
     client.declare("q", durable=True)

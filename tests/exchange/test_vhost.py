@@ -135,7 +135,6 @@ def test_declaring_a_queue_again_as_it_is_finds_it(client: Client, other: Client
     [
         ({"durable": True}, "'durable'"),
         ({"auto_delete": True}, "'auto_delete'"),
-        ({"exclusive": True}, "'exclusive'"),
         ({"arguments": {"x-a": 1}}, "'x-a'"),
         ({"arguments": {"x-queue-type": "classic"}}, "'x-queue-type'"),
     ],

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
@@ -171,11 +170,6 @@ async def test_a_call_is_answered_through_a_reply_queue(broker_url: str, fresh: 
         assert [str(number) for number in range(20)] == [a.correlation_id for a in answers]
 
 
-@pytest.mark.xfail(
-    "WARRENER_TEST_URL" not in os.environ,
-    reason="its reply queue asks for dead-lettering, which Warrener refuses until it has it",
-    strict=True,
-)
 @under_asyncio
 async def test_the_remote_call_pattern_of_the_library_works(broker_url: str, fresh: Fresh):
     name = fresh("multiply")

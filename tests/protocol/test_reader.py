@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from warrener.protocol import methods as m
 from warrener.protocol.errors import FrameError, ProtocolError, UnexpectedFrame
-from warrener.protocol.frames import BODY, HEADER, HEARTBEAT_FRAME, METHOD, content_frames, frame
+from warrener.protocol.frames import (
+    BODY,
+    HEADER,
+    HEARTBEAT_FRAME,
+    METHOD,
+    content_frames,
+    frame,
+    refit,
+    split_content,
+)
 from warrener.protocol.properties import Properties, encode_properties
 from warrener.protocol.reader import Publication, Reader
 from warrener.protocol.tables import encode_table
@@ -673,9 +682,13 @@ def test_a_frame_that_is_too_large_is_refused_by_its_head():
         read([struct.pack(">BHI", BODY, 1, FRAME_MAX + 1)])
 
 
-def test_a_frame_as_large_as_negotiated_is_accepted():
+def test_a_payload_as_large_as_a_frame_is_accepted_and_cut_anew():
+    """As RabbitMQ does; what is sent on keeps to what was negotiated, frame head and end too."""
     said = publish(body=bytes(FRAME_MAX), body_frame=FRAME_MAX + 8)
-    assert read([stream_of(said)]).calls == calls_of(said)
+    (published,) = read([stream_of(said)]).calls
+    (original,) = calls_of(said)
+    assert published.content == refit(original.content, 1, FRAME_MAX)
+    assert split_content(published.content) == (PLAIN, bytes(FRAME_MAX))
 
 
 def test_headers_as_deep_as_allowed_are_accepted():

@@ -25,6 +25,7 @@ CONNECTION = {
     ("OPEN", "connection.update-secret"): "OPEN",
     ("CLOSING", "connection.close"): "CLOSED",
     ("CLOSING", "connection.close-ok"): "CLOSED",
+    ("CLOSED", "connection.close"): "CLOSED",
 }
 PASSES_OVER = {"CLOSING", "CLOSED"}
 
