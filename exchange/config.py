@@ -32,6 +32,9 @@ class Config:
 
     host: str = option("127.0.0.1", "address to listen on")
     port: int = option(5672, "AMQP port, 0 for any free one", SHORT)
+    http_port: int = option(
+        0, "port of the management API, which is not built yet: nothing listens there"
+    )
     data: str = option("warrener-data", "directory of the journal")
     memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
     sync: str = option("always", "when a write is safe: always, interval:MS or never")

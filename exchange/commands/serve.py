@@ -53,6 +53,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+    if config.http_port:
+        logger.warning("there is no management API yet: nothing listens on %d", config.http_port)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
     listeners = listen(config)
