@@ -98,6 +98,7 @@ class DurableBroker:
         copy = self.folder.with_name(f"{self.folder.name}-{self._copies}")
         self._copies += 1
         self._copy(copy)
+        self.files.gate.set()
         self.store.close()
         self.folder = copy
         self.start()

@@ -160,3 +160,16 @@ def test_tidying_little_writes_nothing(client: Client) -> None:
     before = client.broker.ledger.end
     client.broker.tidy()
     assert client.broker.ledger.end == before
+
+
+def test_what_was_tidied_is_left_alone_for_a_while(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "TIDY_RECORDS", 3)
+    client.declare("a", "b", "c", durable=True)
+    before = client.broker.ledger.end
+    client.broker.tidy()
+    tidied = client.broker.ledger.end
+    assert tidied > before
+    client.broker.tidy()
+    assert client.broker.ledger.end == tidied

@@ -1,7 +1,11 @@
 """Handing out happens once a pass, at its end."""
 
+import pytest
+
 from tests.exchange.client import Client
+from warrener.exchange import selection
 from warrener.exchange.broker import Broker
+from warrener.exchange.filters.filter import compile_filter
 
 
 def test_nothing_is_handed_out_before_the_end_of_the_pass(client: Client) -> None:
@@ -55,3 +59,18 @@ def test_a_queue_without_consumers_is_not_noted(broker: Broker, client: Client) 
     assert queue.waiting
     broker.pump.run()
     assert not queue.waiting
+
+
+def test_what_is_too_much_for_one_pass_is_done_in_the_next_ones(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "EXAMINED_MAX", 1)
+    bodies = [b"1", b"2", b"3", b"4", b"5"]
+    client.declare("q")
+    client.publish("", "q", *bodies, headers={"colour": "red"})
+    client.consume("q", filter=compile_filter("colour = 'red'"))
+    received = client.received()
+    assert len(received) < len(bodies)
+    while client.broker.pump.unfinished:
+        received += client.received()
+    assert received == bodies

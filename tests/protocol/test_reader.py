@@ -670,6 +670,13 @@ def test_what_came_before_a_mistake_counts(stream, error):
     assert read_until_error([stream_of(*said) + stream]) == (calls_of(*said), error)
 
 
+@pytest.mark.parametrize("said", [publish(body=b"hello"), publish(), ack()])
+def test_a_wrong_end_is_found_in_the_middle_of_a_run(said):
+    stream = stream_of(said, said) + with_end(stream_of(said), b"\0") + stream_of(said)
+    assert read_until_error([stream]) == (calls_of(said, said), FrameError)
+    assert read_until_error(byte_by_byte(stream)) == (calls_of(said, said), FrameError)
+
+
 def test_a_body_frame_after_an_empty_body_is_not_due():
     said = publish(body=b"")
     stream = stream_of(said) + BODY_FRAME

@@ -652,13 +652,13 @@ def test_a_return_comes_before_the_confirm(channel):
 
 def test_returns_come_in_the_order_of_their_messages(channel):
     channel.queue("q")
-    channel.client.send_bytes(
-        b"".join(
-            publication(1, "", key, body, mandatory=True)
-            for key, body in [("x", b"1"), ("q", b"2"), ("y", b"3"), ("x", b"4"), ("q", b"5")]
-        )
+    read = b"".join(
+        publication(1, "", key, body, mandatory=True)
+        for key, body in [("x", b"1"), ("q", b"2"), ("y", b"3"), ("x", b"4"), ("q", b"5")]
     )
-    assert channel.bodies() == [b"1", b"3", b"4"]
+    for _ in range(2):
+        channel.client.send_bytes(read)
+        assert channel.bodies() == [b"1", b"3", b"4"]
 
 
 def test_a_content_of_several_frames_may_be_interleaved_with_other_channels(channel):

@@ -11,7 +11,7 @@ from tests.exchange.server.served import (
     served,
 )
 from tests.exchange.server.wire import encode, publication
-from warrener.exchange.server import session
+from warrener.exchange.server import connection, server, session
 from warrener.exchange.server.handlers import HANDLERS
 from warrener.protocol import methods as m
 from warrener.protocol.frames import PROTOCOL_HEADER
@@ -136,7 +136,9 @@ async def test_a_client_that_says_no_more_still_hears_the_answers():
         assert await client.until_closed() == [m.QueueDeclareOk("q")]
 
 
-async def test_the_socket_is_closed_when_the_close_is_confirmed():
+async def test_a_client_that_keeps_its_socket_after_close_ok_is_dropped(monkeypatch):
+    monkeypatch.setattr(connection, "LEAVING_S", 0)
+    monkeypatch.setattr(server, "TICK_S", 0.01)
     async with served() as broker:
         client = await broker.login()
         await client.send(0, m.ConnectionClose(200, "bye"))
@@ -177,9 +179,9 @@ async def test_a_client_that_leaves_in_the_middle_of_its_deliveries_gets_its_clo
         await slow.consume("q", no_ack=True)
         await publisher.deliver("q", *[bytes(BODY_BYTES)] * 9)
         await slow.send(0, m.ConnectionClose(200, "bye"))
-        *deliveries, last = await slow.until_closed()
+        *deliveries, last = await slow.several(10)
         assert last == m.ConnectionCloseOk()
-        assert len(deliveries) == 9
+        assert all(isinstance(item, Content) for item in deliveries)
 
 
 async def talk_on(client: SocketClient) -> None:
