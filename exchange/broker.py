@@ -29,8 +29,6 @@ MESSAGE_OVERHEAD_BYTES = 250
 """What a message in memory takes beside its content, measured on CPython 3.11."""
 
 UNLIMITED = VirtualHostLimits()
-TIDY_RECORDS = 200_000
-"""Records written between two attempts to give space back: at 1 KiB each, three segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Broker:
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
-        self._tidied_at = 0
+        self._segments = 1
         self.last_number = 0
         """The highest number a queue ever had."""
         self.entries = Entries(self.ledger)
@@ -80,14 +78,14 @@ class Broker:
     def tidy(self) -> None:
         """Have the store give back the space of records that are no longer needed.
 
-        It can drop only what lies before the oldest living record, so the topology, which
-        lives long, is written anew now and then.
+        It can drop only what lies before the oldest living record, so the topology, which lives
+        long, is written anew whenever a new segment has been begun.
         """
-        if self.ledger.end - self._tidied_at < TIDY_RECORDS:
-            return
-        self.rewrite_definitions()
-        self._tidied_at = self.ledger.end
-        self.ledger.trim()
+        if self.ledger.segments > self._segments:
+            self.rewrite_definitions()
+        if self.ledger.segments > 1:
+            self.ledger.trim()
+        self._segments = self.ledger.segments
 
     def rewrite_definitions(self) -> None:
         """Write what lasts anew, messages aside, so that old segments of the store can go."""

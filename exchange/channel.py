@@ -42,7 +42,7 @@ class Channel:
     """
 
     __slots__ = (
-        "_getters",
+        "_getter",
         "_next_tag",
         "_oldest",
         "consumer_prefetch",
@@ -63,7 +63,8 @@ class Channel:
         """Deliveries of consumers that are unacknowledged; those of `get` count for no limit."""
         self._next_tag = 1
         self._oldest = 1
-        self._getters: dict[Queue, Consumer] = {}
+        self._getter: Consumer | None = None
+        """Stands for the client in its latest `get`, as a consumer without a tag."""
 
     # Deliveries
 
@@ -94,9 +95,9 @@ class Channel:
 
         It reaches the outlet as a delivery to a consumer without a tag.
         """
-        getter = self._getters.get(queue)
-        if getter is None or getter.no_ack != no_ack:
-            getter = self._getters[queue] = Consumer(self, queue, "", no_ack=no_ack)
+        getter = self._getter
+        if getter is None or getter.queue is not queue or getter.no_ack != no_ack:
+            getter = self._getter = Consumer(self, queue, "", no_ack=no_ack)
         return queue.take(getter) is not None
 
     def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:

@@ -90,6 +90,8 @@ class Store(Protocol):
     def durable(self) -> int: ...
     @property
     def failed(self) -> bool: ...
+    @property
+    def segments(self) -> int: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
     def read_available(self, positions: Sequence[int]) -> list[bytes | None]: ...
     def release(self, position: int, count: int = 1) -> None: ...
@@ -270,6 +272,10 @@ class Ledger:
 
     def read_topology(self, record: Record) -> dict[str, Any]:
         return self.codec.decode_table(record.payload)
+
+    @property
+    def segments(self) -> int:
+        return self._store.segments
 
     def trim(self) -> None:
         """Have the store give back what it can."""

@@ -51,6 +51,9 @@ _unpack_tag = struct.Struct(">Q").unpack_from
 
 BODY_BYTES_MAX = 512 << 20
 """No content may announce more, as in RabbitMQ; the sink's own limit is usually far lower."""
+REMEMBERED_BYTES_MAX = 2048
+"""Content headers larger than this are read frame by frame and not remembered: a client must not
+be able to fill the memory with what it publishes to nobody."""
 KNOWN_PROPERTIES_MAX = 1024
 """Distinct property lists remembered for a connection: enough for publishers that repeat
 theirs, small enough not to matter for those that put an id into each."""
@@ -306,7 +309,7 @@ class Reader:
             kind != HEADER
             or other != channel
             or class_id != BASIC
-            or not HEADER_FIXED_BYTES < length <= limit
+            or not HEADER_FIXED_BYTES < length <= REMEMBERED_BYTES_MAX
             or size > limit - FRAME_OVERHEAD_BYTES
             or size > self._body_max
             or body > end
@@ -440,9 +443,10 @@ class Reader:
         """Check a property list that is new on this connection, and remember it."""
         properties = Properties(raw)
         properties.check()
-        if len(self._known) >= KNOWN_PROPERTIES_MAX:
-            self._known.clear()
-        self._known[raw] = properties
+        if len(raw) <= REMEMBERED_BYTES_MAX:
+            if len(self._known) >= KNOWN_PROPERTIES_MAX:
+                self._known.clear()
+            self._known[raw] = properties
         return properties
 
 

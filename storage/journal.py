@@ -254,6 +254,10 @@ class Journal:
             self._lock.release()
 
     @property
+    def segments(self) -> int:
+        return len(self._segments)
+
+    @property
     def failed(self) -> bool:
         return self._writer.failure is not None
 

@@ -24,6 +24,10 @@ class NullStore:
         self._holders: dict[Position, int] = {}
 
     @property
+    def segments(self) -> int:
+        return 1
+
+    @property
     def failed(self) -> bool:
         return False
 

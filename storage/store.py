@@ -75,6 +75,10 @@ class Store(Protocol):
         """Every position below this one is on disk, in the sense of the sync mode."""
 
     @property
+    def segments(self) -> int:
+        """How many segments there are: what trim() may make fewer."""
+
+    @property
     def failed(self) -> bool:
         """Whether a write or sync has failed: nothing is written any more."""
 

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("warrener.connection")
 
-LEAVING_S = 1
+LEAVING_S = 0.2
 """Time a client that has closed the connection has to close the socket as well."""
 PUBLICATIONS_MAX = 4096
 """Publish methods remembered for a connection; a publisher with more routing keys than this

@@ -5,7 +5,6 @@ import pytest
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import make_message
-from warrener.exchange import broker as broker_module
 from warrener.exchange.broker import MESSAGE_OVERHEAD_BYTES
 
 EACH = len(make_message(b"1").content)
@@ -138,10 +137,7 @@ def test_an_empty_broker_counts_nothing(client: Client) -> None:
 # Space
 
 
-def test_space_is_given_back_while_messages_come_and_go(
-    durable: DurableBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(broker_module, "TIDY_RECORDS", 20)
+def test_space_is_given_back_while_messages_come_and_go(durable: DurableBroker) -> None:
     client = durable.client
     client.declare("q", durable=True)
     for number in range(100):
@@ -162,14 +158,14 @@ def test_tidying_little_writes_nothing(client: Client) -> None:
     assert client.broker.ledger.end == before
 
 
-def test_what_was_tidied_is_left_alone_for_a_while(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+def test_what_was_tidied_is_left_alone_until_another_segment_is_begun(
+    durable: DurableBroker,
 ) -> None:
-    monkeypatch.setattr(broker_module, "TIDY_RECORDS", 3)
-    client.declare("a", "b", "c", durable=True)
-    before = client.broker.ledger.end
-    client.broker.tidy()
-    tidied = client.broker.ledger.end
+    durable.client.declare("a", "b", "c", durable=True)
+    durable.client.publish("", "a", bytes(2000), bytes(2000), persistent=True)
+    before = durable.broker.ledger.end
+    durable.broker.tidy()
+    tidied = durable.broker.ledger.end
     assert tidied > before
-    client.broker.tidy()
-    assert client.broker.ledger.end == tidied
+    durable.broker.tidy()
+    assert durable.broker.ledger.end == tidied

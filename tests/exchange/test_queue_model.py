@@ -330,5 +330,5 @@ class ShortHistories(Histories):
 )
 def test_any_history_of_a_queue_is_that_of_a_plain_list(histories: type[Histories]) -> None:
     run_state_machine_as_test(
-        histories, settings=settings(max_examples=80, stateful_step_count=40, deadline=None)
+        histories, settings=settings(max_examples=50, stateful_step_count=40, deadline=None)
     )

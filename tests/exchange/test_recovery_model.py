@@ -253,5 +253,5 @@ class Histories(RuleBasedStateMachine):
 def test_any_history_leaves_what_was_not_settled(tmp_path: Path) -> None:
     Histories.folder = tmp_path
     run_state_machine_as_test(
-        Histories, settings=settings(max_examples=120, stateful_step_count=40, deadline=None)
+        Histories, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )

@@ -5,6 +5,7 @@ remembered, gathered in runs and sent along known routes. In the slow one each f
 for itself, and what was remembered of publishes is forgotten before each.
 """
 
+import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -284,3 +285,17 @@ def test_more_places_than_are_remembered_are_all_reached():
             b"".join(publication(1, "amq.topic", f"key.{n}", b"x") for n in range(5000))
         )
     assert channel.ready("q") == 10_000
+
+
+def test_what_is_remembered_of_a_publisher_is_small_even_if_its_headers_are_large():
+    """It counts for no alarm, and a client that publishes to nobody can make it grow."""
+    channel = Wire().login().channel()
+    large = [encode_properties(headers={"pad": f"{at}" * 50_000}) for at in range(100)]
+    tracemalloc.start()
+    try:
+        for at, properties in enumerate(large):
+            channel.publish("amq.fanout", f"key {at}", b"", properties=properties)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000
