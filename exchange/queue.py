@@ -186,6 +186,7 @@ class Queue:
             self._select()
         self.ready.restore(positions, size)
         self._plan()
+        self.wake()
 
     # Messages out
 

@@ -139,6 +139,18 @@ def test_an_expired_message_takes_its_place_among_the_dead_after_a_restart(
     assert durable.client.drain("dead") == [b"1"]
 
 
+def test_what_comes_back_with_a_restart_may_be_too_much(durable: DurableBroker) -> None:
+    declare(durable.client, max_length=2)
+    for body in (b"1", b"2"):
+        durable.client.publish("", "q", body, persistent=True)
+    durable.client.get("q")
+    durable.client.publish("", "q", b"3", persistent=True)
+    durable.restart()
+    durable.broker.end_pass()
+    assert durable.client.drain("dead") == [b"1"]
+    assert durable.client.drain("q") == [b"2", b"3"]
+
+
 # Queues that nobody uses
 
 

@@ -348,5 +348,5 @@ def little_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_window", "little_at_once")
 def test_any_history_of_a_selection_is_that_of_a_plain_list() -> None:
     run_state_machine_as_test(
-        Histories, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
+        Histories, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
     )

@@ -1,6 +1,8 @@
 """Transactions: what a channel publishes and settles between `tx.select` and `tx.commit`."""
 
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from warrener.storage.journal import Journal
 from warrener.storage.record import MARK_BYTES
 
 PERSISTENT = encode_properties(delivery_mode=2)
+PATIENCE_S = 20
 
 
 @pytest.fixture
@@ -439,11 +442,11 @@ def test_a_commit_on_a_channel_that_has_closed_is_not_answered():
     assert channel.received() == []
 
 
-def open_journal(folder: Path) -> Journal:
+def open_journal(folder: Path, on_durable: Callable[[], object] = bool) -> Journal:
     def failed(error: BaseException) -> None:
         raise error
 
-    return Journal(folder, on_durable=lambda: None, on_failure=failed, files=UnsyncedFiles())
+    return Journal(folder, on_durable=on_durable, on_failure=failed, files=UnsyncedFiles())
 
 
 def lengths(folder: Path) -> dict[str, int]:
@@ -458,20 +461,21 @@ def lengths(folder: Path) -> dict[str, int]:
 
 def test_after_a_crash_a_transaction_is_there_as_a_whole_or_not_at_all(tmp_path: Path):
     folder = tmp_path / "data"
-    journal = open_journal(folder)
+    on_disk = threading.Semaphore(0)
+    journal = open_journal(folder, on_disk.release)
     list(journal.recover())
     channel = begun(Wire(journal).login())
     for name in ("from", "to", "copy"):
         channel.queue(name, durable=True)
     channel.publish("", "from", b"1", b"2", properties=PERSISTENT)
-    commit_and_wait(channel)
+    commit_and_wait(channel, on_disk)
     (segment,) = folder.glob("*.segment")
     before = written(segment)
     tags = [get(channel, "from") for _ in range(2)]
     for queue in ("to", "copy"):
         channel.publish("", queue, b"1", b"2", properties=PERSISTENT)
     channel.send(*(m.BasicAck(tag) for tag in tags))
-    commit_and_wait(channel)
+    commit_and_wait(channel, on_disk)
     after = written(segment)
     journal.close()
     outcomes = set()
@@ -488,10 +492,11 @@ def test_after_a_crash_a_transaction_is_there_as_a_whole_or_not_at_all(tmp_path:
     }
 
 
-def commit_and_wait(channel: Channel) -> None:
+def commit_and_wait(channel: Channel, on_disk: threading.Semaphore) -> None:
     """Commit, and have the journal's thread write it."""
     channel.send(m.TxCommit())
     while not channel.received():
+        assert on_disk.acquire(timeout=PATIENCE_S)
         channel.client.wire.stored()
 
 
