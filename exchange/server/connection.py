@@ -80,7 +80,7 @@ pays for finding its routes anew now and then, and no memory grows without end."
 READ_BYTES = 512 * 1024
 READ_BEHIND_BYTES = 16 * 1024
 READ_ALONE_BYTES = 4096
-BEHIND_BYTES = 1 << 20
+BEHIND_BYTES = 256 * 1024
 """A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
 more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5)."""
 UNLIMITED = 1 << 62
