@@ -210,7 +210,7 @@ class ServerChannel:
     ) -> None:
         """Publish a run of messages that all go the same way."""
         broker = self.connection.broker
-        end = broker.ledger.end
+        end = broker.ledger.end if self.confirming else 0
         refused: Sequence[Message] = ()
         if route.queues or route.observers:
             refused = self.connection.vhost.publish(route, messages, size, expiring)

@@ -27,7 +27,6 @@ class DelayedExchange(Exchange):
 
     type = "x-delayed-message"
     matches_headers = True
-    delays = True
     __slots__ = ("_inner", "schedule")
 
     @classmethod

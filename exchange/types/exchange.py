@@ -26,8 +26,6 @@ class Exchange:
     type: ClassVar[str]
     matches_headers: ClassVar[bool] = False
     """Whether `match` looks at more than the routing key even without filters."""
-    delays: ClassVar[bool] = False
-    """Whether it holds messages back, for which the virtual host gives it a `schedule`."""
     observes: ClassVar[bool] = False
     """Whether `published` wants to know what passes; without, a publish does not pay for it."""
 
