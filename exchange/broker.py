@@ -75,6 +75,26 @@ class Broker:
         """The store has put more on disk: answer the publishers who waited for it."""
         self.confirms.settle(self.ledger.durable)
 
+    def watch_disk(self, enough_bytes: int) -> bool:
+        """See whether there is space for messages; returns whether that has changed.
+
+        As long as there is none, persistent messages for durable queues are refused. There is
+        space again when `enough_bytes` are free and the store has its own reserve back.
+        """
+        ledger = self.ledger
+        if ledger.out_of_space and ledger.free_bytes() >= enough_bytes:
+            ledger.restock()
+        if ledger.out_of_space == ledger.full:
+            return False
+        ledger.full = ledger.out_of_space
+        for vhost in self.vhosts.values():
+            vhost.forget_routes()
+        return True
+
+    def fail(self) -> None:
+        """The store has failed: whoever waits for a confirm is told that none will come."""
+        self.confirms.fail()
+
     def tidy(self) -> None:
         """Have the store give back the space of records that are no longer needed.
 

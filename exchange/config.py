@@ -62,6 +62,10 @@ class Config:
         0, "messages in memory past which publishers are not read; 0 for 40% of the memory", COUNT
     )
 
+    disk_free_mark_bytes: int = option(
+        192 << 20, "free space on the journal's disk below which publishers are not read", COUNT
+    )
+
     @property
     def loopback_names(self) -> frozenset[str]:
         return frozenset(name.strip() for name in self.loopback_users.split(","))

@@ -91,7 +91,11 @@ class Store(Protocol):
     @property
     def failed(self) -> bool: ...
     @property
+    def full(self) -> bool: ...
+    @property
     def segments(self) -> int: ...
+    def free_bytes(self) -> int: ...
+    def restock(self) -> None: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
     def read_available(self, positions: Sequence[int]) -> list[bytes | None]: ...
     def release(self, position: int, count: int = 1) -> None: ...
@@ -127,7 +131,7 @@ SETTLED_MAX = 65536
 class Ledger:
     """Writes the broker's records to a store and reads messages back."""
 
-    __slots__ = ("_envelopes", "_settled", "_stamp", "_store", "codec", "now_ms")
+    __slots__ = ("_envelopes", "_settled", "_stamp", "_store", "codec", "full", "now_ms")
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._store = store
@@ -135,6 +139,8 @@ class Ledger:
         self._settled: list[Queue] = []
         self._envelopes: dict[tuple[str, str], Envelope] = {}
         self.now_ms = 0
+        self.full = False
+        """Whether no message is to be written, for lack of space; see `Broker.watch_disk`."""
         self._stamp = _STAMP.pack(0, False)
 
     @property
@@ -276,6 +282,19 @@ class Ledger:
     @property
     def segments(self) -> int:
         return self._store.segments
+
+    @property
+    def out_of_space(self) -> bool:
+        """Whether the store has no space left but for small records."""
+        return self._store.full
+
+    def free_bytes(self) -> int:
+        """What may still be written to the disk."""
+        return self._store.free_bytes()
+
+    def restock(self) -> None:
+        """There is space again: have the store set some aside."""
+        self._store.restock()
 
     def trim(self) -> None:
         """Have the store give back what it can."""

@@ -18,7 +18,7 @@ class Route:
     higher, the route is out of date. `lasting` is False for a route that depends on more than
     exchange and routing key and so holds for one message only. `observers` are the exchanges on
     the way that are shown each message, whether or not there is a queue. `rejecting` says that
-    a queue may be too full to take a message, so that each must be looked at.
+    a queue, or the disk, may be too full to take a message, so that each must be looked at.
     """
 
     __slots__ = ("generation", "head", "holders", "lasting", "observers", "queues", "rejecting")
@@ -31,12 +31,15 @@ class Route:
         generation: int,
         lasting: bool,
         observers: tuple[Exchange, ...] = (),
+        disk_is_full: bool = False,
     ) -> None:
         self.queues = queues
         self.observers = observers
-        self.rejecting = any(queue.options.rejects for queue in queues)
         self.generation = generation
         self.lasting = lasting
         numbers = [queue.number for queue in queues if queue.number]
         self.holders = len(numbers)
+        self.rejecting = any(queue.options.rejects for queue in queues) or (
+            disk_is_full and self.holders > 0
+        )
         self.head = message_head(numbers, exchange, routing_key) if numbers else b""

@@ -72,7 +72,8 @@ class Router:
         """Put messages, `size` bytes of content together, into the queues of their route.
 
         `expiring` says that some of them may have an expiration. Returns the messages that a
-        queue was too full to take; the other queues of the route have them.
+        queue was too full to take, which the other queues of the route have, and those that the
+        disk was too full to keep, which no queue has.
         """
         if route.rejecting:
             return self._publish_where_room(route, messages, expiring)
@@ -173,7 +174,15 @@ class Router:
         observers: tuple[Exchange, ...],
         lasting: bool,
     ) -> Route:
-        return Route(place.exchange, place.routing_key, queues, self.generation, lasting, observers)
+        return Route(
+            place.exchange,
+            place.routing_key,
+            queues,
+            self.generation,
+            lasting,
+            observers,
+            self._ledger.full,
+        )
 
     # Queues that may be full
 
@@ -182,6 +191,9 @@ class Router:
     ) -> Sequence[Message]:
         refused = []
         for message in messages:
+            if self._ledger.full and route.holders and message.properties.persistent:
+                refused.append(message)
+                continue
             full = [queue for queue in route.queues if _is_full(queue, len(message.content))]
             if full:
                 refused.append(message)

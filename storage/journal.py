@@ -35,9 +35,10 @@ from warrener.storage.record import (
     encode_mark,
 )
 from warrener.storage.recovery import Place, Replay, filled_bytes
+from warrener.storage.reserve import Reserve
 from warrener.storage.segment import Segment
 from warrener.storage.store import Bytes, Damage, Position, Record, RecoveryReport
-from warrener.storage.writer import Batch, Close, Part, Removal, SyncMode, Writer
+from warrener.storage.writer import Batch, Close, Part, Removal, Restock, SyncMode, Writer
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # Offsets have four bytes, and one record may stick out beyond the end of its segment.
@@ -56,6 +57,7 @@ class Journal:
     Args:
         sync: `always`, `interval:MS` or `never`; see writer.py.
         segment_bytes: a segment that has grown to this is followed by a new one.
+        reserve_bytes: space set aside for when the disk is full; see reserve.py.
         on_durable: called in the writer's thread whenever `durable` has moved. Must not raise.
         on_failure: called there, once, when a write or sync has failed: the journal has stopped.
         files: stands in for the file system in tests.
@@ -75,6 +77,7 @@ class Journal:
         "_parts",
         "_pieces",
         "_released_from",
+        "_reserve",
         "_salt",
         "_segment",
         "_segment_bytes",
@@ -92,6 +95,7 @@ class Journal:
         on_failure: Callable[[BaseException], None],
         sync: str = "always",
         segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = 0,
         files: Files | None = None,
     ) -> None:
         if not 0 < segment_bytes <= SEGMENT_BYTES_MAX:
@@ -101,8 +105,15 @@ class Journal:
         path = os.fspath(directory)
         self._directory = Directory(path, self._files)
         self._lock = DirectoryLock(path)
+        self._reserve = Reserve(self._directory, reserve_bytes)
         self._writer = Writer(
-            self._directory, self._files, mode, segment_bytes, on_durable, on_failure
+            self._directory,
+            self._files,
+            mode,
+            segment_bytes,
+            self._reserve,
+            on_durable,
+            on_failure,
         )
         self._segment_bytes = segment_bytes
         self._closed = False
@@ -125,6 +136,17 @@ class Journal:
     @property
     def durable(self) -> Position:
         return self._writer.durable
+
+    @property
+    def full(self) -> bool:
+        return self._writer.full
+
+    def free_bytes(self) -> int:
+        return self._directory.free_bytes()
+
+    def restock(self) -> None:
+        if self.full:
+            self._writer.put(Restock())
 
     def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
         # Written out rather than composed of encode() and friends: a call costs a tenth of the
@@ -359,7 +381,7 @@ class Journal:
         mark = encode_mark(COMMIT, position, position, segment.salt)
         handle = self._directory.open(segment)
         try:
-            self._files.write_through(handle, [data, mark], start)
+            self._reserve.fall_back(lambda: self._files.write_through(handle, [data, mark], start))
             segment.size = offset + len(mark)
             self._files.truncate(handle, segment.size)
         finally:

@@ -31,6 +31,8 @@ logger = logging.getLogger("warrener")
 THREAD_SWITCH_S = 0.0001
 """How long the journal's thread waits for the interpreter when the broker is busy: with Python's
 5 ms, a commit that takes 0.2 ms alone took 10 ms (tests/bench/bench_journal.py)."""
+RESERVE_BYTES = 32 << 20
+"""Set aside for a full disk: several times what can be on its way to the journal at once."""
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -157,6 +159,7 @@ def open_store(config: Config, ending: Ending) -> Store:
         return Journal(
             config.data,
             sync=config.sync,
+            reserve_bytes=RESERVE_BYTES,
             on_durable=ending.stored_from_thread,
             on_failure=ending.failed_from_thread,
         )

@@ -253,6 +253,12 @@ class ServerChannel:
         if self.state is ChannelState.OPEN and number > confirmed:
             self.send(m.BasicAck(number, multiple=number > confirmed + 1))
 
+    def give_up(self, number: int) -> None:
+        """The publishes up to `number` that were not confirmed will not be."""
+        if self.state is ChannelState.OPEN and number > self._confirmed:
+            self._confirmed = number
+            self.send(m.BasicNack(number, multiple=True, requeue=False))
+
     # Delivering
 
     def room(self) -> int:

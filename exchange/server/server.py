@@ -20,7 +20,7 @@ import trio
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
-from warrener.exchange.server.alarm import MemoryAlarm
+from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.session import Session
 from warrener.exchange.users import Login, Verdict
@@ -47,8 +47,9 @@ class Server:
         self.config = config
         self._sessions: dict[Connection, Session] = {}
         self._pending: list[Connection] = []
-        self._alarm = MemoryAlarm(config.memory_mark_bytes)
-        self._alarm_over = trio.Event()
+        self._memory_alarm = MemoryAlarm(config.memory_mark_bytes)
+        self._disk_alarm = DiskAlarm(config.disk_free_mark_bytes)
+        self._alarms_over = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._accepting = trio.CancelScope()
         self._ending = False
@@ -86,6 +87,7 @@ class Server:
 
     def stored(self) -> None:
         """The store has put more on disk: answer the publishers who wait for that."""
+        self._watch_space()
         self.broker.settle_confirms()
         self.end_pass()
 
@@ -101,9 +103,14 @@ class Server:
             return await trio.to_thread.run_sync(login.check, abandon_on_cancel=True)
 
     async def wait_until_read(self, connection: Connection) -> None:
-        """Wait while `connection` is a publisher and the memory alarm is on."""
-        while self._alarm.on and connection.publishes and not self._ending:
-            await self._alarm_over.wait()
+        """Wait while `connection` is a publisher and there is an alarm."""
+        while self.alarms and connection.publishes and not self._ending:
+            await self._alarms_over.wait()
+
+    @property
+    def alarms(self) -> list[str]:
+        """What is short."""
+        return [alarm.resource for alarm in (self._memory_alarm, self._disk_alarm) if alarm.on]
 
     async def _continue(self) -> None:
         """Run another pass for work that was too much for one, after the others had theirs."""
@@ -164,9 +171,11 @@ class Server:
         """Take no new work, tell the clients, and stop serving."""
         assert self._nursery is not None, "only a server that serves can end"
         self._ending = True
-        self._alarm_over.set()
+        self._alarms_over.set()
         self._accepting.cancel()
         now = self.begin_pass()
+        if self.broker.ledger.failed:
+            self.broker.fail()
         for connection, session in list(self._sessions.items()):
             connection.close(CONNECTION_FORCED, reason, now)
             if connection.finished:
@@ -218,22 +227,37 @@ class Server:
             connection.tick(now)
             if connection.dropped:
                 session.drop()
-        self._watch_memory()
+        self._watch_resources()
         self.broker.tidy()
 
-    def _watch_memory(self) -> None:
-        changed = self._alarm.update(self.broker.memory_bytes())
-        if changed:
-            logger.warning("memory alarm %s", "set" if self._alarm.on else "cleared")
-        if self._alarm.on:
+    def _watch_resources(self) -> None:
+        self._watch_space()
+        changed = [
+            alarm
+            for alarm, reading in (
+                (self._memory_alarm, self.broker.memory_bytes()),
+                (self._disk_alarm, self.broker.ledger.free_bytes()),
+            )
+            if alarm.update(reading)
+        ]
+        for alarm in changed:
+            logger.warning("%s alarm %s", alarm.resource, "set" if alarm.on else "cleared")
+        if self.alarms:
             # At every tick, for those who have come since.
             for connection in self._sessions:
-                connection.block("low on memory")
+                connection.block(f"low on {' & '.join(self.alarms)}")
         elif changed:
             for connection in self._sessions:
                 connection.unblock()
-            self._alarm_over.set()
-            self._alarm_over = trio.Event()
+            self._alarms_over.set()
+            self._alarms_over = trio.Event()
+
+    def _watch_space(self) -> None:
+        if self.broker.watch_disk(self.config.disk_free_mark_bytes):
+            if self.broker.ledger.full:
+                logger.error("the disk is full: persistent messages are refused")
+            else:
+                logger.warning("there is space on the disk again: messages are accepted")
 
 
 def is_loopback(address: str) -> bool:

@@ -21,6 +21,7 @@ from warrener.protocol import methods as m
 
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Delivery
+    from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message
     from warrener.exchange.queue import Queue
     from warrener.exchange.route import Route
@@ -72,7 +73,7 @@ class Transaction:
             if noted.route.generation != channel.connection.vhost.generation:
                 channel.permit(noted.publication, noted.copies)
                 noted.route = channel.route(noted.publication, noted.message, noted.copies)
-        require_room(self._publishes)
+        require_room(self._publishes, channel.connection.broker.ledger)
         for noted in self._publishes:
             message = noted.message
             expiring = message.properties.expiration is not None
@@ -97,11 +98,14 @@ class Transaction:
         self._settlements.append((settle, self._channel.core.set_aside(tag, multiple)))
 
 
-def require_room(publishes: Iterable[Noted]) -> None:
-    """Raises: PreconditionFailed if a queue that refuses what is too much cannot take it all."""
+def require_room(publishes: Iterable[Noted], ledger: Ledger) -> None:
+    """Raises: PreconditionFailed if the disk, or a queue that refuses what is too much, cannot
+    take it all."""
     sizes: dict[Queue, list[int]] = {}
     for noted in publishes:
         if noted.route.rejecting:
+            if ledger.full and noted.route.holders and noted.message.properties.persistent:
+                raise PreconditionFailed("the disk is too full for the transaction")
             for queue in noted.route.queues:
                 sizes.setdefault(queue, []).append(len(noted.message.content))
     for queue, wanted in sizes.items():
@@ -125,3 +129,6 @@ class Commit:
     def confirm(self, number: int) -> None:
         if self._channel.is_open:
             self._channel.send(m.TxCommitOk())
+
+    def give_up(self, number: int) -> None:
+        """There is no word for that: the connection is about to be closed."""

@@ -72,12 +72,15 @@ class DurableBroker:
 
     def open(self) -> None:
         """Open the journal, and nothing more."""
+        self.open_journal(files=self.files)
+
+    def open_journal(self, **options: Any) -> None:
         self.store = Journal(
             str(self.folder),
             on_durable=self._durable,
             on_failure=self._failed,
             segment_bytes=SEGMENT_BYTES,
-            files=self.files,
+            **options,
         )
 
     def start(self) -> None:
