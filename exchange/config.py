@@ -35,6 +35,20 @@ class Config:
     http_port: int = option(
         0, "port of the management API, which is not built yet: nothing listens there"
     )
+    tls_port: int = option(5671, "port for AMQP over TLS, 0 for any free one", SHORT)
+    tls_certificate: str = option(
+        "", "PEM file with the broker's certificate; without it there is no TLS"
+    )
+    tls_key: str = option("", "PEM file with its key, if that is not in the same file")
+    tls_authority: str = option("", "PEM file with those who sign certificates of clients")
+    tls_client_certificate: str = option(
+        "none",
+        "whether clients need a certificate: none, optional, required",
+        ("none", "optional", "required"),
+    )
+    proxy_protocol: bool = option(
+        False, "expect a PROXY header, version 1 or 2, at the start of every connection"
+    )
     data: str = option("warrener-data", "directory of the journal")
     memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
     sync: str = option("always", "when a write is safe: always, interval:MS or never")

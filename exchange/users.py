@@ -178,6 +178,10 @@ class Users:
         )
         return Login(name, password, user.password_hash, user if is_known else None)
 
+    def vouched(self, name: str, *, admitted: bool = True) -> Login:
+        """A login of somebody whose identity was proved by other means, such as a certificate."""
+        return Login(name, "", NO_PASSWORD, self._users.get(name) if admitted else None)
+
     def again(self, login: Login) -> User | None:
         """The user, if that is known by now from another login with the same password."""
         if login.password_hash == NO_PASSWORD:

@@ -25,6 +25,7 @@ from warrener.exchange.server.greeting import (
     HANDSHAKE_FRAME_MAX_BYTES,
     REFUSED_LOGIN_DELAY_S,
     answer_to_strangers,
+    begin_login,
     first_frame,
     has_capability,
     negotiated,
@@ -56,7 +57,6 @@ from warrener.protocol.frames import (
 )
 from warrener.protocol.methods import decode_method
 from warrener.protocol.reader import Reader
-from warrener.protocol.sasl import read_response
 from warrener.protocol.state import (
     ChannelState,
     ConnectionState,
@@ -100,6 +100,7 @@ class Connection:
         *,
         name: str,
         from_loopback: bool,
+        certified_name: str = "",
         now: float,
         on_pending: Callable[[Connection], None],
     ) -> None:
@@ -128,7 +129,8 @@ class Connection:
         self.retunes = False
         """Whether a new prefetch counts for this client's running consumers, too."""
         self.last_sent = now
-        self._from_loopback = from_loopback
+        self._excluded = frozenset() if from_loopback else config.loopback_names
+        self._certified_name = certified_name
         self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
         self._early = b""
         """Bytes of a client that is not known yet."""
@@ -385,7 +387,7 @@ class Connection:
         if understood:
             self._early = self._early[len(PROTOCOL_HEADER) :]
             self.state = ConnectionState.START
-            self._send(start(self.config))
+            self._send(start(self.config, certified=bool(self._certified_name)))
         elif understood is False:
             logger.warning("%s: not AMQP 0-9-1: %r", self.name, self._early[:8])
             self.output.write(answer_to_strangers(self._early))
@@ -411,9 +413,7 @@ class Connection:
         # on the specification's reading of basic.qos, not on RabbitMQ's.
         self.retunes = self.client_properties.get("product") == "py-amqp"
         self._mechanism = method.mechanism
-        name, password = read_response(method.mechanism, method.response)
-        admitted = self._from_loopback or name not in self.config.loopback_names
-        login = self.broker.users.login(name, password, admitted=admitted)
+        login = begin_login(self.broker.users, method, self._certified_name, self._excluded)
         if login.user is not None:
             self._welcome(login.user)
         else:

@@ -14,6 +14,7 @@ import math
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import trio
@@ -22,7 +23,9 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
+from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
+from warrener.exchange.server.tls import Certificates
 from warrener.exchange.users import Login, Verdict
 
 logger = logging.getLogger("warrener.server")
@@ -129,22 +132,45 @@ class Server:
     def forget(self, session: Session) -> None:
         self._sessions.pop(session.connection, None)
 
-    def _open_session(self, sock: socket.socket) -> None:
+    def _admit(self, sock: socket.socket, certificates: Certificates | None) -> None:
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = sock.getpeername()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if certificates is None and not self.config.proxy_protocol:
+            self.start(self._open_session(Guest(sock, sock.getpeername()[:2])).run)
+        else:
+            self.start(partial(self._serve_at_entrance, sock, certificates))
+
+    async def _serve_at_entrance(
+        self, sock: socket.socket, certificates: Certificates | None
+    ) -> None:
+        """Serve a client that has something to pass first."""
+        config = self.config
+        try:
+            guest = await enter(
+                sock,
+                certificates,
+                proxied=config.proxy_protocol,
+                patience_s=config.handshake_timeout_s,
+            )
+        except (TurnedAway, OSError) as error:
+            logger.warning("a client was turned away at the entrance: %s", error)
+            return
+        await self._open_session(guest).run()
+
+    def _open_session(self, guest: Guest) -> Session:
+        host, port = guest.address
         connection = Connection(
             self.broker,
             self.config,
-            name=f"{peer[0]}:{peer[1]}",
-            from_loopback=is_loopback(peer[0]),
+            name=f"{host}:{port}",
+            from_loopback=is_loopback(host),
+            certified_name=guest.certified_name,
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, sock, connection)
+        session = Session(self, guest.socket, connection)
         self._sessions[connection] = session
-        self.start(session.run)
+        return session
 
     def _note_pending(self, connection: Connection) -> None:
         self._pending.append(connection)
@@ -152,7 +178,7 @@ class Server:
     # The life of the server
 
     async def serve(
-        self, listeners: list[socket.socket], ready: Callable[[], None] = lambda: None
+        self, listeners: list[Listener], ready: Callable[[], None] = lambda: None
     ) -> None:
         """Serve until `shut_down`, which closes the listeners.
 
@@ -186,20 +212,20 @@ class Server:
                 await trio.sleep(0.01)
         self._nursery.cancel_scope.cancel()
 
-    async def _accept_all(self, listeners: list[socket.socket]) -> None:
+    async def _accept_all(self, listeners: list[Listener]) -> None:
         """Let clients in until the end is told."""
         with self._accepting:
             async with trio.open_nursery() as nursery:
                 for listener in listeners:
                     nursery.start_soon(self._accept, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
+    async def _accept(self, listener: Listener) -> None:
+        with listener.socket as listening:
             while True:
-                await trio.lowlevel.wait_readable(listener)
+                await trio.lowlevel.wait_readable(listening)
                 try:
-                    sock, _ = listener.accept()
-                    self._open_session(sock)
+                    sock, _ = listening.accept()
+                    self._admit(sock, listener.certificates)
                 except BlockingIOError:
                     continue
                 except OSError as error:

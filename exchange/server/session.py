@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from warrener.exchange.server.connection import Connection
+from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.users import Login
 from warrener.protocol.errors import InternalError
 
@@ -37,7 +38,9 @@ LINGER_S = 5
 class Session:
     """A client's socket and its connection."""
 
-    def __init__(self, server: Server, sock: socket.socket, connection: Connection) -> None:
+    def __init__(
+        self, server: Server, sock: socket.socket | TlsSocket, connection: Connection
+    ) -> None:
         self._server = server
         self._sock = sock
         self.connection = connection
