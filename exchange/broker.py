@@ -20,6 +20,7 @@ from warrener.exchange.errors import NotFound, PreconditionFailed
 from warrener.exchange.ledger import Codec, Kind, Ledger, Store
 from warrener.exchange.limits import VirtualHostLimits, limit_fields
 from warrener.exchange.permissions import Permission, Permissions
+from warrener.exchange.policies import Policies
 from warrener.exchange.pump import Pump
 from warrener.exchange.queue import QueueStatistics
 from warrener.exchange.users import GUEST, User, Users
@@ -56,6 +57,7 @@ class Broker:
         self.vhosts: dict[str, VirtualHost] = {}
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
+        self.policies = Policies(self.entries, self.vhosts)
         self.connections = Connections(self.users, self.permissions, self.vhosts)
         self._assume_defaults()
 
@@ -170,6 +172,7 @@ class Broker:
             connection.force_close(f"vhost '{name}' is down")
         vhost.clear()
         self.permissions.forget(vhost=name)
+        self.policies.forget(name)
         del self.vhosts[name]
         self.entries.end(Kind.VHOST_SET, name)
 

@@ -105,7 +105,18 @@ class Survivors:
 
 
 _KEYS = frozenset(
-    ("vhost", "name", "source", "destination", "to_queue", "key", "binding", "user", "exchange")
+    (
+        "vhost",
+        "name",
+        "source",
+        "destination",
+        "to_queue",
+        "key",
+        "binding",
+        "user",
+        "exchange",
+        "operator",
+    )
 )
 
 

@@ -22,6 +22,9 @@ nowhere else. All numbers are big-endian.
                              u16 n, n x u32 queue number, u8 length and exchange,
                              u8 length and routing key, content
     17    SETTLED            u32 queue number, then u64 positions of messages settled there
+    18    POLICY_SET         table: vhost, name, operator, pattern, definition (table), priority,
+                             apply_to
+    19    POLICY_CLEARED     table: as POLICY_SET
 
 "table" is an AMQP field table, so that arguments keep their types. A queue is named by its
 number in the frequent records; numbers are never used again. A message is written once, with
@@ -68,6 +71,8 @@ class Kind(IntEnum):
     TOPIC_PERMISSION_CLEARED = 14
     MESSAGE = 16
     SETTLED = 17
+    POLICY_SET = 18
+    POLICY_CLEARED = 19
 
 
 class Record(Protocol):

@@ -19,9 +19,9 @@ filters, or whose messages have priorities, deadlines or counted deliveries, kee
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.dead_letter import (
@@ -33,35 +33,18 @@ from warrener.exchange.dead_letter import (
 )
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.expiry import time_to_live
-from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions
+from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
+from warrener.exchange.policy import UNGOVERNED, Applied, Governed, queue_groups
 from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.selection import Selection
 
 if TYPE_CHECKING:
-    from warrener.exchange.deadlines import Deadlines
-    from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message, Properties
-    from warrener.exchange.pump import Pump
-    from warrener.exchange.types.exchange import Exchange
+    from warrener.exchange.surroundings import Surroundings
 
 ANY_SIZE = 1 << 62
-
-
-class Surroundings(Protocol):
-    """What a queue needs of the virtual host it stands in."""
-
-    ledger: Ledger
-    pump: Pump
-    deadlines: Deadlines
-
-    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
-        """Publish messages that `queue` gives up to its dead-letter exchange."""
-
-    def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
-        """Route messages on that `exchange` has held back."""
-
-    def expire_queue(self, queue: Queue) -> None:
-        """Remove a queue that nobody has used for as long as it is meant to last unused."""
+DROPPED_MAX = 4096
+"""Messages given up at once because the queue is too long; after a change it may be much so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +59,7 @@ class QueueStatistics:
     consumers: int
 
 
-class Queue:
+class Queue(Governed):
     """One queue of a virtual host.
 
     `number` names it in the ledger and is 0 for a queue that does not outlive the broker.
@@ -124,6 +107,7 @@ class Queue:
         self.owner = owner
         self.arguments = dict(arguments or {})
         self.options = options
+        self.applied = UNGOVERNED
         self.number = number
         self.ready: Ready | Selection = Ready(host.ledger.load if number else None)
         self.consumers: deque[Consumer] = deque()
@@ -152,6 +136,27 @@ class Queue:
     @property
     def exclusive(self) -> bool:
         return self.owner is not None
+
+    # Policies
+
+    @property
+    def groups(self) -> Collection[str]:
+        return queue_groups(self.arguments)
+
+    def govern(self, applied: Applied) -> None:
+        self.applied = applied
+        before, self.options = self.options, queue_options(self.arguments, applied.definition)
+        if self.options == before:
+            return
+        if self.options.expires_ms != before.expires_ms:
+            self.last_used_ms = self._ledger.now_ms
+        if self.options.indexed:
+            self._select()
+        if isinstance(self.ready, Selection):
+            self.ready.go_by(self.options)
+            self._pump.wake_later(self)
+        self._plan()
+        self.wake()
 
     # Messages in
 
@@ -378,13 +383,17 @@ class Queue:
         options = self.options
         if not options.limited or options.rejects:
             return
+        stop = len(self.ready) - DROPPED_MAX
         while len(self.ready) and (
             (options.max_length is not None and len(self.ready) > options.max_length)
             or (options.max_bytes is not None and self.ready.bytes > options.max_bytes)
         ):
+            if len(self.ready) <= stop:
+                self._pump.wake_later(self)
+                return
             excess = 1
             if options.max_length is not None:
-                excess = max(1, len(self.ready) - options.max_length)
+                excess = max(1, min(len(self.ready) - options.max_length, DROPPED_MAX))
             messages, sequences, _ = self.ready.take(excess, ANY_SIZE if excess > 1 else 0)
             self._bury(messages, MAXLEN)
             self.handed_over(messages, sequences)
@@ -428,6 +437,7 @@ class Queue:
     def _pump_selection(self, selection: Selection) -> None:
         if selection.examine():
             self._pump.wake_later(self)
+            self._plan()
         if self._is_late():
             self._let_go(self._ledger.now_ms - 1)
             if self._is_late():

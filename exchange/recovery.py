@@ -55,7 +55,7 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
 
 
 def _restore_entries(broker: Broker, survivors: Survivors) -> None:
-    """Take up users, virtual hosts and permissions; a store without any gets those of a new broker.
+    """Take up all entries; a store without any gets those of a new broker.
 
     What damage has torn apart is made whole the safe way: a virtual host in which there is still
     something is made again, a permission of nobody is dropped.
@@ -75,6 +75,8 @@ def _restore_entries(broker: Broker, survivors: Survivors) -> None:
         broker.permissions.restore(position, fields)
     for position, fields in survivors.live[Kind.TOPIC_PERMISSION_SET].values():
         broker.permissions.restore_topic(position, fields)
+    for position, fields in survivors.live[Kind.POLICY_SET].values():
+        broker.policies.restore(position, fields)
     broker.permissions.drop_orphans()
 
 

@@ -149,8 +149,8 @@ class Router:
     ) -> list[Destination]:
         now = self._ledger.now_ms
         found = [b.destination for key in keys for b in source.match(key, properties, now)]
-        if not found and "alternate-exchange" in source.arguments:
-            alternate = self._exchanges.get(source.arguments["alternate-exchange"])
+        if not found and source.alternate is not None:
+            alternate = self._exchanges.get(source.alternate)
             if alternate is not None:
                 found.append(alternate)
         return found

@@ -76,6 +76,7 @@ class Selection:
         "_notes",
         "_options",
         "_stored",
+        "_undated",
         "_waiting",
         "bytes",
         "memory_bytes",
@@ -104,6 +105,8 @@ class Selection:
         """By sequence."""
         self._deadlines: list[tuple[int, int]] = []
         """A heap of times, in ms since 1970, with the places whose messages leave then."""
+        self._undated: deque[int] = deque()
+        """Places whose deadlines are to be found anew, since the queue's time to live changed."""
         self._everything: _Line | None = None
         """The line of consumers without a filter, made when the first one asks."""
         self.bytes = ready.bytes
@@ -111,6 +114,8 @@ class Selection:
         self.messages_in_memory = ready.messages_in_memory
         for sequence, entry, redelivered in ready.drain():
             self._waiting[sequence << 1 | redelivered] = entry
+        if options.message_ttl_ms is not None:
+            self._undated.extend(self._waiting)
         self.next_sequence = ready.next_sequence
 
     def __len__(self) -> int:
@@ -164,10 +169,7 @@ class Selection:
         sequence = self._rank(message) + self.next_sequence
         self.next_sequence += 1
         place = sequence << 1 | redelivered
-        deadline = self._deadline(message.properties, published)
-        if deadline is not None:
-            self._notes[sequence] = _Note(deadline)
-            self._set_deadline(deadline, place)
+        self._set_deadline(place, message, published)
         self._line_up(place, message)
         if self._stored and message.position and self.memory_bytes >= WINDOW_BYTES:
             self._waiting[place] = message.position
@@ -185,8 +187,8 @@ class Selection:
         """Put a message that was taken back to where it was; it stays in memory."""
         place = sequence << 1 | 1
         note = self._notes.get(sequence)
-        if note is not None and note.deadline is not None:
-            self._set_deadline(note.deadline, place)
+        if self._options.message_ttl_ms is not None or (note and note.deadline is not None):
+            self._set_deadline(place, message, self._published(place, self._ledger.now_ms))
         self._line_up(place, message)
         self._keep(place, message)
         self.bytes += len(message.content)
@@ -205,13 +207,33 @@ class Selection:
         self.memory_bytes += len(message.content)
         self.messages_in_memory += 1
 
-    def _set_deadline(self, deadline: int, place: int) -> None:
+    def _set_deadline(self, place: int, message: Message, published: int) -> None:
+        """Have a message leave when its time is over, if it has one."""
+        deadline = self._deadline(message.properties, published)
+        note = self._notes.get(place >> 1)
+        if note is None:
+            if deadline is None:
+                return
+            note = self._notes[place >> 1] = _Note()
+        note.published, note.deadline = published, deadline
+        if deadline is None:
+            return
         heapq.heappush(self._deadlines, (deadline, place))
         if len(self._deadlines) > STALE_MIN + 2 * len(self._waiting):
             # Most of what has a deadline is taken long before it.
-            waiting = self._waiting
-            self._deadlines = [d for d in self._deadlines if d[1] in waiting or d[1] == place]
+            self._deadlines = list(
+                {d for d in self._deadlines if d[1] == place or self._counts(*d)}
+            )
             heapq.heapify(self._deadlines)
+
+    def _counts(self, deadline: int, place: int) -> bool:
+        """Whether a deadline is that of a waiting message, and has not changed since."""
+        return place in self._waiting and self._notes[place >> 1].deadline == deadline
+
+    def _published(self, place: int, default: int) -> int:
+        """When a message came in, if that is known."""
+        note = self._notes.get(place >> 1)
+        return default if note is None or note.published is None else note.published
 
     # What is remembered
 
@@ -219,7 +241,7 @@ class Selection:
         """A message comes back from a consumer; returns how often it has so far."""
         note = self._notes.get(sequence)
         if note is None:
-            note = self._notes[sequence] = _Note(None)
+            note = self._notes[sequence] = _Note()
         note.returns += 1
         return note.returns
 
@@ -243,10 +265,36 @@ class Selection:
         """Take messages whose time is over, at most EXPIRED_MAX."""
         due: list[tuple[int, Entry]] = []
         while self._deadlines and self._deadlines[0][0] <= now and len(due) < EXPIRED_MAX:
-            _, place = heapq.heappop(self._deadlines)
-            if place in self._waiting:
+            deadline, place = heapq.heappop(self._deadlines)
+            if self._counts(deadline, place):
                 due.append((place, self._waiting.pop(place)))
         return self._take(due)
+
+    def go_by(self, options: QueueOptions) -> None:
+        """The options have changed: a time to live counts for messages that wait, too.
+
+        They are gone through in slices, as for a new filter, and may have to be read for it.
+        """
+        before, self._options = self._options, options
+        if options.message_ttl_ms != before.message_ttl_ms:
+            self._undated = deque(sorted(self._waiting))
+
+    def _date(self) -> None:
+        """Find the deadlines of a slice of the messages anew.
+
+        Only the store knows when one came in that had none so far. If it does not keep the message,
+        it counts as new.
+        """
+        count = min(EXAMINED_MAX, len(self._undated))
+        places = [self._undated.popleft() for _ in range(count)]
+        entries = {place: self._waiting[place] for place in places if place in self._waiting}
+        positions = sorted({_position(entry) for entry in entries.values()} - {0})
+        stored = self._ledger.load_with_times(positions) if self._stored else []
+        loaded = {message.position: (message, time) for message, time in stored}
+        for place, entry in entries.items():
+            message, time = loaded.get(_position(entry), (entry, self._ledger.now_ms))
+            if not isinstance(message, int):
+                self._set_deadline(place, message, self._published(place, time))
 
     # Messages out
 
@@ -290,19 +338,23 @@ class Selection:
         return self._runs(hands)
 
     def examine(self) -> bool:
-        """Hold a slice of the messages that were there first against each new filter.
+        """Hold a slice of the messages that were there first against each new filter, and against a
+        new time to live.
 
-        Returns whether there are more to examine.
+        Returns whether to call again.
         """
+        dated = bool(self._undated)
+        if dated:
+            self._date()
         unfinished = [line for line in self._lines.values() if line.unexamined]
         for line in unfinished:
             self._examine(line)
-        return any(line.unexamined for line in unfinished)
+        return dated or any(line.unexamined for line in unfinished)
 
     def stored_positions(self) -> list[int]:
         """Where the store holds messages that wait here."""
         entries = self._waiting.values()
-        held = [entry if isinstance(entry, int) else entry.position for entry in entries]
+        held = [_position(entry) for entry in entries]
         return [position for position in held if position]
 
     def clear(self) -> None:
@@ -310,6 +362,7 @@ class Selection:
         self.settled(place >> 1 for place in self._waiting)
         self._waiting.clear()
         self._deadlines.clear()
+        self._undated.clear()
         self._everything = None
         for line in self._lines.values():
             line.clear()
@@ -369,12 +422,13 @@ class Selection:
 
 
 class _Note:
-    """What is remembered of one message: its deadline, and how often it came back."""
+    """What is remembered of one message: when it came in, is to leave, how often it came back."""
 
-    __slots__ = ("deadline", "returns")
+    __slots__ = ("deadline", "published", "returns")
 
-    def __init__(self, deadline: int | None) -> None:
-        self.deadline = deadline
+    def __init__(self) -> None:
+        self.published: int | None = None
+        self.deadline: int | None = None
         self.returns = 0
 
 
@@ -411,6 +465,11 @@ class _Line:
     def clear(self) -> None:
         self.heap.clear()
         self.unexamined.clear()
+
+
+def _position(entry: Entry) -> int:
+    """Where the store holds a message, 0 if it does not."""
+    return entry if isinstance(entry, int) else entry.position
 
 
 def _shares(consumers: Iterable[Consumer]) -> dict[Consumer, int]:

@@ -10,14 +10,15 @@ exchange-to-exchange, permission.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from warrener.exchange.binding import Binding
 from warrener.exchange.message import Message, Properties
+from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Governed
 
 
-class Exchange:
+class Exchange(Governed):
     """An exchange of a virtual host.
 
     Subclasses set `type` and implement `index`, `unindex` and `match`.
@@ -30,6 +31,7 @@ class Exchange:
     """Whether `published` wants to know what passes; without, a publish does not pay for it."""
 
     __slots__ = (
+        "alternate",
         "arguments",
         "auto_delete",
         "bindings",
@@ -59,10 +61,21 @@ class Exchange:
         self.filters = 0
         """Bindings with a filter."""
         self.deleted = False
+        self.govern(UNGOVERNED)
         self.prepare()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.name!r} type={self.type}>"
+
+    @property
+    def groups(self) -> Collection[str]:
+        return EXCHANGE_GROUPS
+
+    def govern(self, applied: Applied) -> None:
+        self.applied = applied
+        settings = {**applied.definition, **self.arguments}
+        self.alternate: str | None = settings.get("alternate-exchange")
+        """Where a message goes that goes nowhere else."""
 
     @property
     def reads_properties(self) -> bool:
