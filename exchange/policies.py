@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("warrener.policies")
 
-EFFORT_MAX = 3_000_000
-"""What holding a new pattern against all names may take, in parts asked: one second or two. Usual
-patterns take a thousandth of it, whatever the number of names."""
+EFFORT_MAX = 1_000_000
+"""What holding a new pattern against all names may take, in parts asked: half a second to one.
+Usual patterns take a hundredth of it, whatever the number of names."""
 
 
 class Rules:
@@ -153,7 +153,9 @@ class Policies:
         policy = Policy(**fields)
         self._entries.restored(Kind.POLICY_SET, _key(policy), fields, position)
         if policy.vhost not in self._vhosts:
-            logger.error("policy '%s' of the lost '%s' is dropped", policy.name, policy.vhost)
+            logger.error(
+                "policy '%s' of the lost virtual host '%s' is dropped", policy.name, policy.vhost
+            )
             self._entries.end(Kind.POLICY_SET, _key(policy))
             return
         host = self._vhosts[policy.vhost]
