@@ -68,6 +68,25 @@ class Rules:
         """What applies to a queue or exchange."""
         return Applied(self._first(False, thing), self._first(True, thing))
 
+    def applied_after(self, policy: Policy, thing: Governed) -> Applied:
+        """What applies to a queue or exchange after `policy` alone has been set or cleared.
+
+        What came before the policy that applied until now does not match, and that one does: so
+        little has to be matched.
+        """
+        before = thing.applied.operator_policy if policy.operator else thing.applied.policy
+        found = None
+        for rule in self._sorted[policy.operator]:
+            if rule.policy is before:
+                found = before
+            elif rule.policy.name == policy.name or _may_follow(rule.policy, before, policy):
+                found = rule.policy if rule.matches(thing) else None
+            if found is not None:
+                break
+        if policy.operator:
+            return Applied(thing.applied.policy, found)
+        return Applied(found, thing.applied.operator_policy)
+
     def _first(self, operator: bool, thing: Governed) -> Policy | None:
         for rule in self._sorted[operator]:
             if rule.matches(thing):
@@ -126,7 +145,7 @@ class Policies:
         concerned = _concerned(host, rule)
         host.rules.put(rule)
         self._entries.put(Kind.POLICY_SET, _key(policy), asdict(rule.policy))
-        _govern(host, concerned)
+        _govern(host, policy, concerned)
 
     def clear(self, vhost: str, name: str, *, operator: bool = False) -> None:
         """Remove a policy; what it did ends at once. Raises: NotFound."""
@@ -134,7 +153,7 @@ class Policies:
         host = self._vhost(vhost)
         host.rules.drop(policy)
         self._entries.end(Kind.POLICY_SET, _key(policy))
-        _govern(host, [thing for thing in _things(host) if _applies(policy, thing)])
+        _govern(host, policy, [thing for thing in _things(host) if _applies(policy, thing)])
 
     def forget(self, vhost: str) -> None:
         """A virtual host is gone, and with it its policies."""
@@ -160,7 +179,7 @@ class Policies:
             return
         host = self._vhosts[policy.vhost]
         host.rules.put(_restored(policy))
-        _govern(host, list(host.exchanges.values()))
+        _govern(host, policy, list(host.exchanges.values()))
 
 
 def _restored(policy: Policy) -> Rule:
@@ -203,10 +222,15 @@ def _concerned(host: VirtualHost, rule: Rule) -> list[Governed]:
     return found
 
 
-def _govern(host: VirtualHost, things: Iterable[Governed]) -> None:
-    """Have things go by the policies that apply to them now."""
+def _may_follow(candidate: Policy, before: Policy | None, changed: Policy) -> bool:
+    """Whether `candidate` may apply now that the policy that did so `before` has changed."""
+    return before is not None and before.name == changed.name and candidate.order > before.order
+
+
+def _govern(host: VirtualHost, policy: Policy, things: Iterable[Governed]) -> None:
+    """Have things go by the policies that apply to them after a change of `policy`."""
     for thing in things:
-        applied = host.rules.applied_to(thing)
+        applied = host.rules.applied_after(policy, thing)
         if applied != thing.applied:
             thing.govern(applied)
     host.forget_routes()

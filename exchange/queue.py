@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from warrener.exchange.surroundings import Surroundings
 
 ANY_SIZE = 1 << 62
-DROPPED_MAX = 4096
+DROPPED_MAX = 1000
 """Messages given up at once because the queue is too long; after a change it may be much so."""
 
 
