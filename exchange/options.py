@@ -20,6 +20,7 @@ from warrener.exchange.errors import PreconditionFailed
 TTL_MAX_MS = 315_360_000_000
 """Ten years, RabbitMQ's limit: what is longer is a mistake of units."""
 PRIORITY_MAX = 255
+NAME_BYTES_MAX = 255
 INTEGER_MAX = (1 << 63) - 1
 """What the ledger, and every client, can write."""
 QUORUM_DELIVERY_LIMIT = 20
@@ -147,8 +148,12 @@ def _one_of(*choices: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in choices
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+def is_name(value: Any) -> bool:
+    """Whether it is a text that can be sent as the name of something, or as a routing key."""
+    try:
+        return isinstance(value, str) and len(value.encode()) <= NAME_BYTES_MAX
+    except UnicodeEncodeError:
+        return False
 
 
 def _flag(value: Any) -> bool:
@@ -156,7 +161,7 @@ def _flag(value: Any) -> bool:
 
 
 def _names_or_number(value: Any) -> bool:
-    return (isinstance(value, list) and all(map(_text, value))) or _number(0)(value)
+    return (isinstance(value, list) and all(map(is_name, value))) or _number(0)(value)
 
 
 def lower_limit(one: int, other: int) -> int:
@@ -198,8 +203,8 @@ KEYS: dict[str, Key] = {
     "max-length": Key("max_length", _number(0), OPERATOR, min),
     "max-length-bytes": Key("max_bytes", _number(0), OPERATOR, min),
     "overflow": Key("overflow", _one_of(*OVERFLOWS), OPERATOR),
-    "dead-letter-exchange": Key("dead_letter_exchange", _text, POLICY),
-    "dead-letter-routing-key": Key("dead_letter_routing_key", _text, POLICY),
+    "dead-letter-exchange": Key("dead_letter_exchange", is_name, POLICY),
+    "dead-letter-routing-key": Key("dead_letter_routing_key", is_name, POLICY),
     "dead-letter-strategy": Key(NO_OPTION, _one_of("at-most-once", "at-least-once"), POLICY),
     "delivery-limit": Key("delivery_limit", _number(-1), OPERATOR, lower_limit),
     "max-priority": Key("max_priority", _number(0, PRIORITY_MAX)),
@@ -218,11 +223,11 @@ KEYS: dict[str, Key] = {
     "initial-cluster-size": Key(NO_OPTION, _number(0), POLICY),
     "max-in-memory-bytes": Key(NO_OPTION, _number(0), OPERATOR, min),
     "max-in-memory-length": Key(NO_OPTION, _number(0), OPERATOR, min),
-    "queue-leader-locator": Key(NO_OPTION, _text, POLICY),
-    "queue-master-locator": Key(NO_OPTION, _text, OPERATOR),
+    "queue-leader-locator": Key(NO_OPTION, is_name, POLICY),
+    "queue-master-locator": Key(NO_OPTION, is_name, OPERATOR),
     "target-group-size": Key(NO_OPTION, _number(1), OPERATOR, max),
     # Of exchanges; as an argument it has no `x-`.
-    "alternate-exchange": Key(NO_OPTION, _text, POLICY),
+    "alternate-exchange": Key(NO_OPTION, is_name, POLICY),
 }
 """All keys, as a policy writes them. One that sets no option changes nothing here, and is taken so
 that what was written for RabbitMQ can be used. Dead letters are handed over at least once whatever

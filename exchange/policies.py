@@ -101,7 +101,8 @@ class Rules:
 class Policies:
     """The policies of all virtual hosts.
 
-    `operator` says everywhere whether it is about operator policies.
+    `operator` says everywhere whether it is about operator policies. A change is made within a
+    pass, as everything that may hand out or give up messages.
     """
 
     def __init__(self, entries: Entries, vhosts: Mapping[str, VirtualHost]) -> None:
@@ -143,8 +144,8 @@ class Policies:
         check_policy(policy)
         rule = Rule(replace(policy, definition=dict(definition)), compile_pattern(policy))
         concerned = _concerned(host, rule)
-        host.rules.put(rule)
         self._entries.put(Kind.POLICY_SET, _key(policy), asdict(rule.policy))
+        host.rules.put(rule)
         _govern(host, policy, concerned)
 
     def clear(self, vhost: str, name: str, *, operator: bool = False) -> None:

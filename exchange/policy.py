@@ -22,6 +22,7 @@ from warrener.exchange.options import (
     Definition,
     Scope,
     check_definition,
+    is_name,
     merge,
 )
 
@@ -128,8 +129,8 @@ class Governed:
 
 def check_policy(policy: Policy) -> None:
     """Raises: PreconditionFailed for everything but the text of the pattern."""
-    if not isinstance(policy.name, str) or not policy.name:
-        raise PreconditionFailed("a policy needs a name")
+    if not is_name(policy.name) or not policy.name:
+        raise PreconditionFailed(f"a policy needs a name, not {show(policy.name)}")
     if not isinstance(policy.pattern, str):
         raise PreconditionFailed(f"a policy needs a pattern, not {show(policy.pattern)}")
     if kind(policy.priority) != "int" or abs(policy.priority) > PRIORITY_MAX:

@@ -32,6 +32,7 @@ from warrener.exchange.expressions.nodes import (
     Row,
 )
 
+TEXT_MAX = 10_000
 CHARACTERS_MAX = 4000
 """Characters of an expression, repetitions written out."""
 PARTS_MAX = 300
@@ -66,6 +67,8 @@ class Syntax:
 
     def __init__(self, text: str) -> None:
         """Raises: NotAnExpression."""
+        if len(text) > TEXT_MAX or not _is_unicode(text):
+            raise NotAnExpression(f"it is not at most {TEXT_MAX} characters of Unicode")
         self._text = text
         self._at = 0
         self.parts = 0
@@ -314,6 +317,11 @@ class Syntax:
         if taken == "\\":
             return "\b" if self._take("b") else self._escaped()
         return taken
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written down; half a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def literally(text: str) -> str:

@@ -61,6 +61,7 @@ def test_an_argument_of_somebody_else_is_left_alone() -> None:
         ("x-max-priority", 256),
         ("x-overflow", "drop-tail"),
         ("x-dead-letter-exchange", 1),
+        ("x-dead-letter-exchange", "x" * 256),
         ("x-single-active-consumer", 1),
         ("x-queue-type", "stream"),
         ("x-queue-type", None),
