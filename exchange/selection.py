@@ -169,7 +169,10 @@ class Selection:
         sequence = self._rank(message) + self.next_sequence
         self.next_sequence += 1
         place = sequence << 1 | redelivered
-        self._set_deadline(place, message, published)
+        deadline = self._deadline(message.properties, published)
+        if deadline is not None:
+            self._notes[sequence] = _Note(published, deadline)
+            self._schedule(deadline, place)
         self._line_up(place, message)
         if self._stored and message.position and self.memory_bytes >= WINDOW_BYTES:
             self._waiting[place] = message.position
@@ -188,7 +191,7 @@ class Selection:
         place = sequence << 1 | 1
         note = self._notes.get(sequence)
         if self._options.message_ttl_ms is not None or (note and note.deadline is not None):
-            self._set_deadline(place, message, self._published(place, self._ledger.now_ms))
+            self._reschedule(place, message, self._published(place, self._ledger.now_ms))
         self._line_up(place, message)
         self._keep(place, message)
         self.bytes += len(message.content)
@@ -207,17 +210,7 @@ class Selection:
         self.memory_bytes += len(message.content)
         self.messages_in_memory += 1
 
-    def _set_deadline(self, place: int, message: Message, published: int) -> None:
-        """Have a message leave when its time is over, if it has one."""
-        deadline = self._deadline(message.properties, published)
-        note = self._notes.get(place >> 1)
-        if note is None:
-            if deadline is None:
-                return
-            note = self._notes[place >> 1] = _Note()
-        note.published, note.deadline = published, deadline
-        if deadline is None:
-            return
+    def _schedule(self, deadline: int, place: int) -> None:
         heapq.heappush(self._deadlines, (deadline, place))
         if len(self._deadlines) > STALE_MIN + 2 * len(self._waiting):
             # Most of what has a deadline is taken long before it.
@@ -225,6 +218,18 @@ class Selection:
                 {d for d in self._deadlines if d[1] == place or self._counts(*d)}
             )
             heapq.heapify(self._deadlines)
+
+    def _reschedule(self, place: int, message: Message, published: int) -> None:
+        """Have a message leave when its time is over by what counts now, if it has one."""
+        deadline = self._deadline(message.properties, published)
+        note = self._notes.get(place >> 1)
+        if note is None:
+            if deadline is None:
+                return
+            note = self._notes[place >> 1] = _Note()
+        note.published, note.deadline = published, deadline
+        if deadline is not None:
+            self._schedule(deadline, place)
 
     def _counts(self, deadline: int, place: int) -> bool:
         """Whether a deadline is that of a waiting message, and has not changed since."""
@@ -294,7 +299,7 @@ class Selection:
         for place, entry in entries.items():
             message, time = loaded.get(_position(entry), (entry, self._ledger.now_ms))
             if not isinstance(message, int):
-                self._set_deadline(place, message, self._published(place, time))
+                self._reschedule(place, message, self._published(place, time))
 
     # Messages out
 
@@ -426,9 +431,9 @@ class _Note:
 
     __slots__ = ("deadline", "published", "returns")
 
-    def __init__(self) -> None:
-        self.published: int | None = None
-        self.deadline: int | None = None
+    def __init__(self, published: int | None = None, deadline: int | None = None) -> None:
+        self.published = published
+        self.deadline = deadline
         self.returns = 0
 
 
