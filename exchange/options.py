@@ -112,10 +112,10 @@ def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that are ours, without their `x-`. Raises: PreconditionFailed."""
     settings = {}
     for argument, value in arguments.items():
-        name = argument.removeprefix("x-")
         if argument in _NOT_BUILT:
             raise PreconditionFailed(f"argument '{argument}' is not supported by this version")
-        if name in KEYS and name != argument:
+        if argument in _ARGUMENTS:
+            name = _ARGUMENTS[argument]
             if not KEYS[name].check(value):
                 raise PreconditionFailed(f"invalid arg '{argument}': {show(value)}")
             settings[name] = value
@@ -194,6 +194,8 @@ class Key:
     scope: Scope = ARGUMENT
     limit: Callable[[Any, Any], Any] | None = None
     """Of two values that are limits, the one that counts; None if the stronger source does."""
+    prefix: str = "x-"
+    """What an argument has in front of it."""
 
 
 NO_OPTION = ""
@@ -226,12 +228,14 @@ KEYS: dict[str, Key] = {
     "queue-leader-locator": Key(NO_OPTION, is_name, POLICY),
     "queue-master-locator": Key(NO_OPTION, is_name, OPERATOR),
     "target-group-size": Key(NO_OPTION, _number(1), OPERATOR, max),
-    # Of exchanges; as an argument it has no `x-`.
-    "alternate-exchange": Key(NO_OPTION, is_name, POLICY),
+    # Of exchanges.
+    "alternate-exchange": Key(NO_OPTION, is_name, POLICY, prefix=""),
 }
-"""All keys, as a policy writes them. One that sets no option changes nothing here, and is taken so
-that what was written for RabbitMQ can be used. Dead letters are handed over at least once whatever
-the strategy says."""
+"""All keys, as a policy writes them; a new one needs no more than a line here. One that sets no
+option changes nothing, and is taken so that what was written for RabbitMQ can be used. Dead letters
+are handed over at least once whatever the strategy says."""
+
+_ARGUMENTS = {key.prefix + name: name for name, key in KEYS.items()}
 
 _NOT_BUILT = frozenset(
     (
