@@ -8,7 +8,7 @@ records after a restart and keeps those that were not ended, in whatever order t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from warrener.exchange.entries import ENDED_BY
 from warrener.exchange.ledger import Kind, Ledger
 from warrener.exchange.queue import Queue
 from warrener.exchange.types import Exchange
+from warrener.exchange.window import Window
 
 if TYPE_CHECKING:
     from warrener.exchange.vhost import VirtualHost
@@ -52,6 +53,8 @@ class Definitions:
         """Write down that `thing` is gone, if it ever was written."""
         position = self._positions.pop(thing, 0)
         if position:
+            for window in windows((thing,)):
+                window.release(self._ledger)
             _, end = _kinds(thing)
             self._ledger.write_end(end, describe(self._vhost, thing), position)
 
@@ -65,6 +68,8 @@ class Definitions:
         for thing, position in list(self._positions.items()):
             self.add(thing)
             self._ledger.forget(position)
+        for window in windows(self._positions):
+            window.rewrite(self._ledger)
 
 
 @dataclass(slots=True)
@@ -120,6 +125,21 @@ _KEYS = frozenset(
 )
 
 
+def windows(things: Iterable[Thing]) -> Iterator[Window]:
+    """The windows that last, of those that have one."""
+    for thing in things:
+        window = None if isinstance(thing, Binding) else thing.window
+        if window is not None and window.number:
+            yield window
+
+
+def lasting_windows(vhosts: Iterable[VirtualHost]) -> Iterator[Window]:
+    """The windows that last, of all virtual hosts."""
+    for vhost in vhosts:
+        yield from windows(vhost.exchanges.values())
+        yield from windows(vhost.queues.values())
+
+
 def lasts(thing: Thing) -> bool:
     """Whether `thing` outlives the broker; a binding does if both its ends do."""
     if isinstance(thing, Queue):
@@ -148,7 +168,7 @@ def describe(vhost: str, thing: Thing) -> dict[str, Any]:
             "key": thing.routing_key,
             "binding": dict(thing.arguments),
         }
-    return {
+    fields = {
         "vhost": vhost,
         "name": thing.name,
         "type": thing.type,
@@ -156,6 +176,7 @@ def describe(vhost: str, thing: Thing) -> dict[str, Any]:
         "internal": thing.internal,
         "arguments": thing.arguments,
     }
+    return {**fields, "number": thing.number} if thing.number else fields
 
 
 def _kinds(thing: Thing) -> tuple[Kind, Kind]:

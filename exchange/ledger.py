@@ -25,6 +25,9 @@ nowhere else. All numbers are big-endian.
     18    POLICY_SET         table: vhost, name, operator, pattern, definition (table), priority,
                              apply_to
     19    POLICY_CLEARED     table: as POLICY_SET
+    20    SEEN               u32 number of a deduplicating queue or exchange, u8 1 if no earlier
+                             record of it counts else 0, then for each message seen: 16 bytes
+                             digest, u64 time in ms until which it is remembered
 
 "table" is an AMQP field table, so that arguments keep their types. A queue is named by its
 number in the frequent records; numbers are never used again. A message is written once, with
@@ -38,7 +41,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,6 +50,7 @@ from warrener.exchange.message import Envelope, Message, Properties
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
+    from warrener.exchange.window import Window
 
 
 logger = logging.getLogger("warrener.ledger")
@@ -73,6 +77,7 @@ class Kind(IntEnum):
     SETTLED = 17
     POLICY_SET = 18
     POLICY_CLEARED = 19
+    SEEN = 20
 
 
 class Record(Protocol):
@@ -128,20 +133,36 @@ class Codec:
 _STAMP = struct.Struct(">QB")
 _COUNT = struct.Struct(">H")
 _NUMBER = struct.Struct(">I")
+_SEEN_HEAD = struct.Struct(">IB")
+_SEEN_KEY = struct.Struct(">16sQ")
 _QUEUES_AT = _STAMP.size + _COUNT.size
 SETTLED_MAX = 65536
 """Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
+SEEN_MAX = 65536
+"""Keys in one SEEN record, for the same reason."""
+Seen = tuple[bytes, int]
+"""What a message is known by, and until when, in ms since 1970."""
 
 
 class Ledger:
     """Writes the broker's records to a store and reads messages back."""
 
-    __slots__ = ("_envelopes", "_settled", "_stamp", "_store", "codec", "full", "now_ms")
+    __slots__ = (
+        "_envelopes",
+        "_settled",
+        "_stamp",
+        "_store",
+        "_windows",
+        "codec",
+        "full",
+        "now_ms",
+    )
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._store = store
         self.codec = codec
         self._settled: list[Queue] = []
+        self._windows: list[Window] = []
         self._envelopes: dict[tuple[str, str], Envelope] = {}
         self.now_ms = 0
         self.full = False
@@ -219,6 +240,10 @@ class Ledger:
                 queues, self._settled = self._settled, []
                 for queue in queues:
                     self._write_settled(queue)
+            if self._windows:
+                windows, self._windows = self._windows, []
+                for window in windows:
+                    window.write(self)
             self._store.commit()
         except Exception:
             if not self._store.failed:
@@ -269,6 +294,20 @@ class Ledger:
         copy = self.codec.rewrite(message, message.envelope, {"headers": changed})
         copy.position = message.position
         return copy if self.codec.fits(copy) else message
+
+    # What was seen
+
+    def write_at_end(self, window: Window) -> None:
+        """Have a window write down, when the pass ends, what was added to it."""
+        self._windows.append(window)
+
+    def write_seen(self, number: int, seen: Sequence[Seen], *, anew: bool) -> int:
+        """Append what was seen; it is alive until its position is forgotten.
+
+        `anew` says that no earlier record with this number counts.
+        """
+        keys = b"".join([_SEEN_KEY.pack(key, deadline) for key, deadline in seen])
+        return self._store.append(Kind.SEEN, _SEEN_HEAD.pack(number, anew), keys, 1)
 
     # Topology
 
@@ -338,6 +377,17 @@ def settled_positions(payload: bytes) -> tuple[int, tuple[int, ...]]:
     """The queue number and the positions of a SETTLED record."""
     count = (len(payload) - _NUMBER.size) // 8
     return _NUMBER.unpack_from(payload)[0], struct.unpack_from(f">{count}Q", payload, _NUMBER.size)
+
+
+def seen_summary(payload: bytes) -> tuple[int, bool]:
+    """Of a SEEN record: whose it is, and whether no earlier one counts."""
+    number, anew = _SEEN_HEAD.unpack_from(payload)
+    return number, bool(anew)
+
+
+def seen_keys(payload: bytes) -> Iterator[Seen]:
+    """What a SEEN record says was seen."""
+    return _SEEN_KEY.iter_unpack(memoryview(payload)[_SEEN_HEAD.size :])
 
 
 def _pack_short_string(text: str) -> bytes:

@@ -41,6 +41,7 @@ from warrener.exchange.selection import Selection
 if TYPE_CHECKING:
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.surroundings import Surroundings
+    from warrener.exchange.window import Window
 
 ANY_SIZE = 1 << 62
 DROPPED_MAX = 1000
@@ -65,6 +66,10 @@ class Queue(Governed):
     `number` names it in the ledger and is 0 for a queue that does not outlive the broker.
     `owner` is the connection an exclusive queue belongs to.
     """
+
+    window: Window | None = None
+    """What a queue has seen that deduplicates by size or time (`DeduplicatingQueue`)."""
+    deduplicates = False
 
     __slots__ = (
         "_host",
@@ -179,6 +184,10 @@ class Queue(Governed):
         return (most is not None and len(self.ready) + count > most) or (
             most_bytes is not None and self.ready.bytes + size > most_bytes
         )
+
+    def knows(self, properties: Properties) -> bool:
+        """Whether this queue deduplicates and wants no message like this one."""
+        return False
 
     def refuse(self, messages: Sequence[Message]) -> None:
         """Messages do not come in because the queue is full."""

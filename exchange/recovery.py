@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.definitions import Survivors
+from warrener.exchange.definitions import Survivors, lasting_windows
 from warrener.exchange.entries import ENDED_BY
 from warrener.exchange.ledger import Kind, Record, message_summary, settled_positions
+from warrener.exchange.window import Sightings
 
 logger = logging.getLogger("warrener.recovery")
 
@@ -27,6 +28,7 @@ class Waiting:
     """By queue number: their sizes by position, in order."""
     expiring: set[int] = field(default_factory=set)
     """Numbers of the queues that got a message that may expire."""
+    seen: Sightings = field(default_factory=Sightings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
             holders[position] = holders.get(position, 0) + 1
     for position, count in holders.items():
         broker.ledger.hold(position, count)
+    waiting.seen.restore(lasting_windows(broker.vhosts.values()), broker.ledger)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
 
 
@@ -96,7 +99,11 @@ def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting
             sizes = waiting.sizes.get(number, {})
             for position in positions:
                 sizes.pop(position, None)
+        elif kind is Kind.SEEN:
+            waiting.seen.read(record)
         else:
             fields = broker.ledger.read_topology(record)
-            waiting.sizes.pop(survivors.read(kind, record.position, fields), None)
+            ended = survivors.read(kind, record.position, fields)
+            waiting.sizes.pop(ended, None)
+            waiting.seen.end(ended)
     return survivors, waiting

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.arguments import check_exchange_arguments
 from warrener.exchange.binding import Binding, Destination
+from warrener.exchange.deduplicating_queue import make_queue
 from warrener.exchange.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import (
@@ -27,26 +28,19 @@ from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.limits import VirtualHostLimits, reached
 from warrener.exchange.options import queue_options
 from warrener.exchange.policies import Rules
+from warrener.exchange.predeclared import predeclared_exchanges
 from warrener.exchange.queue import Queue
 from warrener.exchange.reply_queue import ReplyQueue
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
 from warrener.exchange.schedule import SCHEDULE_PREFIX, Schedule
-from warrener.exchange.types import TYPES, DefaultExchange, DelayedExchange, Exchange
+from warrener.exchange.types import TYPES, DelayedExchange, Exchange
 
 if TYPE_CHECKING:
     from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.pump import Pump
-
-PREDECLARED = {
-    "amq.direct": "direct",
-    "amq.fanout": "fanout",
-    "amq.topic": "topic",
-    "amq.headers": "headers",
-    "amq.match": "headers",
-}
 
 
 class VirtualHost:
@@ -64,9 +58,9 @@ class VirtualHost:
         self.limits = VirtualHostLimits()
         self.rules = Rules()
         self.queues: dict[str, Queue] = {}
-        self.exchanges: dict[str, Exchange] = {"": DefaultExchange(self.queues)}
-        for exchange, kind in PREDECLARED.items():
-            self.exchanges[exchange] = TYPES[kind](exchange, durable=True)
+        self.exchanges = predeclared_exchanges(self.queues)
+        self.tracing = False
+        """Whether copies of all messages go to the trace exchange; see `Broker.set_tracing`."""
         self._inbound: dict[Destination, list[Binding]] = {}
         self._definitions = Definitions(name, ledger)
         self._router = Router(name, self.exchanges, ledger)
@@ -142,6 +136,8 @@ class VirtualHost:
         if isinstance(exchange, DelayedExchange):
             number = self._next_number() if durable else 0
             self._definitions.add(self._make_schedule(exchange, number))
+        if exchange.window is not None and durable:
+            exchange.remember_as(self._next_number())
         self._definitions.add(exchange)
         return exchange
 
@@ -382,7 +378,7 @@ class VirtualHost:
         return schedule
 
     def _make_queue(self, name: str, **options: Any) -> Queue:
-        return self._add_queue(Queue(name, self, **options))
+        return self._add_queue(make_queue(name, self, **options))
 
     def _add_queue(self, queue: Queue) -> Queue:
         self.queues[queue.name] = queue
@@ -424,6 +420,7 @@ class VirtualHost:
             fields["internal"],
             fields["arguments"],
         )
+        exchange.remember_as(fields.get("number", 0))
         self._definitions.restored(exchange, position)
 
     def restore_queue(self, position: int, fields: Mapping[str, Any]) -> Queue:

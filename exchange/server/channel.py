@@ -212,7 +212,7 @@ class ServerChannel:
         broker = self.connection.broker
         end = broker.ledger.end if self.confirming else 0
         refused: Sequence[Message] = ()
-        if route.queues or route.observers:
+        if route.queues or route.observers or route.careful:
             refused = self.connection.vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
         if publication.mandatory and not route.queues:
@@ -222,7 +222,8 @@ class ServerChannel:
             if refused:
                 self._refuse(messages, refused)
             self.published += len(messages)
-            if broker.ledger.end != end:
+            if broker.ledger.end != end or route.careful:
+                # What was seen before may not be on disk yet: whoever sends it again waits as well.
                 self.written = broker.ledger.end
             broker.confirms.note(self)
 

@@ -14,8 +14,10 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from warrener.exchange.binding import Binding
+from warrener.exchange.deduplication import exchange_deduplication
 from warrener.exchange.message import Message, Properties
 from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Governed
+from warrener.exchange.window import Window
 
 
 class Exchange(Governed):
@@ -40,6 +42,8 @@ class Exchange(Governed):
         "filters",
         "internal",
         "name",
+        "number",
+        "window",
     )
 
     def __init__(
@@ -57,6 +61,11 @@ class Exchange(Governed):
         self.internal = internal
         self.arguments = dict(arguments or {})
         self.check_arguments(self.arguments)
+        deduplication = exchange_deduplication(self.type, self.arguments)
+        self.window = None if deduplication is None else Window(deduplication)
+        """What it has seen, if it passes each message once only."""
+        self.number = 0
+        """Names it in the ledger if its window lasts."""
         self.bindings: dict[Hashable, Binding] = {}
         self.filters = 0
         """Bindings with a filter."""
@@ -116,6 +125,11 @@ class Exchange(Governed):
     def history(self, binding: Binding, now: int) -> Sequence[Message]:
         """Called for each new binding: the messages from before that it gets, oldest first."""
         return ()
+
+    def remember_as(self, number: int) -> None:
+        """Have the window, if there is one, last under this number."""
+        if self.window is not None and self.window.deduplication.lasting:
+            self.number = self.window.number = number
 
     def bind(self, binding: Binding) -> bool:
         """Add a binding; returns False if it was there already."""
