@@ -162,6 +162,15 @@ class Broker:
         """Raises: NotFound."""
         self._put_vhost(self.vhost(name), limits)
 
+    def set_tracing(self, name: str, on: bool) -> None:
+        """Have copies of all messages of a virtual host go to its trace exchange, or no longer.
+
+        Raises: NotFound.
+        """
+        vhost = self.vhost(name)
+        vhost.tracing = on
+        self.entries.put(Kind.VHOST_SET, name, _describe(vhost))
+
     def delete_vhost(self, name: str) -> None:
         """Remove a virtual host with all that is in it; its connections are closed.
 
@@ -210,6 +219,7 @@ class Broker:
     def restore_vhost(self, position: int, fields: Mapping[str, Any]) -> None:
         vhost = self._make_vhost(fields["name"])
         vhost.limits = VirtualHostLimits(**fields["limits"])
+        vhost.tracing = fields.get("tracing", False)
         self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
 
     def _next_number(self) -> int:
@@ -218,4 +228,5 @@ class Broker:
 
 
 def _describe(vhost: VirtualHost) -> dict[str, Any]:
-    return {"name": vhost.name, "limits": limit_fields(vhost.limits)}
+    fields = {"name": vhost.name, "limits": limit_fields(vhost.limits)}
+    return {**fields, "tracing": True} if vhost.tracing else fields

@@ -66,6 +66,9 @@ class Config:
     loopback_users: str = option(
         "guest", "users who may log in from this machine only, separated by commas"
     )
+    consumer_timeout_ms: int = option(
+        0, "time a delivery may stay unacknowledged, 0 for any; then its channel is closed", COUNT
+    )
     handshake_timeout_s: int = option(10, "time a client has to log in", COUNT)
     output_mark_bytes: int = option(
         1 << 20,

@@ -4,7 +4,8 @@ The store below knows records of a kind and a payload; the meaning of the kinds 
 nowhere else. All numbers are big-endian.
 
     kind  record             payload
-    1     EXCHANGE_DECLARED  table: vhost, name, type, auto_delete, internal, arguments
+    1     EXCHANGE_DECLARED  table: vhost, name, type, auto_delete, internal, arguments, and
+                             number if it remembers what it has seen
     2     EXCHANGE_DELETED   table: as EXCHANGE_DECLARED
     3     QUEUE_DECLARED     table: vhost, name, number, auto_delete, arguments
     4     QUEUE_DELETED      table: as QUEUE_DECLARED
@@ -12,7 +13,7 @@ nowhere else. All numbers are big-endian.
     6     UNBOUND            table: as BOUND
     7     USER_SET           table: name, password_hash, tags, limits (table)
     8     USER_DELETED       table: as USER_SET
-    9     VHOST_SET          table: name, limits (table)
+    9     VHOST_SET          table: name, limits (table), and tracing if it is true
     10    VHOST_DELETED      table: as VHOST_SET
     11    PERMISSION_SET     table: user, vhost, configure, write, read
     12    PERMISSION_CLEARED table: as PERMISSION_SET

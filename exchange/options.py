@@ -45,6 +45,7 @@ class QueueOptions:
     dead_letter_routing_key: str | None = None
     max_priority: int | None = None
     delivery_limit: int | None = None
+    consumer_timeout_ms: int | None = None
     single_active: bool = False
     holds_back: bool = False
     """Set by no argument: messages wait for a time of their own, as in a schedule."""
@@ -169,6 +170,11 @@ def lower_limit(one: int, other: int) -> int:
     return min(one, other) if one >= 0 and other >= 0 else max(one, other)
 
 
+def lower_timeout(one: int, other: int) -> int:
+    """The shorter of two timeouts, of which 0 is none."""
+    return min(one or other, other or one)
+
+
 class Scope(IntEnum):
     """Who may use a key. Each may use the keys of those behind it, too."""
 
@@ -209,6 +215,7 @@ KEYS: dict[str, Key] = {
     "dead-letter-routing-key": Key("dead_letter_routing_key", is_name, POLICY),
     "dead-letter-strategy": Key(NO_OPTION, _one_of("at-most-once", "at-least-once"), POLICY),
     "delivery-limit": Key("delivery_limit", _number(-1), OPERATOR, lower_limit),
+    "consumer-timeout": Key("consumer_timeout_ms", _number(0), OPERATOR, lower_timeout),
     "max-priority": Key("max_priority", _number(0, PRIORITY_MAX)),
     "single-active-consumer": Key("single_active", _flag),
     "queue-type": Key(NO_OPTION, _one_of("classic", "quorum")),
@@ -242,7 +249,6 @@ _NOT_BUILT = frozenset(
         "x-delayed-retry-type",
         "x-delayed-retry-min",
         "x-delayed-retry-max",
-        "x-consumer-timeout",
         "qpid.group_header_key",
     )
 )

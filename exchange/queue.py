@@ -324,6 +324,7 @@ class Queue(Governed):
         """Have messages whose time is over at `now` leave; if they are many, some of them."""
         if isinstance(self.ready, Selection):
             expired = self.ready.expire(now)
+            self._host.deadlines.spend(len(expired.messages))
             self.time_is_over(expired.messages)
             self.ready.settled(expired.sequences)
 

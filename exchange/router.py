@@ -114,6 +114,13 @@ class Router:
             expiring = free.properties.expiration is not None
             self._put_once(free, route, (), expiring, passed=exchange)
 
+    def publish_copy(self, copy: Message) -> None:
+        """Publish a message that the broker itself has made, to an exchange that is there."""
+        place = copy.envelope
+        first = self._exchanges[place.exchange]
+        route = self._find(first, place, (place.routing_key,), copy.properties)
+        self._put_once(copy, route, (), False)
+
     def replay(self, message: Message, binding: Binding) -> None:
         """Give a destination a message from before it was bound, as one of its own."""
         again = copy(message)

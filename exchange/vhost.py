@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class VirtualHost:
-    """Exchanges, queues and bindings under one name."""
+    """Exchanges, queues and bindings under one name; `tracing` is for `Broker.set_tracing`."""
 
     def __init__(
         self,
@@ -60,7 +60,6 @@ class VirtualHost:
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
-        """Whether copies of all messages go to the trace exchange; see `Broker.set_tracing`."""
         self._inbound: dict[Destination, list[Binding]] = {}
         self._definitions = Definitions(name, ledger)
         self._router = Router(name, self.exchanges, ledger)
@@ -99,6 +98,10 @@ class VirtualHost:
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
         """See `Router.dead_letter`."""
         self._router.dead_letter(queue, messages, reason)
+
+    def publish_copy(self, copy: Message) -> None:
+        """See `Router.publish_copy`."""
+        self._router.publish_copy(copy)
 
     # Exchanges
 
@@ -250,6 +253,7 @@ class VirtualHost:
         for binding in self._inbound.pop(queue, []):
             self._unbind(binding)
         del self.queues[queue.name]
+        self.deadlines.cancel(queue)
         self._definitions.remove(queue)
         self._router.generation += 1
         return queue.delete()
@@ -260,6 +264,7 @@ class VirtualHost:
 
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""
+        self.deadlines.spend(len(self._inbound.get(queue, ())))
         self.remove_queue(queue)
 
     def consumer_left(self, queue: Queue) -> None:
