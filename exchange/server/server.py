@@ -21,6 +21,7 @@ import trio
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
+from warrener.exchange.failed_logins import FailedLogins
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
@@ -57,6 +58,7 @@ class Server:
         self._accepting = trio.CancelScope()
         self._ending = False
         self._logins = trio.CapacityLimiter(LOGINS_AT_ONCE)
+        self._failed_logins = FailedLogins()
         self._now = 0.0
         self._continuing = False
         self._sooner = trio.Event()
@@ -94,7 +96,20 @@ class Server:
         self.broker.settle_confirms()
         self.end_pass()
 
-    async def check_login(self, login: Login) -> Verdict:
+    async def check_login(self, login: Login, address: str) -> Verdict:
+        """Find out whether a login from a peer's address is right.
+
+        One that has failed there too often has to wait first.
+        """
+        await trio.sleep(self._failed_logins.delay_s(address, login.name, trio.current_time()))
+        verdict = await self._check_in_turn(login)
+        if verdict.right:
+            self._failed_logins.succeeded(address, login.name)
+        else:
+            self._failed_logins.failed(address, login.name, trio.current_time())
+        return verdict
+
+    async def _check_in_turn(self, login: Login) -> Verdict:
         """Check a login in a thread: it takes longer than any pass may.
 
         Whoever has waited for his turn may be known by then: after a restart all clients come at
@@ -168,7 +183,7 @@ class Server:
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, guest.socket, connection)
+        session = Session(self, guest.socket, connection, host)
         self._sessions[connection] = session
         return session
 
