@@ -8,7 +8,7 @@ write what must last, and answers the publishers whose messages are safe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ from warrener.exchange.vhost import VirtualHost
 
 MESSAGE_OVERHEAD_BYTES = 250
 """What a message in memory takes beside its content, measured on CPython 3.11."""
+REWRITTEN_MAX = 1000
+"""Records of topology written anew at once, some ten milliseconds."""
 
 UNLIMITED = VirtualHostLimits()
 
@@ -51,6 +53,8 @@ class Broker:
         self.deadlines = Deadlines()
         self.confirms = Confirms()
         self._segments = 1
+        self._rewriting: Iterator[int] | None = None
+        """What is left to be written anew, if that has been begun."""
         self.last_number = 0
         """The highest number a queue ever had."""
         self.entries = Entries(self.ledger)
@@ -101,19 +105,35 @@ class Broker:
         """Have the store give back the space of records that are no longer needed.
 
         It can drop only what lies before the oldest living record, so the topology, which lives
-        long, is written anew whenever a new segment has been begun.
+        long, is written anew whenever a new segment has been begun: if there is much of it, a
+        slice at each call.
         """
-        if self.ledger.segments > self._segments:
-            self.rewrite_definitions()
+        if self._rewriting is None and self.ledger.segments > self._segments:
+            self._rewriting = self._rewrite()
+        if self._rewriting is not None:
+            self._rewrite_some(self._rewriting)
         if self.ledger.segments > 1:
             self.ledger.trim()
-        self._segments = self.ledger.segments
+        if self._rewriting is None:
+            self._segments = self.ledger.segments
 
     def rewrite_definitions(self) -> None:
         """Write what lasts anew, messages aside, so that old segments of the store can go."""
-        for vhost in self.vhosts.values():
-            vhost.rewrite_definitions()
+        for _ in self._rewrite():
+            pass
+
+    def _rewrite(self) -> Iterator[int]:
+        for vhost in list(self.vhosts.values()):
+            yield from vhost.rewrite_definitions()
         self.entries.rewrite()
+
+    def _rewrite_some(self, rewriting: Iterator[int]) -> None:
+        written = 0
+        for count in rewriting:
+            written += count
+            if written >= REWRITTEN_MAX:
+                return
+        self._rewriting = None
 
     def memory_bytes(self) -> int:
         """An estimate of what the messages held in memory take."""

@@ -40,8 +40,7 @@ class Contents:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def knows(self, properties: Properties) -> bool:
-        """Whether a message like this one is there."""
+    def knows(self, properties: Properties, now: int) -> bool:
         return self.deduplication.key(properties) in self._keys
 
     def add(self, messages: Iterable[Message]) -> None:
@@ -61,47 +60,41 @@ class Contents:
 class DeduplicatingQueue(Queue):
     """A queue with a memory; the router asks it before it gives it anything."""
 
-    __slots__ = ("contents", "window")
-    deduplicates = True
+    __slots__ = ("memory",)
+
+    memory: Window | Contents
 
     def __init__(self, name: str, host: Surroundings, **options: Any) -> None:
         deduplication = queue_deduplication(options["arguments"])
         assert deduplication is not None, "another queue needs no memory"
-        self.window: Window | None = None
-        self.contents: Contents | None = None
         if deduplication.size is None:
-            self.contents = Contents(deduplication)
+            self.memory = Contents(deduplication)
         else:
-            self.window = Window(deduplication, options.get("number", 0))
+            self.memory = Window(deduplication, options.get("number", 0))
         super().__init__(name, host, **options)
 
-    def knows(self, properties: Properties) -> bool:
-        if self.window is not None:
-            return self.window.knows(properties, self._ledger.now_ms)
-        return self.contents is not None and self.contents.knows(properties)
-
     def enqueue(self, messages: Sequence[Message], size: int, expiring: bool = False) -> None:
-        if self.contents is not None:
-            self.contents.add(messages)
-        if self.window is not None:
+        if isinstance(self.memory, Contents):
+            self.memory.add(messages)
+        else:
             for message in messages:
-                self.window.note(message, self._ledger)
+                self.memory.note(message, self._ledger)
         super().enqueue(messages, size, expiring)
 
     def restore(self, positions: Sequence[int], size: int, expiring: bool) -> None:
-        if self.contents is not None:
+        if isinstance(self.memory, Contents):
             for start in range(0, len(positions), CHUNK_MESSAGES):
-                self.contents.add(self._ledger.load(positions[start : start + CHUNK_MESSAGES]))
+                self.memory.add(self._ledger.load(positions[start : start + CHUNK_MESSAGES]))
         super().restore(positions, size, expiring)
 
     def purge(self) -> int:
-        if self.contents is not None:
-            self.contents.clear()
+        if isinstance(self.memory, Contents):
+            self.memory.clear()
         return super().purge()
 
     def _forget(self, messages: Iterable[Message]) -> None:
-        if self.contents is not None:
-            self.contents.remove(messages)
+        if isinstance(self.memory, Contents):
+            self.memory.remove(messages)
         super()._forget(messages)
 
 

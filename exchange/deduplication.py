@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 from warrener.exchange.arguments import kind, show
 from warrener.exchange.errors import PreconditionFailed
@@ -42,6 +42,13 @@ SIZE_MAX = 1_000_000
 """About 300 bytes each in memory, and 24 on disk, written anew now and then in one go."""
 NEVER = (1 << 63) - 1
 """The deadline of what is remembered without end."""
+
+
+class Memory(Protocol):
+    """Whoever knows what was there before."""
+
+    def knows(self, properties: Properties, now: int) -> bool:
+        """Whether there was a message like this one, as seen at `now`, in ms since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

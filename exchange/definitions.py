@@ -63,13 +63,19 @@ class Definitions:
         self._positions[thing] = position
         self._ledger.hold(position, 1)
 
-    def rewrite(self) -> None:
-        """Write every live record anew, so that the segments that hold the old ones can go."""
+    def rewrite(self) -> Iterator[int]:
+        """Write every live record anew, so that the segments that hold the old ones can go.
+
+        Yields now and then how many were written since, for whoever wants to do it bit by bit:
+        between two steps things may come and go.
+        """
         for thing, position in list(self._positions.items()):
-            self.add(thing)
-            self._ledger.forget(position)
-        for window in windows(self._positions):
-            window.rewrite(self._ledger)
+            if self._positions.get(thing) == position:
+                self.add(thing)
+                self._ledger.forget(position)
+                yield 1
+        for window in list(windows(self._positions)):
+            yield from window.rewrite(self._ledger)
 
 
 @dataclass(slots=True)
@@ -128,9 +134,11 @@ _KEYS = frozenset(
 def windows(things: Iterable[Thing]) -> Iterator[Window]:
     """The windows that last, of those that have one."""
     for thing in things:
-        window = None if isinstance(thing, Binding) else thing.window
-        if window is not None and window.number:
-            yield window
+        if isinstance(thing, Binding):
+            continue
+        memory = thing.memory if isinstance(thing, Queue) else thing.window
+        if isinstance(memory, Window) and memory.number:
+            yield memory
 
 
 def lasting_windows(vhosts: Iterable[VirtualHost]) -> Iterator[Window]:

@@ -26,9 +26,9 @@ nowhere else. All numbers are big-endian.
     18    POLICY_SET         table: vhost, name, operator, pattern, definition (table), priority,
                              apply_to
     19    POLICY_CLEARED     table: as POLICY_SET
-    20    SEEN               u32 number of a deduplicating queue or exchange, u8 1 if no earlier
-                             record of it counts else 0, then for each message seen: 16 bytes
-                             digest, u64 time in ms until which it is remembered
+    20    SEEN               u32 number of a deduplicating queue or exchange, u64 position before
+                             which no record of it counts any more (0 for all do), then for each
+                             message seen: 16 bytes digest, u64 time in ms until which it counts
 
 "table" is an AMQP field table, so that arguments keep their types. A queue is named by its
 number in the frequent records; numbers are never used again. A message is written once, with
@@ -134,13 +134,11 @@ class Codec:
 _STAMP = struct.Struct(">QB")
 _COUNT = struct.Struct(">H")
 _NUMBER = struct.Struct(">I")
-_SEEN_HEAD = struct.Struct(">IB")
+_SEEN_HEAD = struct.Struct(">IQ")
 _SEEN_KEY = struct.Struct(">16sQ")
 _QUEUES_AT = _STAMP.size + _COUNT.size
 SETTLED_MAX = 65536
 """Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
-SEEN_MAX = 65536
-"""Keys in one SEEN record, for the same reason."""
 Seen = tuple[bytes, int]
 """What a message is known by, and until when, in ms since 1970."""
 
@@ -302,13 +300,13 @@ class Ledger:
         """Have a window write down, when the pass ends, what was added to it."""
         self._windows.append(window)
 
-    def write_seen(self, number: int, seen: Sequence[Seen], *, anew: bool) -> int:
+    def write_seen(self, number: int, seen: Sequence[Seen], since: int = 0) -> int:
         """Append what was seen; it is alive until its position is forgotten.
 
-        `anew` says that no earlier record with this number counts.
+        Given `since`, no record with this number before that position counts any more.
         """
         keys = b"".join([_SEEN_KEY.pack(key, deadline) for key, deadline in seen])
-        return self._store.append(Kind.SEEN, _SEEN_HEAD.pack(number, anew), keys, 1)
+        return self._store.append(Kind.SEEN, _SEEN_HEAD.pack(number, since), keys, 1)
 
     # Topology
 
@@ -380,10 +378,10 @@ def settled_positions(payload: bytes) -> tuple[int, tuple[int, ...]]:
     return _NUMBER.unpack_from(payload)[0], struct.unpack_from(f">{count}Q", payload, _NUMBER.size)
 
 
-def seen_summary(payload: bytes) -> tuple[int, bool]:
-    """Of a SEEN record: whose it is, and whether no earlier one counts."""
-    number, anew = _SEEN_HEAD.unpack_from(payload)
-    return number, bool(anew)
+def seen_summary(payload: bytes) -> tuple[int, int]:
+    """Of a SEEN record: whose it is, and the position before which none of these counts."""
+    number, since = _SEEN_HEAD.unpack_from(payload)
+    return number, since
 
 
 def seen_keys(payload: bytes) -> Iterator[Seen]:

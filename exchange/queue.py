@@ -24,13 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.consumer import Consumer, Delivery
-from warrener.exchange.dead_letter import (
-    DELIVERY_COUNT,
-    DELIVERY_LIMIT,
-    EXPIRED,
-    MAXLEN,
-    REJECTED,
-)
+from warrener.exchange.dead_letter import DELIVERY_COUNT, DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.expiry import time_to_live
 from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
@@ -39,9 +33,9 @@ from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.selection import Selection
 
 if TYPE_CHECKING:
+    from warrener.exchange.deduplication import Memory
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.surroundings import Surroundings
-    from warrener.exchange.window import Window
 
 ANY_SIZE = 1 << 62
 DROPPED_MAX = 1000
@@ -67,9 +61,8 @@ class Queue(Governed):
     `owner` is the connection an exclusive queue belongs to.
     """
 
-    window: Window | None = None
-    """What a queue has seen that deduplicates by size or time (`DeduplicatingQueue`)."""
-    deduplicates = False
+    memory: Memory | None = None
+    """What it knows messages by, if it deduplicates."""
 
     __slots__ = (
         "_host",
@@ -184,10 +177,6 @@ class Queue(Governed):
         return (most is not None and len(self.ready) + count > most) or (
             most_bytes is not None and self.ready.bytes + size > most_bytes
         )
-
-    def knows(self, properties: Properties) -> bool:
-        """Whether this queue deduplicates and wants no message like this one."""
-        return False
 
     def refuse(self, messages: Sequence[Message]) -> None:
         """Messages do not come in because the queue is full."""

@@ -68,6 +68,6 @@ class Route:
             disk_is_full and self.holders > 0
         )
         self.careful = bool(
-            self.rejecting or windows or any(queue.deduplicates for queue in queues)
+            self.rejecting or windows or any(queue.memory is not None for queue in queues)
         )
         self.head = message_head(numbers, exchange, routing_key) if numbers else b""

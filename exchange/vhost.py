@@ -10,7 +10,7 @@ from all others.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.arguments import check_exchange_arguments
@@ -457,6 +457,6 @@ class VirtualHost:
         self._bind(binding)
         self._definitions.restored(binding, position)
 
-    def rewrite_definitions(self) -> None:
-        """Write what lasts anew, so that old segments of the store can go."""
-        self._definitions.rewrite()
+    def rewrite_definitions(self) -> Iterator[int]:
+        """See `Definitions.rewrite`."""
+        return self._definitions.rewrite()

@@ -12,21 +12,26 @@ their order, and size and deadlines are applied again.
 Each record on disk has a *sheet* in memory that counts how many of its keys still stand in the
 window. At none, the record is released. As records of one pass may be small and as one living key
 would keep its part of the log alive, the whole window is now and then written anew (`rewrite`),
-in records of up to SEEN_MAX keys of which the first says that nothing before it counts.
+in larger records. That may take several passes, during which the old records still count; the last
+of the new ones says from where on the log has all of it. Keys that were rewritten pass for newer
+than they are after a restart, which matters only for who goes first when there are too many.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from warrener.exchange.deduplication import Deduplication
-from warrener.exchange.ledger import SEEN_MAX, Record, Seen, seen_keys, seen_summary
+from warrener.exchange.ledger import Record, Seen, seen_keys, seen_summary
 
 if TYPE_CHECKING:
     from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message, Properties
+
+REWRITTEN_AT_ONCE = 4000
+"""Keys written anew in one record, a few milliseconds."""
 
 
 class Window:
@@ -95,22 +100,37 @@ class Window:
                 fresh.append((key, mark.deadline))
         fresh.reverse()
         if fresh:
-            sheet.position = ledger.write_seen(self.number, fresh, anew=False)
+            sheet.position = ledger.write_seen(self.number, fresh)
 
-    def rewrite(self, ledger: Ledger) -> None:
-        """Write the whole window anew, so that the segments that hold the old records can go."""
-        old = {mark.sheet for mark in self._marks.values()} - {None, self._open}
+    def rewrite(self, ledger: Ledger) -> Iterator[int]:
+        """Write the whole window anew, so that the segments that hold the old records can go.
+
+        Yields now and then, as `Definitions.rewrite`; a key counts for a tenth of a definition.
+        """
+        began = ledger.end
         for key in [k for k, mark in self._marks.items() if mark.deadline <= ledger.now_ms]:
             _let_go(self._marks.pop(key), ledger)
-        kept = [(key, mark) for key, mark in self._marks.items() if mark.sheet in old]
-        for start in range(0, len(kept), SEEN_MAX):
-            part = kept[start : start + SEEN_MAX]
-            seen = [(key, mark.deadline) for key, mark in part]
-            sheet = _Sheet(ledger.write_seen(self.number, seen, anew=start == 0))
-            for _, mark in part:
-                _let_go(mark, ledger)
-                mark.sheet = sheet
-            sheet.keys = len(part)
+        keys = [key for key, mark in self._marks.items() if mark.is_written]
+        for start in range(0, len(keys), REWRITTEN_AT_ONCE):
+            stop = start + REWRITTEN_AT_ONCE
+            self._rewrite(keys[start:stop], began, stop >= len(keys), ledger)
+            yield REWRITTEN_AT_ONCE // 10
+
+    def _rewrite(self, keys: Sequence[bytes], began: int, last: bool, ledger: Ledger) -> None:
+        """Write some keys anew, those that are still there and were written before `began`."""
+        old: list[tuple[bytes, _Mark]] = []
+        for key in keys:
+            mark = self._marks.get(key)
+            if mark is not None and mark.is_written and mark.position < began:
+                old.append((key, mark))
+        if not old:
+            return
+        seen = [(key, mark.deadline) for key, mark in old]
+        sheet = _Sheet(ledger.write_seen(self.number, seen, began if last else 0))
+        sheet.keys = len(old)
+        for _, mark in old:
+            _let_go(mark, ledger)
+            mark.sheet = sheet
 
     def release(self, ledger: Ledger) -> None:
         """The exchange or queue is gone: nothing is remembered, and no record needed."""
@@ -147,10 +167,11 @@ class Sightings:
         self._records: dict[int, list[tuple[int, bytes]]] = {}
 
     def read(self, record: Record) -> None:
-        number, anew = seen_summary(record.payload)
-        if anew:
-            self._records.pop(number, None)
-        self._records.setdefault(number, []).append((record.position, record.payload))
+        number, since = seen_summary(record.payload)
+        records = self._records.setdefault(number, [])
+        if since:
+            records[:] = [entry for entry in records if entry[0] >= since]
+        records.append((record.position, record.payload))
 
     def end(self, number: int) -> None:
         """The exchange or queue with this number was deleted."""
@@ -173,13 +194,22 @@ class _Sheet:
 
 
 class _Mark:
-    """That something was seen: until when it counts, and where it is written, if it is."""
+    """That something was seen: until when it counts, and the sheet of its record, if it lasts."""
 
     __slots__ = ("deadline", "sheet")
 
     def __init__(self, deadline: int, sheet: _Sheet | None) -> None:
         self.deadline = deadline
         self.sheet = sheet
+
+    @property
+    def position(self) -> int:
+        """Where it is written, 0 if it is not."""
+        return 0 if self.sheet is None else self.sheet.position
+
+    @property
+    def is_written(self) -> bool:
+        return self.position > 0
 
 
 def _begin(window: Window, ledger: Ledger) -> _Sheet:

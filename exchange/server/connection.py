@@ -82,7 +82,8 @@ READ_BEHIND_BYTES = 16 * 1024
 READ_ALONE_BYTES = 4096
 BEHIND_BYTES = 256 * 1024
 """A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
-more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5)."""
+more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5). So is
+who has not published: methods take longer (tests/bench/bench_topology.py)."""
 UNLIMITED = 1 << 62
 CONNECTION_FORCED = 320
 
@@ -188,12 +189,11 @@ class Connection:
         missing = self._reader.missing
         if missing >= READ_ALONE_BYTES:
             return min(missing, READ_BYTES)
-        if self._target is not None:
-            for queue in self._target.queues:
-                if queue.consumers and queue.ready.bytes > BEHIND_BYTES:
-                    return READ_BEHIND_BYTES
-        # Of someone who is not known yet, no more is kept than a login needs.
-        return READ_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
+        if self._target is None:
+            return READ_BEHIND_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
+        if any(q.consumers and q.ready.bytes > BEHIND_BYTES for q in self._target.queues):
+            return READ_BEHIND_BYTES
+        return READ_BYTES
 
     def room(self) -> int:
         """Bytes of deliveries this connection still takes."""

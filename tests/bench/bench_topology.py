@@ -33,7 +33,8 @@ from warrener.exchange.config import Config
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.codec import CODEC
-from warrener.exchange.server.server import GC_THRESHOLD, Server, open_listeners
+from warrener.exchange.server.entrance import Listener
+from warrener.exchange.server.server import GC_THRESHOLDS, Server, open_listeners
 from warrener.storage.journal import Journal
 from warrener.storage.store import Store
 
@@ -127,7 +128,7 @@ def in_the_core(arguments: argparse.Namespace, report: Report) -> None:
         core = Core(store)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
+        gc.set_threshold(*GC_THRESHOLDS)
         for phase, run in core_phases(core, arguments):
             started = time.monotonic()
             run()
@@ -227,8 +228,8 @@ def serve(folder: str) -> None:
     server = Server(broker, Config())
     server.begin_pass()
     restore(broker, store.recover())
-    listeners = open_listeners("127.0.0.1", 0)
-    print(listeners[0].getsockname()[1], flush=True)
+    listeners = [Listener(each) for each in open_listeners("127.0.0.1", 0)]
+    print(listeners[0].socket.getsockname()[1], flush=True)
     trio.run(server.serve, listeners, instruments=[StepWatch(pauses)])
 
 

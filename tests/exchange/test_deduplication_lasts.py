@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.exchange.durable_broker import DurableBroker
+from warrener.exchange import broker, window
+from warrener.exchange.window import Window
 
 TYPE = "x-message-deduplication"
 
@@ -121,12 +123,32 @@ def test_old_records_do_not_keep_old_segments(once: DurableBroker) -> None:
         publish(once, number, b"x" * 50)
         once.client.drain("q")
     full = tidied(once)
-    restart(once, "kill")
+    restart(once, "restart")
     assert once.segments < full / 2
     publish(once, 149, b"known")
     publish(once, 51, b"known")
     publish(once, "first", b"forgotten, for a hundred came after it")
     assert once.client.drain("q") == [b"forgotten, for a hundred came after it"]
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_a_window_that_is_being_written_anew_is_whole(
+    once: DurableBroker, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "REWRITTEN_AT_ONCE", 10)
+    monkeypatch.setattr(broker, "REWRITTEN_MAX", 1)
+    for number in range(95):
+        publish(once, number, b"old")
+    once.client.drain("q")
+    for number in range(95, 100):
+        once.broker.tidy()
+        publish(once, number, b"new")
+        restart(once, how)
+        once.broker.tidy()
+        once.client.drain("q")
+    for number in range(100):
+        publish(once, number, b"known")
+    assert once.client.drain("q") == []
 
 
 def test_what_was_written_anew_is_written_anew_again(once: DurableBroker) -> None:
@@ -193,5 +215,5 @@ def test_a_queue_with_a_window_knows_what_is_gone(durable: DurableBroker, how: s
 def test_an_exclusive_queue_has_a_window_in_memory_only(durable: DurableBroker) -> None:
     arguments = {"x-message-deduplication": True, "x-cache-size": 10}
     (queue,) = durable.client.declare("q", durable=True, exclusive=True, arguments=arguments)
-    assert queue.window is not None
-    assert queue.window.number == 0
+    assert isinstance(queue.memory, Window)
+    assert queue.memory.number == 0
