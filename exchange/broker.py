@@ -28,8 +28,8 @@ from warrener.exchange.vhost import VirtualHost
 
 MESSAGE_OVERHEAD_BYTES = 250
 """What a message in memory takes beside its content, measured on CPython 3.11."""
-REWRITTEN_MAX = 1000
-"""Records of topology written anew at once, some ten milliseconds."""
+REWRITTEN_MAX = 500
+"""Records of topology written anew at once, some five milliseconds."""
 
 UNLIMITED = VirtualHostLimits()
 

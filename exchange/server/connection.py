@@ -83,7 +83,7 @@ READ_ALONE_BYTES = 4096
 BEHIND_BYTES = 256 * 1024
 """A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
 more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5). So is
-who has not published: methods take longer (tests/bench/bench_topology.py)."""
+who sends other methods or new routing keys: they take longer (tests/bench/bench_topology.py)."""
 UNLIMITED = 1 << 62
 CONNECTION_FORCED = 320
 
@@ -189,11 +189,10 @@ class Connection:
         missing = self._reader.missing
         if missing >= READ_ALONE_BYTES:
             return min(missing, READ_BYTES)
-        if self._target is None:
+        if self._target is None or self._gathered is None:
             return READ_BEHIND_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
-        if any(q.consumers and q.ready.bytes > BEHIND_BYTES for q in self._target.queues):
-            return READ_BEHIND_BYTES
-        return READ_BYTES
+        behind = any(q.consumers and q.ready.bytes > BEHIND_BYTES for q in self._target.queues)
+        return READ_BEHIND_BYTES if behind else READ_BYTES
 
     def room(self) -> int:
         """Bytes of deliveries this connection still takes."""
@@ -263,6 +262,7 @@ class Connection:
             elif self._listens():
                 # What was published before in this pass counts for what is asked now.
                 self.broker.hand_out()
+                self._gathered = None
                 self._receive_on(number, decode_method(payload))
         except (ProtocolError, Refused) as error:
             self.fail(

@@ -38,7 +38,7 @@ ACCEPT_RETRY_S = 0.1
 """Pause after an accept that failed because the machine is out of something."""
 LOGINS_AT_ONCE = 2
 """Logins that are checked at the same time: each takes a core, and 16 MiB, for a while."""
-GC_THRESHOLDS = (50_000, 1, 100)
+GC_THRESHOLDS = (25_000, 1, 200)
 """Objects made before the garbage collector looks at the new ones, how often it does so before it
 looks at the last of them again, and how often that before it looks at all: messages have no cycles,
 and its look at a million waiting ones would cost more than it could ever find (bench S9). With its

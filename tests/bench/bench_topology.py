@@ -40,7 +40,7 @@ from warrener.storage.store import Store
 
 EXCHANGE = "bench.topology"
 TTL_MS = 1000
-EXPIRES_MS = 20_000
+EXPIRES_MS = 30_000
 SEGMENT_BYTES = 8 << 20
 """Small, so that the topology is written anew now and then."""
 PER_PASS = 100
@@ -303,7 +303,7 @@ def wire_phases(
         )
 
     def expire_messages() -> None:
-        until(lambda: wire.watcher.queue_length(last) == 0)
+        until(lambda: not wire.watcher.queue_length(last))
 
     def expire_queues() -> None:
         # To ask for a queue is to use it, so it is asked for when all should be gone.
