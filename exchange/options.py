@@ -215,7 +215,7 @@ KEYS: dict[str, Key] = {
     "dead-letter-routing-key": Key("dead_letter_routing_key", is_name, POLICY),
     "dead-letter-strategy": Key(NO_OPTION, _one_of("at-most-once", "at-least-once"), POLICY),
     "delivery-limit": Key("delivery_limit", _number(-1), OPERATOR, lower_limit),
-    "consumer-timeout": Key("consumer_timeout_ms", _number(0), OPERATOR, lower_timeout),
+    "consumer-timeout": Key("consumer_timeout_ms", _number(0), POLICY, lower_timeout),
     "max-priority": Key("max_priority", _number(0, PRIORITY_MAX)),
     "single-active-consumer": Key("single_active", _flag),
     "queue-type": Key(NO_OPTION, _one_of("classic", "quorum")),

@@ -83,3 +83,11 @@ def test_a_quorum_queue_limits_deliveries_unless_told_otherwise() -> None:
     assert queue_options({"x-queue-type": "quorum"}).delivery_limit == 20
     assert queue_options({"x-queue-type": "quorum", "x-delivery-limit": 5}).delivery_limit == 5
     assert queue_options({"x-queue-type": "quorum", "x-delivery-limit": -1}).delivery_limit is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "policy", "both"), [(5, 9, 5), (9, 5, 5), (0, 5, 5), (5, 0, 5), (0, 0, 0)]
+)
+def test_of_two_consumer_timeouts_the_shorter_counts(argument: int, policy: int, both: int) -> None:
+    options = queue_options({"x-consumer-timeout": argument}, {"consumer-timeout": policy})
+    assert options.consumer_timeout_ms == both
