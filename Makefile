@@ -17,8 +17,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Several processes, a file of tests to each; tests/conftest.py says how many and in which order.
 unit: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench_broker.py
