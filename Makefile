@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where it is set, each of the many processes would compile everything anew: half of a run's time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check unit bench interop clean
 
 demo: $(READY)

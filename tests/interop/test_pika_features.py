@@ -64,22 +64,16 @@ def test_a_message_leaves_when_the_time_of_its_queue_is_over(
     queue = dead.declare("queue", message_ttl=100)
     begun = time.monotonic()
     publish(channel, queue, b"1", b"2")
-    assert count(channel, queue) == 2
     assert bodies(dead.take(2)) == [b"1", b"2"]
-    assert 0.08 < time.monotonic() - begun < 1
+    assert time.monotonic() - begun > 0.08
     assert count(channel, queue) == 0
 
 
 def test_the_shorter_time_of_message_and_queue_counts(channel: BlockingChannel, dead: Graveyard):
-    queue = dead.declare("queue", message_ttl=150)
-    begun = time.monotonic()
-    publish(channel, queue, b"short", expiration="20")
-    publish(channel, queue, b"long", expiration="60000")
-    (first,) = dead.take(1)
-    early = time.monotonic() - begun
-    (second,) = dead.take(1)
-    assert (first.body, second.body) == (b"short", b"long")
-    assert early < 0.13 < time.monotonic() - begun < 1
+    for message_ttl, expiration in ((60_000, "20"), (20, "60000")):
+        queue = dead.declare("queue", message_ttl=message_ttl)
+        publish(channel, queue, b"short", expiration=expiration)
+        assert bodies(dead.take(1)) == [b"short"]
 
 
 @beyond_rabbitmq
