@@ -129,6 +129,8 @@ class Codec:
     """Whether a message that has grown by `rewrite` can still be read, and sent to a client."""
     timestamp: Callable[[int], Any]
     """A time in ms since 1970 as a value of a table."""
+    int64: Callable[[int], Any]
+    """A number as a value of a table that has 64 bits however small it is."""
 
 
 _STAMP = struct.Struct(">QB")
