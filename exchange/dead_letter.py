@@ -102,7 +102,7 @@ def _add_death(
         }
         if expiration is not None:
             death["original-expiration"] = expiration
-    headers["x-death"] = [death, *others]
+    headers["x-death"] = [death, *(_as_counted(codec, other) for other in others)]
     for key, value in (("queue", queue), ("reason", reason), ("exchange", envelope.exchange)):
         headers.setdefault(f"x-first-death-{key}", value)
         headers[f"x-last-death-{key}"] = value
@@ -111,6 +111,12 @@ def _add_death(
 def _deaths(headers: Mapping[str, Any]) -> list[dict[str, Any]]:
     deaths = headers.get("x-death")
     return [d for d in deaths if isinstance(d, dict)] if isinstance(deaths, list) else []
+
+
+def _as_counted(codec: Codec, death: dict[str, Any]) -> dict[str, Any]:
+    """An earlier death, whose count lost its width when it was read."""
+    count = death.get("count")
+    return {**death, "count": codec.int64(count)} if isinstance(count, int) else death
 
 
 def _count(death: Mapping[str, Any]) -> int:
