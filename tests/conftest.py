@@ -3,12 +3,18 @@
 `make unit` gives the files of tests to several processes (pytest-xdist, one file to one process).
 The tests that start brokers mostly wait, so they come first, and there are more processes than
 cores; what is only computation fills the gaps.
+
+On a machine that is busy with other things a test may take long: no limit here is one of speed.
 """
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 WAITING_PROCESSES = 2
 """How many processes there are beyond one for each core."""
