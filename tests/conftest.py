@@ -21,6 +21,7 @@ WAITING_PROCESSES = 2
 CLOSING_LINE = "closing line"
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + WAITING_PROCESSES
 

@@ -88,7 +88,7 @@ class Result:
     def row(self) -> str:
         counts = [f"{self.outcomes.count(column)} {column}" for column in COLUMNS]
         known = len(self.known.intersection(self.outcomes.ids("failed")))
-        again = len(self.outcomes.repeated)
+        again = len(self.outcomes.repeated - self.known)
         counts[1] += f" ({known} known)" if known else ""
         counts += [f"{again} tried again"] if again else []
         return f"{self.suite}: {', '.join(counts)} in {self.seconds:.0f} s"
