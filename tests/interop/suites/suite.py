@@ -125,9 +125,12 @@ def run_suite(suite: Suite, workshop: Workshop, folder: Path, url: str | None = 
         except (BrokerDidNotStart, TookTooLong) as error:
             record(outcomes, "failed", f"(the suite itself) {error}".replace("\n", " | "))
 
-    with ThreadPoolExecutor(shards) as threads:
-        for shard in [threads.submit(run_shard, number) for number in range(shards)]:
-            shard.result()
+    if shards == 1:
+        run_shard(0)  # in this thread, where an interrupt ends it at once
+    else:
+        with ThreadPoolExecutor(shards) as threads:
+            for shard in [threads.submit(run_shard, number) for number in range(shards)]:
+                shard.result()
     known = read_known_differences(KNOWN_DIFFERENCES).get(suite.name, set())
     seconds = time.monotonic() - start
     return Result(suite.name, Outcomes.read(outcomes), known, seconds, folder)
