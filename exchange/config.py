@@ -52,6 +52,9 @@ class Config:
     data: str = option("warrener-data", "directory of the journal")
     memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
     sync: str = option("always", "when a write is safe: always, interval:MS or never")
+    topology: str = option(
+        "", "topology file or folder that the broker is made to match before it listens"
+    )
     log_level: str = option(
         "info",
         "least severe messages to log: debug, info, warning, error",

@@ -13,7 +13,8 @@ nowhere else. All numbers are big-endian.
     6     UNBOUND            table: as BOUND
     7     USER_SET           table: name, password_hash, tags, limits (table)
     8     USER_DELETED       table: as USER_SET
-    9     VHOST_SET          table: name, limits (table), and tracing if it is true
+    9     VHOST_SET          table: name, limits (table), description, tags (list), and tracing
+                             if it is true
     10    VHOST_DELETED      table: as VHOST_SET
     11    PERMISSION_SET     table: user, vhost, configure, write, read
     12    PERMISSION_CLEARED table: as PERMISSION_SET

@@ -56,6 +56,8 @@ class VirtualHost:
     ) -> None:
         self.name = name
         self.limits = VirtualHostLimits()
+        self.description = ""
+        self.tags: tuple[str, ...] = ()
         self.rules = Rules()
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)

@@ -16,7 +16,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("exchange", "protocol", "storage")
-SHELLS = ("exchange/commands/", "exchange/server/", "exchange/management/", "exchange/topology/")
+SHELLS = (
+    "exchange/commands/",
+    "exchange/server/",
+    "exchange/management/",
+    "exchange/topology/loading.py",
+)
 CONFIGURATION = "exchange/config.py"
 
 FUNCTION_LINES_MAX = 60
@@ -37,6 +42,7 @@ ONLY_IN = {
     "pyparsing": ("exchange/filters/grammar.py",),
     "rich": ("exchange/commands/", "exchange/monitor/"),
     "trio": SHELLS,
+    "yaml": ("exchange/topology/document.py",),
 }
 """What else we depend on, and the paths that may import it."""
 PRAGMA = re.compile(r"\s+# (type: ignore|noqa|pragma).*")

@@ -17,6 +17,7 @@ from warrener import __version__
 COMMANDS = {
     "serve": "start the broker",
     "filter": "try a filter on a message",
+    "topology": "check topology files, compare a broker with them, change it to match",
 }
 
 

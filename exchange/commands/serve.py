@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -27,6 +27,9 @@ from warrener.storage.errors import DirectoryInUse, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
 from warrener.storage.store import Store
+
+if TYPE_CHECKING:
+    from warrener.exchange.topology.loading import Topology
 
 logger = logging.getLogger("warrener")
 
@@ -59,9 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
     if config.http_port:
         logger.warning("there is no management API yet: nothing listens on %d", config.http_port)
+    topology = None
+    if config.topology:
+        # Here, because a broker without such a file does not need YAML.
+        from warrener.exchange.commands.initial_topology import load_topology
+
+        topology = load_topology(config.topology)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
-    return trio.run(serve, config, listen(config))
+    return trio.run(serve, config, listen(config), topology)
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -112,7 +121,7 @@ def listen_on(host: str, port: int, flag: str) -> list[socket.socket]:
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
 
 
-async def serve(config: Config, listeners: list[Listener]) -> int:
+async def serve(config: Config, listeners: list[Listener], topology: Topology | None) -> int:
     """Run a broker on `listeners` until a signal or a failure of the store."""
     ending = Ending()
     store = open_store(config, ending)
@@ -122,6 +131,10 @@ async def serve(config: Config, listeners: list[Listener]) -> int:
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
     recover(broker, store)
+    if topology is not None:
+        from warrener.exchange.commands.initial_topology import apply_topology
+
+        apply_topology(broker, topology)
     with (
         trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
         trio.open_signal_receiver(signal.SIGHUP) as hangups,

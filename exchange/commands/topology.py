@@ -1,0 +1,302 @@
+"""`warrener topology`: check topology files, compare a broker with them, change it to match.
+
+The files are read and checked here; `warrener.exchange.topology` does the thinking. The broker is
+that of a data directory (`--data`), which must not be in use.
+
+Exit status: 0 done, or nothing to do; 1 an error, or problems in the files; 2 `plan` and `diff`
+have found changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from warrener.exchange.broker import Broker
+from warrener.exchange.commands import CommandError
+from warrener.exchange.recovery import restore as restore_broker
+from warrener.exchange.server.codec import CODEC
+from warrener.exchange.topology import report, writing
+from warrener.exchange.topology.applying import (
+    NotAPlan,
+    Outcome,
+    apply,
+    is_saved_plan,
+    remaining,
+    restore,
+    save,
+)
+from warrener.exchange.topology.desired import Desired
+from warrener.exchange.topology.in_process import InProcess
+from warrener.exchange.topology.loading import read_files
+from warrener.exchange.topology.plan import LOSING, REPLACING, Plan
+from warrener.exchange.topology.planner import make_plan
+from warrener.exchange.topology.schema import json_schema
+from warrener.exchange.topology.target import Target, TargetError
+from warrener.storage.errors import DirectoryInUse, StorageError
+from warrener.storage.journal import Journal
+
+DONE = 0
+FAILED = 1
+CHANGES = 2
+
+AGREEMENTS = {REPLACING: "--allow-replace", LOSING: "--lose-messages"}
+"""The options by which one agrees to what a step needs."""
+
+ACTIONS = {
+    "validate": "check files without a broker, and show everything that is wrong",
+    "plan": "show what would be done to a broker; exit status 2 if that is anything",
+    "apply": "change a broker to match files, or as a saved plan says",
+    "diff": "show every difference, also what no file declares; exit status 2 if there is one",
+    "export": "write the topology of a broker as a file",
+    "schema": "write the JSON Schema of topology files, for editors",
+}
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    parsers = {
+        name: actions.add_parser(name, help=meaning, description=meaning.capitalize() + ".")
+        for name, meaning in ACTIONS.items()
+    }
+    for name in ("validate", "plan", "apply", "diff"):
+        parsers[name].add_argument("files", nargs="+", metavar="FILE", help="files and folders")
+        parsers[name].add_argument("--vhost", help="for declarations that name no virtual host")
+    for name in ("plan", "apply", "diff", "export"):
+        parsers[name].add_argument(
+            "--data",
+            required=True,
+            metavar="DIR",
+            help="data directory of a broker that is stopped",
+        )
+    for name in ("plan", "apply"):
+        parsers[name].add_argument(
+            "--prune", action="store_true", help="also delete what no file declares"
+        )
+        parsers[name].add_argument(
+            "--reset-passwords",
+            action="store_true",
+            help="take hashes from the files where the broker has made newer ones",
+        )
+    parsers["validate"].add_argument(
+        "--format", choices=report.FORMATS, default="text", help="how problems are written"
+    )
+    parsers["validate"].add_argument(
+        "--expand", action="store_true", help="write what the files declare, short forms in full"
+    )
+    for name in ("plan", "diff"):
+        parsers[name].add_argument("--json", action="store_true", help="write the plan as JSON")
+    parsers["plan"].add_argument("--out", metavar="FILE", help="save the plan for apply")
+    apply_parser = parsers["apply"]
+    apply_parser.add_argument("--yes", action="store_true", help="do not ask")
+    apply_parser.add_argument(
+        "--allow-replace", action="store_true", help="delete and make anew what cannot be changed"
+    )
+    apply_parser.add_argument(
+        "--lose-messages", action="store_true", help="also delete queues that are not empty"
+    )
+    parsers["export"].add_argument(
+        "--format", choices=("yaml", "json"), default="yaml", help="json: RabbitMQ's definitions"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    actions = {
+        "validate": validate,
+        "plan": plan,
+        "apply": apply_files,
+        "diff": diff,
+        "export": export,
+        "schema": schema,
+    }
+    try:
+        return actions[arguments.action](arguments)
+    except (TargetError, NotAPlan) as error:
+        raise CommandError(str(error)) from error
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    desired = read_files(arguments.files, vhost=arguments.vhost)
+    if arguments.expand and not desired.has_errors:
+        sys.stdout.write(writing.as_yaml(desired.state))
+        return DONE
+    sys.stdout.write(report.FORMATS[arguments.format](desired.problems))
+    if arguments.format == "text" and not desired.has_errors:
+        sys.stdout.write(f"valid: {_counted(desired)}\n")
+    return FAILED if desired.has_errors else DONE
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    desired = _read(arguments)
+    with _target(arguments) as target:
+        made = _plan(arguments, desired, target)
+    if arguments.out:
+        _write(arguments.out, save(made))
+    return _show(made, arguments.json)
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    desired = _read(arguments)
+    with _target(arguments) as target:
+        listed = frozenset(thing.name for thing in desired.state.values() if thing.kind == "vhost")
+        management = replace(desired.management, vhosts=listed)
+        made = make_plan(target.read(), desired.state, management, prune=True)
+    return _show(made, arguments.json)
+
+
+def apply_files(arguments: argparse.Namespace) -> int:
+    saved = _saved_plan(arguments.files)
+    desired = None if saved else _read(arguments)
+    with _target(arguments) as target:
+        if desired is None:
+            assert saved is not None, "one of the two is there"
+            to_do = remaining(saved, target.read())
+        else:
+            to_do = _plan(arguments, desired, target)
+        if to_do.is_empty:
+            sys.stdout.write(to_do.text())
+            return DONE
+        sys.stdout.write(to_do.text())
+        _require_agreement(arguments, to_do)
+        return _tell(apply(to_do, target, _agreed(arguments)), to_do)
+
+
+def export(arguments: argparse.Namespace) -> int:
+    write = writing.as_yaml if arguments.format == "yaml" else writing.as_definitions
+    with _target(arguments) as target:
+        sys.stdout.write(write(target.read().state))
+    return DONE
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+    return DONE
+
+
+# Files
+
+
+def _read(arguments: argparse.Namespace) -> Desired:
+    desired = read_files(arguments.files, vhost=arguments.vhost)
+    if desired.has_errors:
+        raise CommandError(
+            f"the topology cannot be used:\n{report.text(desired.problems).rstrip()}"
+        )
+    for problem in desired.problems:
+        print(report.first_line(problem), file=sys.stderr)
+    return desired
+
+
+def _saved_plan(files: Sequence[str]) -> Plan | None:
+    """The saved plan, if that is what is to be applied."""
+    if len(files) != 1 or not Path(files[0]).is_file():
+        return None
+    try:
+        text = Path(files[0]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None  # It is reported with all else when it is read as a topology.
+    return restore(text) if is_saved_plan(text) else None
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _counted(desired: Desired) -> str:
+    counts = Counter(thing.kind for thing in desired.state.values())
+    return ", ".join(f"{number} {kind}" for kind, number in counts.items()) or "nothing declared"
+
+
+# Plans
+
+
+def _plan(arguments: argparse.Namespace, desired: Desired, target: Target) -> Plan:
+    return make_plan(
+        target.read(),
+        desired.state,
+        desired.management,
+        prune=arguments.prune,
+        reset_passwords=arguments.reset_passwords,
+    )
+
+
+def _show(made: Plan, as_json: bool) -> int:
+    sys.stdout.write(save(made) if as_json else made.text())
+    return DONE if made.is_empty else CHANGES
+
+
+def _agreed(arguments: argparse.Namespace) -> set[str]:
+    given = {REPLACING: arguments.allow_replace, LOSING: arguments.lose_messages}
+    return {need for need, is_given in given.items() if is_given}
+
+
+def _require_agreement(arguments: argparse.Namespace, to_do: Plan) -> None:
+    missing = sorted(AGREEMENTS[need] for need in to_do.needs - _agreed(arguments))
+    if missing:
+        raise CommandError(f"nothing was done: this plan needs {' and '.join(missing)}")
+    if arguments.yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("nothing was done: say --yes to apply it without being asked")
+    sys.stdout.write("Apply it? [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CommandError("nothing was done")
+
+
+def _tell(outcome: Outcome, to_do: Plan) -> int:
+    if outcome.failed is None:
+        print(f"Done: {len(outcome.done)} of {len(to_do)} steps")
+        return DONE
+    (line, *_) = outcome.failed.lines()
+    raise CommandError(
+        f"{len(outcome.done)} of {len(to_do)} steps were done, then this one failed:\n"
+        f"{line}\n{outcome.error}"
+    )
+
+
+# The broker
+
+
+@contextmanager
+def _target(arguments: argparse.Namespace) -> Iterator[Target]:
+    """The broker of a data directory, for as long as it takes."""
+    failures: list[BaseException] = []
+    store = _open(arguments.data, failures.append)
+    try:
+        yield InProcess(_recovered(store, arguments.data))
+    finally:
+        store.close()
+    if failures:
+        raise CommandError(f"what was done is not safe: {failures[0]}")
+
+
+def _recovered(store: Journal, data: str) -> Broker:
+    broker = Broker(store, CODEC)
+    broker.ledger.set_time(int(time.time() * 1000))
+    try:
+        restore_broker(broker, store.recover())
+    except (StorageError, OSError) as error:
+        raise CommandError(f"cannot read the journal in {data}: {error}") from error
+    return broker
+
+
+def _open(data: str, on_failure: Callable[[BaseException], None]) -> Journal:
+    if not Path(data).is_dir():
+        raise CommandError(f"there is no data directory {data}")
+    try:
+        return Journal(data, on_durable=lambda: None, on_failure=on_failure)
+    except DirectoryInUse as error:
+        raise CommandError(f"{error}; stop the broker first") from error
+    except OSError as error:
+        raise CommandError(f"cannot use data directory {data}: {error}") from error

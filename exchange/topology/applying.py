@@ -1,0 +1,150 @@
+"""Applying: a plan carried out on a target, step by step.
+
+It stops at the first step that fails, and what was done stays. There is nothing to resume: a new
+plan has what is left. A saved plan is refused if what it was made from is no longer so; what is
+done of it already is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from warrener.exchange.topology.plan import Action, Plan, Step, operations
+from warrener.exchange.topology.state import as_fields, differences, from_fields, title
+from warrener.exchange.topology.target import Live, Target, TargetError
+
+SAVED_FORMAT = "warrener topology plan"
+SAVED_VERSION = 1
+
+
+class NotAPlan(Exception):
+    """A saved plan that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a plan."""
+
+    done: tuple[Step, ...]
+    failed: Step | None = None
+    error: str = ""
+
+
+def apply(
+    plan: Plan,
+    target: Target,
+    agreed: Iterable[str] = (),
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Outcome:
+    """Carry out a plan.
+
+    Args:
+        agreed: what somebody has agreed to, see `Step.needs`; a plan that needs more is not begun.
+        on_step: called after each step.
+    """
+    missing = plan.needs - set(agreed)
+    if missing:
+        step = next(step for step in plan.steps if step.needs & missing)
+        return Outcome((), step, f"nobody has agreed to {' and to '.join(sorted(missing))}")
+    done: list[Step] = []
+    try:
+        for step in plan.steps:
+            try:
+                _carry_out(step, target)
+            except TargetError as error:
+                return Outcome(tuple(done), step, str(error))
+            done.append(step)
+            on_step(step)
+    finally:
+        target.commit()
+    return Outcome(tuple(done))
+
+
+def _carry_out(step: Step, target: Target) -> None:
+    for operation in operations(step):
+        if operation.delete:
+            target.delete(operation.thing, may_lose=operation.may_lose)
+        else:
+            target.put(operation.thing)
+
+
+# Saved plans
+
+
+def save(plan: Plan) -> str:
+    """A plan as text, for `restore`; it has hashes of passwords and no passwords."""
+    steps = [
+        {
+            "action": step.action.name.lower(),
+            "before": as_fields(step.before) if step.before else None,
+            "after": as_fields(step.after) if step.after else None,
+            "rebind": [as_fields(binding) for binding in step.rebind],
+            "messages": step.messages,
+        }
+        for step in plan.steps
+    ]
+    saved = {"format": SAVED_FORMAT, "version": SAVED_VERSION, "steps": steps, "notes": plan.notes}
+    return json.dumps(saved, indent=1, ensure_ascii=False) + "\n"
+
+
+def is_saved_plan(text: str) -> bool:
+    return SAVED_FORMAT in text[:100]
+
+
+def restore(text: str) -> Plan:
+    """Raises: NotAPlan."""
+    try:
+        saved = json.loads(text)
+        if saved["format"] != SAVED_FORMAT or saved["version"] != SAVED_VERSION:
+            raise NotAPlan("a plan of another version")
+        return Plan(tuple(map(_step, saved["steps"])), tuple(saved["notes"]))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise NotAPlan(f"not a saved plan: {error!r}") from error
+
+
+def _step(saved: Any) -> Step:
+    before, after = saved["before"], saved["after"]
+    step = Step(
+        Action[saved["action"].upper()],
+        from_fields(before) if before else None,
+        from_fields(after) if after else None,
+        tuple(from_fields(binding) for binding in saved["rebind"]),  # type: ignore[misc]
+        int(saved["messages"]),
+    )
+    if step.before is None and step.after is None:
+        raise ValueError("a step about nothing")
+    return step
+
+
+def remaining(plan: Plan, live: Live) -> Plan:
+    """What is left of a saved plan. Raises: NotAPlan if the broker has changed since."""
+    steps = [left for step in plan.steps if (left := _left_of(step, live)) is not None]
+    return replace(plan, steps=tuple(steps))
+
+
+def _left_of(step: Step, live: Live) -> Step | None:
+    """The step if it is still to be done, None if it is done already."""
+    now = live.state.get(step.thing.key)
+    if step.gapless:
+        there = step.before is not None and step.before.key in live.state
+        return step if there or now is None else None
+    if step.after is None:
+        is_done, is_valid = now is None, now is None or _matches(now, step.before)
+    else:
+        is_done = now is not None and not differences(now, step.after)
+        # A replaced thing may be gone: the plan was interrupted between its two halves.
+        is_valid = now is None if step.before is None else now is None or _matches(now, step.before)
+        is_valid = is_valid and not (step.action is Action.UPDATE and now is None)
+    if is_done:
+        return None
+    held = live.messages.get(step.thing.key, 0)
+    if not is_valid or (step.before is not None and held > step.messages):
+        raise NotAPlan(f"{title(step.thing)} has changed since the plan was made: make a new plan")
+    return step
+
+
+def _matches(now: Any, before: Any) -> bool:
+    return not differences(now, before)

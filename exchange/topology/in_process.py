@@ -1,0 +1,291 @@
+"""The target in this process: a `Broker` whose topology is read and changed directly.
+
+Everything happens within the pass of the caller, so that what `apply` does is written to the
+journal as one commit: after a crash it is there as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from warrener.exchange import limits
+from warrener.exchange.errors import Refused
+from warrener.exchange.passwords import NO_PASSWORD
+from warrener.exchange.queue import Queue as CoreQueue
+from warrener.exchange.schedule import SCHEDULE_PREFIX
+from warrener.exchange.topology.state import (
+    EXCHANGE,
+    QUEUE,
+    Binding,
+    Exchange,
+    Key,
+    OperatorPolicy,
+    Permission,
+    Policy,
+    Queue,
+    State,
+    Thing,
+    TopicPermission,
+    User,
+    UserLimits,
+    VirtualHost,
+    VirtualHostLimits,
+)
+from warrener.exchange.topology.target import Live, TargetError
+from warrener.exchange.vhost import PREDECLARED
+
+if TYPE_CHECKING:
+    from warrener.exchange.broker import Broker
+    from warrener.exchange.vhost import VirtualHost as CoreVirtualHost
+
+SERVER_NAMED = ("amq.", SCHEDULE_PREFIX)
+NOBODY = object()
+"""Asks as a connection that owns nothing."""
+
+
+class InProcess:
+    """A broker in this process."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._put: dict[type[Any], Callable[[Any], None]] = {
+            VirtualHost: self._put_vhost,
+            User: self._put_user,
+            Permission: self._put_permission,
+            TopicPermission: self._put_topic_permission,
+            VirtualHostLimits: self._put_vhost_limits,
+            UserLimits: self._put_user_limits,
+            Exchange: self._put_exchange,
+            Queue: self._put_queue,
+            Binding: self._put_binding,
+        }
+
+    def read(self) -> Live:
+        messages: dict[Key, int] = {}
+        return Live(State(self._things(messages)), messages)
+
+    def put(self, thing: Thing) -> None:
+        put = self._put.get(type(thing))
+        if put is None:
+            raise TargetError(f"this broker knows no {thing.kind}")
+        try:
+            put(thing)
+        except Refused as error:
+            raise TargetError(error.text) from error
+
+    def delete(self, thing: Thing, *, may_lose: bool) -> None:
+        try:
+            self._delete(thing, may_lose)
+        except Refused as error:
+            raise TargetError(error.text) from error
+
+    def commit(self) -> None:
+        self._broker.end_pass()
+
+    # Reading
+
+    def _things(self, messages: dict[Key, int]) -> Iterator[Thing]:
+        broker = self._broker
+        for user in broker.users:
+            yield User(user.name, user.tags, user.password_hash)
+            if values := _limit_names(limits.limit_fields(user.limits)):
+                yield UserLimits(user.name, values)
+        for permission in broker.permissions:
+            p = permission
+            yield Permission(p.vhost, p.user, p.configure, p.write, p.read)
+        for topic in broker.permissions.topics:
+            yield TopicPermission(topic.vhost, topic.user, topic.exchange, topic.write, topic.read)
+        for vhost in broker.vhosts.values():
+            yield VirtualHost(vhost.name, vhost.description, vhost.tags)
+            if values := _limit_names(limits.limit_fields(vhost.limits)):
+                yield VirtualHostLimits(vhost.name, values)
+            yield from _contents(vhost, messages)
+
+    # Making
+
+    def _put_vhost(self, vhost: VirtualHost) -> None:
+        if vhost.name not in self._broker.vhosts:
+            self._broker.add_vhost(vhost.name)
+        there = self._broker.vhost(vhost.name)
+        description = there.description if vhost.description is None else vhost.description
+        tags = there.tags if vhost.tags is None else vhost.tags
+        self._broker.describe_vhost(vhost.name, description, tags)
+
+    def _put_user(self, user: User) -> None:
+        users = self._broker.users
+        if user.name not in users:
+            given = NO_PASSWORD if user.password_hash is None else user.password_hash
+            users.add(user.name, tags=user.tags, password_hash=given)
+            return
+        users.set_tags(user.name, user.tags)
+        if user.password_hash is not None:
+            users.change_password(user.name, password_hash=user.password_hash)
+
+    def _put_permission(self, permission: Permission) -> None:
+        p = permission
+        self._broker.permissions.set(p.user, p.vhost, p.configure, p.write, p.read)
+
+    def _put_topic_permission(self, permission: TopicPermission) -> None:
+        p = permission
+        self._broker.permissions.set_topic(p.user, p.vhost, p.exchange, p.write, p.read)
+
+    def _put_vhost_limits(self, given: VirtualHostLimits) -> None:
+        values = limits.VirtualHostLimits(**_field_names(given.values))
+        self._broker.set_vhost_limits(given.vhost, values)
+
+    def _put_user_limits(self, given: UserLimits) -> None:
+        self._broker.users.set_limits(given.user, limits.UserLimits(**_field_names(given.values)))
+
+    def _put_exchange(self, exchange: Exchange) -> None:
+        self._broker.vhost(exchange.vhost).declare_exchange(
+            exchange.name,
+            exchange.type,
+            durable=exchange.durable,
+            auto_delete=exchange.auto_delete,
+            internal=exchange.internal,
+            arguments=exchange.arguments,
+        )
+
+    def _put_queue(self, queue: Queue) -> None:
+        self._broker.vhost(queue.vhost).declare_queue(
+            queue.name,
+            NOBODY,
+            durable=queue.durable,
+            auto_delete=queue.auto_delete,
+            arguments=queue.arguments,
+        )
+
+    def _put_binding(self, binding: Binding) -> None:
+        vhost = self._broker.vhost(binding.vhost)
+        vhost.bind(
+            binding.source, _destination(vhost, binding), binding.routing_key, binding.arguments
+        )
+
+    # Deleting
+
+    def _delete(self, thing: Thing, may_lose: bool) -> None:
+        broker = self._broker
+        match thing:
+            case Queue():
+                _delete_queue(broker.vhost(thing.vhost), thing.name, may_lose)
+            case Exchange():
+                broker.vhost(thing.vhost).delete_exchange(thing.name)
+            case Binding():
+                _unbind(broker.vhost(thing.vhost), thing)
+            case Permission():
+                broker.permissions.clear(thing.user, thing.vhost)
+            case TopicPermission():
+                broker.permissions.clear_topic(thing.user, thing.vhost, thing.exchange)
+            case VirtualHostLimits():
+                broker.set_vhost_limits(thing.vhost, limits.VirtualHostLimits())
+            case Policy() | OperatorPolicy() | VirtualHost() | User() | UserLimits():
+                raise TargetError(f"a {thing.kind} cannot be deleted here")
+
+
+def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thing]:
+    for exchange in vhost.exchanges.values():
+        if exchange.name and exchange.name not in PREDECLARED:
+            yield Exchange(
+                vhost.name,
+                exchange.name,
+                exchange.type,
+                exchange.durable,
+                exchange.auto_delete,
+                exchange.internal,
+                _plain_table(exchange.arguments),
+            )
+    for queue in vhost.queues.values():
+        if not queue.exclusive and not queue.name.startswith(SERVER_NAMED):
+            thing = Queue(
+                vhost.name,
+                queue.name,
+                queue.durable,
+                queue.auto_delete,
+                _plain_table(queue.arguments),
+            )
+            if held := len(queue.ready) + queue.unacked:
+                messages[thing.key] = held
+            yield thing
+    for source in vhost.exchanges.values():
+        for binding in source.bindings.values():
+            destination = binding.destination
+            is_queue = isinstance(destination, CoreQueue)
+            if isinstance(destination, CoreQueue) and (
+                destination.exclusive or destination.name.startswith(SERVER_NAMED)
+            ):
+                continue
+            yield Binding(
+                vhost.name,
+                source.name,
+                QUEUE if is_queue else EXCHANGE,
+                destination.name,
+                binding.routing_key,
+                _plain_table(binding.arguments),
+            )
+
+
+def _destination(vhost: CoreVirtualHost, binding: Binding) -> Any:
+    if binding.destination_type == QUEUE:
+        return vhost.queue(binding.destination, NOBODY)
+    return vhost.exchange(binding.destination)
+
+
+def _delete_queue(vhost: CoreVirtualHost, name: str, may_lose: bool) -> None:
+    queue = vhost.queues.get(name)
+    if queue is not None and not may_lose and queue.unacked:
+        raise TargetError(f"queue '{name}' in vhost '{vhost.name}' not empty")
+    vhost.delete_queue(name, NOBODY, if_empty=not may_lose)
+
+
+def _unbind(vhost: CoreVirtualHost, binding: Binding) -> None:
+    places: Mapping[str, Any] = (
+        vhost.queues if binding.destination_type == QUEUE else vhost.exchanges
+    )
+    destination = places.get(binding.destination)
+    if destination is None or binding.source not in vhost.exchanges:
+        return
+    # Not by the arguments as they are here: a client may have given other types.
+    same_ends = (
+        each
+        for each in vhost.bindings_to(destination)
+        if each.source.name == binding.source and each.routing_key == binding.routing_key
+    )
+    for each in same_ends:
+        if _key_of(vhost, each) == binding.key:
+            vhost.unbind(binding.source, destination, each.routing_key, each.arguments)
+            return
+
+
+def _key_of(vhost: CoreVirtualHost, binding: Any) -> Key:
+    kind = QUEUE if isinstance(binding.destination, CoreQueue) else EXCHANGE
+    arguments = _plain_table(binding.arguments)
+    name = binding.destination.name
+    return Binding(vhost.name, binding.source.name, kind, name, binding.routing_key, arguments).key
+
+
+def _plain_table(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in arguments.items()} if arguments else {}
+
+
+def _plain(value: Any) -> Any:
+    """A value of AMQP as a file can have it: dates are numbers, bytes are escaped text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, Mapping):
+        return _plain_table(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    return float(value)
+
+
+def _limit_names(values: Mapping[str, int]) -> dict[str, int]:
+    return {name.replace("_", "-"): value for name, value in values.items()}
+
+
+def _field_names(values: Mapping[str, int]) -> dict[str, int]:
+    return {name.replace("-", "_"): value for name, value in values.items()}
