@@ -1,18 +1,20 @@
 """Positions: where in the file a character of a scalar's value stands.
 
 A value is not what is written in the file: quotes have escapes, lines are folded, blocks are
-indented. To point at a character inside a value (a filter that goes wrong at its column 10), the
-value is laid beside what is written, character by character: what is equal goes together, a
-break or a run of blanks in the file goes with a blank or a break of the value, an escape with one
-character.
+indented. But all of that is about blanks and about how one character is written. So to point at a
+character inside a value (a filter that goes wrong at its column 10), the visible characters before
+it are counted in the value, and as many are passed over in the file.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
-_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r?\n[ \t]*|.)", re.S)
-_BLANKS = re.compile(r"\s+")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.S)
+_BLANK_ESCAPES = frozenset("nrtvf \t\n\r_NLP")
+"""What follows the backslash of an escape that stands for a blank, or for nothing."""
 
 
 def index_in_file(text: str, start: int, end: int, value: str, offset: int) -> int:
@@ -23,41 +25,42 @@ def index_in_file(text: str, start: int, end: int, value: str, offset: int) -> i
         start, end: where the scalar is written, quotes included.
         value: what it means.
     """
-    index = _first(text, start)
-    quote = text[start] if text[start : start + 1] in ("'", '"') else ""
-    for position, char in enumerate(value[:offset]):
-        if index >= end:
-            break
-        index = _after(text, index, char, quote, value[position + 1 : position + 2])
-    return min(_at_next(text, index, value[offset : offset + 1]), max(start, end - 1))
+    before = sum(not char.isspace() for char in value[:offset])
+    is_visible = offset < len(value) and not value[offset].isspace()
+    found = list(islice(_visible(text, start, end), before + 1))
+    if is_visible and len(found) > before:
+        return found[before][0]
+    return min(found[before - 1][1] if before and len(found) >= before else start, end - 1)
 
 
-def _first(text: str, start: int) -> int:
-    """Where the first character of the value is written."""
-    opening = text[start : start + 1]
-    if opening in ("'", '"'):
-        return start + 1
-    if opening in ("|", ">"):
+def _visible(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of what stands for each visible character."""
+    quote = text[start : start + 1]
+    index = start
+    if quote in ("'", '"'):
+        index, end = start + 1, end - 1
+    elif quote in ("|", ">"):
         line_end = text.find("\n", start)
-        after = _BLANKS.match(text, line_end) if line_end >= 0 else None
-        return after.end() if after else len(text)
-    return start
+        index = end if line_end < 0 else line_end + 1
+    while index < end:
+        length = 1
+        is_blank = text[index].isspace()
+        if quote == '"' and text[index] == "\\":
+            length, is_blank = _escape(text, index)
+        elif quote == "'" and text[index] == "'":
+            length = 2
+        if not is_blank:
+            yield index, index + length
+        index += length
 
 
-def _after(text: str, index: int, char: str, quote: str, following: str) -> int:
-    """The index behind what stands for `char`."""
-    if quote == '"' and text[index] == "\\":
-        escape = _ESCAPE.match(text, index)
-        return escape.end() if escape else index + 1
-    if quote == "'" and char == "'":
-        return index + 2
-    blanks = _BLANKS.match(text, index)
-    if char.isspace() and blanks and "\n" in blanks[0]:
-        # The indentation belongs to the break, unless the value goes on with blanks of its own.
-        return index if following.isspace() else blanks.end()
-    return index + 1
-
-
-def _at_next(text: str, index: int, char: str) -> int:
-    blanks = _BLANKS.match(text, index)
-    return blanks.end() if blanks and char and not char.isspace() else index
+def _escape(text: str, index: int) -> tuple[int, bool]:
+    """The length of an escape, and whether it stands for a blank."""
+    found = _ESCAPE.match(text, index)
+    if found is None:
+        return 1, False
+    *hexadecimal, plain = found.groups()
+    if plain is not None:
+        return 2, plain in _BLANK_ESCAPES
+    code = int(next(digits for digits in hexadecimal if digits), 16)
+    return len(found[0]), chr(code).isspace()

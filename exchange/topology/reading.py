@@ -77,16 +77,28 @@ class Reader:
 
     def text(self, node: Scalar) -> str:
         """The text of a scalar, variables replaced."""
-        if not self.replaces or VARIABLE_MARK not in node.text:
+        if not self._has_variable(node):
             return node.text
         return expand(node.text, self.variables, lambda at, why: self._unset(node, at, why)).text
 
     def value(self, node: Scalar) -> str | int | float | bool | None:
         """What a scalar means, variables replaced."""
-        if self.replaces and VARIABLE_MARK in node.text:
+        if self._has_variable(node):
             text = self.text(node)
             return plain_value(text) if node.plain else text
         return node.value
+
+    def value_of_variable(self, node: Scalar) -> str | int | float | bool | None:
+        """The same where no string is wanted: what comes out of a variable counts as without
+        quotes, which `${...}` needs between braces."""
+        return plain_value(self.text(node)) if self._has_variable(node) else node.value
+
+    def string(self, node: Scalar) -> str | int | float | bool | None:
+        """The same where a string is wanted: what comes out of a variable is one."""
+        return self.text(node) if self._has_variable(node) else node.value
+
+    def _has_variable(self, node: Scalar) -> bool:
+        return self.replaces and VARIABLE_MARK in node.text
 
     def problem(self, code: str, node: Node, message: str, suggestion: str = "") -> None:
         if id(node) in self._told:
@@ -100,7 +112,7 @@ class Reader:
         if not isinstance(node, Scalar):
             self.problem(code, node, message, suggestion)
             return
-        if self.replaces and VARIABLE_MARK in node.text:
+        if self._has_variable(node):
             offset = expand(node.text, self.variables, lambda at, why: None).original(offset)
         self.document.problem(code, self._place_inside(node, offset), message, suggestion)
 

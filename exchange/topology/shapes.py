@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from warrener.exchange.topology import units
@@ -56,7 +56,7 @@ class Text(Shape):
     def read(self, node: Node, reader: Reader) -> Any:
         if not isinstance(node, Scalar):
             return self.wrong(node, reader)
-        value = reader.value(node)
+        value = reader.string(node)
         if not isinstance(value, str):
             return self.wrong(node, reader, f'write "{node.text}"' if node.text else 'write ""')
         if not value and not self.may_be_empty:
@@ -85,7 +85,7 @@ class Flag(Shape):
     expected = "true or false"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        value = reader.value(node) if isinstance(node, Scalar) else None
+        value = reader.value_of_variable(node) if isinstance(node, Scalar) else None
         if isinstance(value, bool):
             return value
         near = {"yes": "true", "on": "true", "no": "false", "off": "false"}
@@ -106,7 +106,7 @@ class Whole(Shape):
     expected: str = "a whole number"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        value = reader.value(node) if isinstance(node, Scalar) else None
+        value = reader.value_of_variable(node) if isinstance(node, Scalar) else None
         if isinstance(value, str) and self.parse is not None:
             try:
                 value = self.parse(value)
@@ -148,7 +148,7 @@ class Choice(Shape):
         self.expected = f"one of {', '.join(choices)}"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        value = reader.value(node) if isinstance(node, Scalar) else None
+        value = reader.string(node) if isinstance(node, Scalar) else None
         if not isinstance(value, str):
             return self.wrong(node, reader)
         if value not in self.choices:
@@ -241,7 +241,7 @@ class ListOf(Shape):
 
     def read(self, node: Node, reader: Reader) -> Any:
         if isinstance(node, Scalar) and self.words:
-            value = reader.value(node)
+            value = reader.string(node)
             if isinstance(value, str):
                 return [word.strip() for word in value.split(",") if word.strip()]
         if not isinstance(node, Sequence):
@@ -334,7 +334,7 @@ class Record(Shape):
 
     def without_requirements(self) -> Record:
         """The same with nothing required, for defaults."""
-        fields = (Field(f.name, f.shape, f.meaning) for f in self.fields if f.name != "name")
+        fields = (replace(field, required=False) for field in self.fields if field.name != "name")
         return Record(self.what, *fields)
 
     def schema(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Expanded:
 
     def original(self, offset: int) -> int:
         """Where in the original text the character at `offset` comes from."""
-        begin, source, copied = max(piece for piece in self.pieces if piece[0] <= offset)
+        begin, source, copied = [piece for piece in self.pieces if piece[0] <= offset][-1]
         return source + (offset - begin if copied else 0)
 
 

@@ -41,7 +41,7 @@ def test_each_file_breaks_the_rule_that_it_is_named_after(path: Path) -> None:
     desired = read(path)
     codes = {problem.code for problem in desired.problems}
     assert path.stem.partition("-")[0] in codes
-    assert desired.has_errors is not codes <= WARNINGS
+    assert desired.has_errors is not (codes <= WARNINGS)
 
 
 def test_every_code_has_a_file_and_no_file_a_code_that_is_not_known() -> None:
