@@ -12,9 +12,10 @@ The tree is built here from PyYAML's events and not by its `compose` or `load`, 
 A document may use anchors and aliases. An alias leads to the same node as its anchor, so what a
 document would be without aliases is counted (`NODES_MAX`) rather than made.
 
-JSON is YAML but for two things: `\\ud83d\\ude00` for one character beyond 16 bits, which is
-replaced before parsing (columns right of it are then too small by eleven), and tabs, which
-libyaml takes between JSON's tokens.
+JSON is YAML but for three things: `\\ud83d\\ude00` for one character beyond 16 bits, which is
+replaced before parsing (columns right of it are then too small by eleven); some characters that
+stand in JSON as they are and that YAML wants escaped, which they are before parsing; and tabs,
+which libyaml takes between JSON's tokens.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _DIGITS_MAX = 64
 """Python refuses to read numbers of more than 4300 digits; AMQP has 64 bits."""
 _JSON_PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\.")
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What is not printable in YAML, or a break of its lines."""
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +133,9 @@ class Document:
             return False
         self.text = self.text.replace("\r\n", "\n").replace("\r", "\n")
         if self.text.lstrip()[:1] == "{":
-            self.text = _JSON_PAIR.sub(_joined, self.text)
+            self.text = _NOT_IN_YAML.sub(
+                lambda found: f"\\u{ord(found[0]):04x}", _JSON_PAIR.sub(_joined, self.text)
+            )
         return True
 
     def _parse(self) -> None:

@@ -51,6 +51,7 @@ FILTER = Record(
         "sql", TEXT, "SQL92 selector over headers and properties", argument="x-filter-jms-selector"
     ),
     Field("tags", TEXT, "tags separated by ||", argument="x-filter-tags"),
+    shared="filter",
 )
 
 EXCHANGE = Record(
@@ -72,6 +73,7 @@ EXCHANGE = Record(
         "messages that a new binding is given",
         argument="x-recent-history-length",
     ),
+    shared="exchange",
 )
 
 BIND = Record(
@@ -80,6 +82,7 @@ BIND = Record(
     Field("routing_key", KEY, "", default=""),
     Field("arguments", TABLE, "arguments as they are"),
     Field("filter", FILTER, "which messages it is for"),
+    shared="bind",
 )
 
 DEAD_LETTER = Record(
@@ -150,6 +153,7 @@ QUEUE = Record(
     Field("dead-letter", DEAD_LETTER, "short for exchange, key and queue of dead letters"),
     Field("retry", ListOf(duration(1, TTL_MAX_MS)), "waits between attempts; needs `dead-letter`"),
     Field("bind", ListOf(BIND), "bindings that lead here"),
+    shared="queue",
 )
 
 BINDING = Record(
@@ -164,6 +168,7 @@ BINDING = Record(
     Field("arguments", TABLE, "arguments as they are"),
     Field("filter", FILTER, "which messages it is for"),
     Field("properties_key", TEXT, "RabbitMQ's own; not looked at"),
+    shared="binding",
 )
 
 PERMISSION = Record(
@@ -173,6 +178,7 @@ PERMISSION = Record(
     Field("configure", EXPRESSION, "names it may declare and delete", required=True),
     Field("write", EXPRESSION, "names it may publish to", required=True),
     Field("read", EXPRESSION, "names it may consume from", required=True),
+    shared="permission",
 )
 
 TOPIC_PERMISSION = Record(
@@ -182,6 +188,7 @@ TOPIC_PERMISSION = Record(
     Field("exchange", NAME, "", required=True),
     Field("write", EXPRESSION, "routing keys of publishes", required=True),
     Field("read", EXPRESSION, "routing keys of bindings", required=True),
+    shared="topic-permission",
 )
 
 DEFINITION = Record(
@@ -189,6 +196,7 @@ DEFINITION = Record(
     *(Field(f.name, f.shape, f.meaning) for f in QUEUE_ARGUMENTS),
     Field("alternate-exchange", KEY, "of exchanges"),
     open_to=ANYTHING,
+    shared="definition",
 )
 
 POLICY = Record(
@@ -204,12 +212,14 @@ POLICY = Record(
     ),
     Field("priority", Whole(-(2**31), 2**31 - 1), "the highest one applies", default=0),
     Field("definition", DEFINITION, "arguments without `x-`", required=True),
+    shared="policy",
 )
 
 VHOST_LIMITS = Record(
     "limits",
     Field("max-connections", count(-1), "connections at once"),
     Field("max-queues", count(-1), ""),
+    shared="vhost-limits",
 )
 USER_LIMITS = Record(
     "limits",
@@ -241,6 +251,7 @@ METADATA = Record(
     Field("tags", WORDS, ""),
     Field("default_queue_type", TEXT, ""),
     open_to=ANYTHING,
+    shared="metadata",
 )
 
 PER_VHOST = (
@@ -325,6 +336,21 @@ TOPOLOGY = Record(
 )
 
 
+_SHARED = (
+    METADATA,
+    VHOST_LIMITS,
+    PERMISSION,
+    TOPIC_PERMISSION,
+    EXCHANGE,
+    QUEUE,
+    BIND,
+    BINDING,
+    FILTER,
+    POLICY,
+    DEFINITION,
+)
+
+
 def json_schema() -> dict[str, Any]:
     """The format as JSON Schema, for editors."""
     return {
@@ -332,4 +358,5 @@ def json_schema() -> dict[str, Any]:
         "$id": "https://warrener.invalid/topology-v1.schema.json",
         "title": "Warrener topology, version 1",
         **TOPOLOGY.schema(),
+        "$defs": {record.shared: record.schema_in_full() for record in _SHARED},
     }

@@ -287,8 +287,12 @@ class Record(Shape):
 
     expected = "a mapping"
 
-    def __init__(self, what: str, *fields: Field, open_to: Shape | None = None) -> None:
+    def __init__(
+        self, what: str, *fields: Field, open_to: Shape | None = None, shared: str = ""
+    ) -> None:
         self.what = what
+        self.shared = shared
+        """The name under which a JSON Schema has it once for all places where it is used."""
         self.fields = fields
         self.open_to = open_to
         """The shape of values with other keys, if those are allowed."""
@@ -338,6 +342,9 @@ class Record(Shape):
         return Record(self.what, *fields)
 
     def schema(self) -> dict[str, Any]:
+        return {"$ref": f"#/$defs/{self.shared}"} if self.shared else self.schema_in_full()
+
+    def schema_in_full(self) -> dict[str, Any]:
         properties = {}
         for field in self.fields:
             described = {"description": field.meaning} if field.meaning else {}

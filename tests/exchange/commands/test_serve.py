@@ -70,14 +70,20 @@ def processes() -> Iterator[list[Process]]:
         process.kill()
 
 
-def refused(*arguments: str) -> str:
-    """What a broker says that does not start: one line, and no traceback."""
+def start_in_vain(*arguments: str) -> str:
+    """What a broker says that does not start."""
     ended = subprocess.run(
         [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert ended.returncode == 1, ended
     assert ended.stdout == ""
-    (line,) = ended.stderr.splitlines()
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def refused(*arguments: str) -> str:
+    """The same where it is one line."""
+    (line,) = start_in_vain(*arguments).splitlines()
     assert line.startswith("warrener: ")
     return line.removeprefix("warrener: ")
 
@@ -130,6 +136,38 @@ def test_a_name_may_stand_for_several_addresses(processes):
         "amqp://[::1]",
     }
     assert process.end() == 0
+
+
+def test_it_starts_with_a_topology(processes, tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text("queues: [{ name: q, max-length: 5 }]")
+    for _ in range(2):
+        process = Process("--data", str(tmp_path / "data"), "--topology", str(file))
+        processes.append(process)
+        with process.connect() as connection:
+            connection.channel().queue_declare("q", passive=True)
+        assert process.end() == 0
+
+
+def test_a_topology_with_errors_keeps_it_from_starting_and_all_are_shown(tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text("queues: [{ name: q, durabel: 1 }]\nx: 1")
+    ended = start_in_vain("--memory", "--port", "0", "--topology", str(file))
+    assert f"{file}:1:21: error[T012]: unknown key 'durabel'" in ended
+    assert f"{file}:2:1: error[T012]: unknown key 'x'" in ended
+
+
+def test_a_topology_that_would_replace_something_keeps_it_from_starting(processes, tmp_path):
+    file = tmp_path / "topology.yaml"
+    data = str(tmp_path / "data")
+    file.write_text("queues: [{ name: q }]")
+    process = Process("--data", data, "--topology", str(file))
+    processes.append(process)
+    assert process.end() == 0
+    file.write_text("queues: [{ name: q, max-length: 5 }]")
+    ended = start_in_vain("--data", data, "--port", "0", "--topology", str(file))
+    assert "-/+ queue 'q' in '/'" in ended
+    assert "nobody has agreed to replace" in ended
 
 
 def test_a_port_in_use_is_told_in_one_line():
