@@ -6,7 +6,9 @@ from warrener.exchange.passwords import NotAHash, check_hash, from_rabbitmq
 from warrener.exchange.topology.reading import Entry, NoSecret
 
 SCRYPT = "scrypt"
-"""The algorithm of the hashes that Warrener makes, where RabbitMQ names its own."""
+"""What the hashes that Warrener makes begin with."""
+SCRYPT_ALGORITHM = "warrener_password_hashing_scrypt"
+"""The name of their algorithm, where RabbitMQ names its own."""
 RABBITMQ_DEFAULT = "rabbit_password_hashing_sha256"
 
 _WAYS = ("env", "file", "hash")
@@ -70,7 +72,7 @@ def _hash(entry: Entry, name: str, algorithm: str | None) -> str | None:
     """A hash as the broker keeps it."""
     text = entry.get(name)
     try:
-        if algorithm == SCRYPT or text.startswith(f"{SCRYPT}$"):
+        if algorithm == SCRYPT_ALGORITHM or text.startswith(f"{SCRYPT}$"):
             check_hash(text)
             return str(text)
         return from_rabbitmq(text, algorithm or RABBITMQ_DEFAULT)

@@ -8,16 +8,18 @@ declaration alone; those between several are in `warrener.exchange.topology.refe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from warrener.exchange import policy as policies
 from warrener.exchange.arguments import check_exchange_arguments
 from warrener.exchange.errors import Refused
 from warrener.exchange.filters import FilterSyntaxError, compile_filter
 from warrener.exchange.filters.arguments import SELECTOR, TAGS
-from warrener.exchange.options import queue_options
+from warrener.exchange.options import KEYS, queue_options
 from warrener.exchange.topology import document, sugar
 from warrener.exchange.topology.credentials import credentials
+from warrener.exchange.topology.problem import did_you_mean
 from warrener.exchange.topology.reading import Entry
 from warrener.exchange.topology.schema import VHOST_LIMITS
 from warrener.exchange.topology.shapes import INVALID, Field, Record
@@ -42,6 +44,8 @@ from warrener.exchange.vhost import PREDECLARED
 
 DEFAULT_VHOST = "/"
 RESERVED = "amq."
+QUEUE_TYPES_BY_DEFAULT = ("classic", "undefined", "")
+"""Default queue types that are what queues are here."""
 
 _FILTERS = {SELECTOR: "sql", TAGS: "tags"}
 
@@ -103,9 +107,10 @@ class Declarations:
         metadata = entry.get("metadata")
         said = {**(metadata.values if metadata else {}), **entry.values}
         tags = tuple(said["tags"]) if "tags" in said else None
-        kind = said.get("default_queue_type")
-        thing = VirtualHost(name, said.get("description"), tags, kind)
-        self._add(thing, entry)
+        self._add(VirtualHost(name, said.get("description"), tags), entry)
+        if said.get("default_queue_type", "classic") not in QUEUE_TYPES_BY_DEFAULT:
+            what = f"the default queue type '{said['default_queue_type']}'"
+            self._not_kept(entry, what, "default_queue_type")
         self._limits(name, entry)
 
     def _single_vhost(self, top: Entry, vhost: str) -> None:
@@ -200,10 +205,28 @@ class Declarations:
                 _check_filter(entry, name, arguments[name])
 
     def _policy(self, entry: Entry, vhost: str) -> None:
-        self._add(_policy_of(Policy, entry, vhost), entry)
+        self._checked_policy(_policy_of(Policy, entry, vhost), entry)
 
     def _operator_policy(self, entry: Entry, vhost: str) -> None:
-        self._add(_policy_of(OperatorPolicy, entry, vhost), entry)
+        self._checked_policy(_policy_of(OperatorPolicy, entry, vhost), entry)
+
+    def _checked_policy(self, policy: Policy, entry: Entry) -> None:
+        unknown = policy.definition.keys() - KEYS.keys()
+        for key in sorted(unknown):
+            self._unknown_key(entry.get("definition"), key)
+        definition = {k: v for k, v in policy.definition.items() if k not in unknown}
+        if definition or not unknown:
+            policy = replace(policy, definition=definition)
+            _check_policy(policy, entry)
+            self._add(policy, entry)
+
+    def _unknown_key(self, definition: Entry, key: str) -> None:
+        """A policy that RabbitMQ has exported may be about plugins that are not here."""
+        if self._exported:
+            self._not_kept(definition, f"the key '{key}' of a policy", key)
+        else:
+            suggestion = did_you_mean(key, KEYS)
+            definition.problem("T012", key, f"unknown key '{key}'", suggestion)
 
     # What RabbitMQ keeps as parameters
 
@@ -222,8 +245,8 @@ class Declarations:
         elif name is not None:
             self._not_kept(entry, f"the parameter '{name}' of '{component}'")
 
-    def _not_kept(self, entry: Entry, what: str) -> None:
-        entry.problem("T040", "name", f"{what} means nothing to Warrener and is not kept")
+    def _not_kept(self, entry: Entry, what: str, field: str = "name") -> None:
+        entry.problem("T040", field, f"{what} means nothing to Warrener and is not kept")
 
     # Parts
 
@@ -349,6 +372,25 @@ def _check_filter(entry: Entry, name: str, text: Any) -> None:
     except FilterSyntaxError as error:
         what = f"not a valid filter: expected {error.expected}, found {error.found}"
         entry.reader.problem_inside("T022", node, error.position, what)
+
+
+def _check_policy(policy: Policy, entry: Entry) -> None:
+    core = policies.Policy(
+        policy.vhost,
+        policy.name,
+        policy.pattern,
+        policy.definition,
+        policy.priority,
+        policy.apply_to,
+        isinstance(policy, OperatorPolicy),
+    )
+    try:
+        policies.check_policy(core)
+    except Refused as error:
+        definition = entry.get("definition")
+        said = [key for key in policy.definition if f"'{key}'" in error.text]
+        node = definition.nodes[said[0]] if said else entry.nodes.get("apply-to", definition.node)
+        entry.reader.problem("T023", node, error.text)
 
 
 def _policy_of(kind: type[Policy], entry: Entry, vhost: str) -> Policy:

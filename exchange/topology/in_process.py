@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange import limits
-from warrener.exchange.errors import Refused
+from warrener.exchange.errors import NotFound, Refused
 from warrener.exchange.passwords import NO_PASSWORD
 from warrener.exchange.queue import Queue as CoreQueue
 from warrener.exchange.schedule import SCHEDULE_PREFIX
@@ -36,6 +36,7 @@ from warrener.exchange.topology.target import Live, TargetError
 from warrener.exchange.vhost import PREDECLARED
 
 if TYPE_CHECKING:
+    from warrener.exchange import policy as policy_module
     from warrener.exchange.broker import Broker
     from warrener.exchange.vhost import VirtualHost as CoreVirtualHost
 
@@ -59,6 +60,8 @@ class InProcess:
             Exchange: self._put_exchange,
             Queue: self._put_queue,
             Binding: self._put_binding,
+            Policy: self._put_policy,
+            OperatorPolicy: self._put_policy,
         }
 
     def read(self) -> Live:
@@ -66,17 +69,16 @@ class InProcess:
         return Live(State(self._things(messages)), messages)
 
     def put(self, thing: Thing) -> None:
-        put = self._put.get(type(thing))
-        if put is None:
-            raise TargetError(f"this broker knows no {thing.kind}")
         try:
-            put(thing)
+            self._put[type(thing)](thing)
         except Refused as error:
             raise TargetError(error.text) from error
 
     def delete(self, thing: Thing, *, may_lose: bool) -> None:
         try:
             self._delete(thing, may_lose)
+        except NotFound:
+            return  # It is gone already, perhaps with what it belonged to.
         except Refused as error:
             raise TargetError(error.text) from error
 
@@ -101,6 +103,9 @@ class InProcess:
             if values := _limit_names(limits.limit_fields(vhost.limits)):
                 yield VirtualHostLimits(vhost.name, values)
             yield from _contents(vhost, messages)
+            for kind, operator in ((Policy, False), (OperatorPolicy, True)):
+                for policy in broker.policies.of(vhost.name, operator=operator):
+                    yield _described(kind, policy)
 
     # Making
 
@@ -162,6 +167,17 @@ class InProcess:
             binding.source, _destination(vhost, binding), binding.routing_key, binding.arguments
         )
 
+    def _put_policy(self, policy: Policy) -> None:
+        self._broker.policies.set(
+            policy.vhost,
+            policy.name,
+            policy.pattern,
+            policy.definition,
+            priority=policy.priority,
+            apply_to=policy.apply_to,
+            operator=isinstance(policy, OperatorPolicy),
+        )
+
     # Deleting
 
     def _delete(self, thing: Thing, may_lose: bool) -> None:
@@ -179,8 +195,22 @@ class InProcess:
                 broker.permissions.clear_topic(thing.user, thing.vhost, thing.exchange)
             case VirtualHostLimits():
                 broker.set_vhost_limits(thing.vhost, limits.VirtualHostLimits())
-            case Policy() | OperatorPolicy() | VirtualHost() | User() | UserLimits():
-                raise TargetError(f"a {thing.kind} cannot be deleted here")
+            case Policy():
+                is_operator = isinstance(thing, OperatorPolicy)
+                broker.policies.clear(thing.vhost, thing.name, operator=is_operator)
+            case UserLimits():
+                broker.users.set_limits(thing.user, limits.UserLimits())
+            case User():
+                broker.users.delete(thing.name)
+            case VirtualHost():
+                broker.delete_vhost(thing.name)
+
+
+def _described(kind: type[Policy], policy: policy_module.Policy) -> Policy:
+    definition = _plain_table(policy.definition)
+    return kind(
+        policy.vhost, policy.name, policy.pattern, definition, policy.apply_to, policy.priority
+    )
 
 
 def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thing]:

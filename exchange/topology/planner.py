@@ -7,11 +7,11 @@ what nobody declares any more.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.passwords import fits, hash_password
 from warrener.exchange.topology.credentials import SCRYPT
 from warrener.exchange.topology.desired import Management
@@ -32,6 +32,7 @@ from warrener.exchange.topology.state import (
     title,
 )
 from warrener.exchange.topology.target import Live
+from warrener.exchange.users import GUEST
 from warrener.exchange.vhost import PREDECLARED
 
 
@@ -105,13 +106,20 @@ class _Planner:
                 return replace(user, password=None, password_hash=None)
             return replace(user, password=None, password_hash=self._hashed(user.password))
         given = user.password_hash
-        if given and now and given != now and now.startswith(SCRYPT) and not self._reset_passwords:
+        if given and now and given != now and self._may_be_renewed(user, now):
             self._notes.append(
                 f"user '{user.name}': the broker has made a new hash of the password at a login; "
                 "whether it is still the one in the file cannot be told"
             )
             return replace(user, password_hash=None)
         return user
+
+    def _may_be_renewed(self, user: User, now: str) -> bool:
+        """Whether the broker may have made its hash of the same password as that in the file."""
+        if self._reset_passwords or not now.startswith(SCRYPT):
+            return False
+        # The guest of a new broker has the password that everybody knows: it must not stay.
+        return user.name != GUEST.name or not fits(GUEST.name, now)
 
     def _without_gaps(self, steps: Sequence[Step]) -> list[Step]:
         """Make one step of a new binding and an old one that differs in its filter only."""
@@ -146,7 +154,7 @@ class _Planner:
 
     def _deletions(self, changes: Iterable[Step]) -> list[Step]:
         kept = self._desired.keys() | {step.before.key for step in changes if step.before}
-        ignored = [re.compile(expression) for expression in self._management.ignore]
+        ignored = [Expression(text) for text in self._management.ignore]
         gone = [
             thing
             for key, thing in self._live.state.items()
@@ -159,7 +167,7 @@ class _Planner:
             if not (isinstance(thing, Binding) and ends.intersection(_ends(thing)))
         ]
 
-    def _may_go(self, thing: Thing, ignored: Sequence[re.Pattern[str]]) -> bool:
+    def _may_go(self, thing: Thing, ignored: Sequence[Expression]) -> bool:
         if isinstance(thing, VirtualHost | User | UserLimits):
             return False
         names: list[str] = []
@@ -167,7 +175,7 @@ class _Planner:
             names = [thing.name]
         elif isinstance(thing, Binding):
             names = [name for name in (thing.source, thing.destination) if name not in PREDECLARED]
-        is_ignored = any(each.search(name) for each in ignored for name in names)
+        is_ignored = any(each.found_in(name) for each in ignored for name in names)
         return thing.vhost in self._management.vhosts and not is_ignored
 
     def _rebinding(self, changes: Sequence[Step], deletions: Sequence[Step]) -> list[Step]:

@@ -191,7 +191,7 @@ def _reader(draft: Draft) -> Any:
 def _merged(one: VirtualHost, other: VirtualHost) -> VirtualHost | None:
     """What two files say of one virtual host, None if they do not agree."""
     said: dict[str, Any] = {}
-    for name in ("description", "tags", "default_queue_type"):
+    for name in ("description", "tags"):
         values = [v for v in (getattr(one, name), getattr(other, name)) if v is not None]
         if len(values) == 2 and values[0] != values[1]:
             return None

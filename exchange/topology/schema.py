@@ -232,7 +232,11 @@ PASSWORD = Record(
     Field("env", NAME, "environment variable that holds it"),
     Field("file", NAME, "file that holds it, relative to this one"),
     Field("hash", TEXT, "hash of it; `export` writes one"),
-    Field("algorithm", TEXT, "of the hash: `rabbit_password_hashing_sha256`, `_sha512`, `scrypt`"),
+    Field(
+        "algorithm",
+        TEXT,
+        "of the hash: `rabbit_password_hashing_sha256` or `_sha512`, or Warrener's",
+    ),
 )
 
 USER = Record(
@@ -269,7 +273,7 @@ VHOST = Record(
     Field("name", NAME, "", required=True),
     Field("description", TEXT, "", default=""),
     Field("tags", WORDS, "", default=()),
-    Field("default_queue_type", TEXT, "kept, without effect"),
+    Field("default_queue_type", TEXT, "not kept"),
     Field("metadata", METADATA, "the same as RabbitMQ exports it"),
     Field("limits", VHOST_LIMITS, ""),
     Field("tracing", FLAG, "not looked at"),

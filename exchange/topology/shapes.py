@@ -7,11 +7,12 @@ them together to the format.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from warrener.exchange.expressions.expression import Expression as Compiled
+from warrener.exchange.expressions.syntax import NotAnExpression
 from warrener.exchange.topology import units
 from warrener.exchange.topology.document import Mapping, Node, Scalar, Sequence
 from warrener.exchange.topology.problem import did_you_mean
@@ -171,13 +172,11 @@ class Expression(Shape):
         value = Text().read(node, reader)
         if value is not INVALID:
             try:
-                re.compile(value)
-            except re.error as error:
-                what = f"not a regular expression: {error.msg}"
-                reader.problem_inside("T021", node, error.pos or 0, what)
-                return INVALID
-            except (RecursionError, OverflowError):
-                reader.problem("T021", node, "a regular expression beyond what can be compiled")
+                Compiled(value)
+            except NotAnExpression as error:
+                what, _, position = str(error).partition(" at position ")
+                offset = int(position) if position.isdigit() else 0
+                reader.problem_inside("T021", node, offset, f"not a regular expression: {what}")
                 return INVALID
         return value
 

@@ -27,7 +27,6 @@ class VirtualHost:
     name: str
     description: str | None = None
     tags: tuple[str, ...] | None = None
-    default_queue_type: str | None = None
 
     @property
     def key(self) -> Key:

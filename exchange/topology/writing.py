@@ -18,7 +18,7 @@ from typing import Any
 
 from warrener import __version__
 from warrener.exchange.passwords import NO_PASSWORD
-from warrener.exchange.topology.credentials import RABBITMQ_DEFAULT, SCRYPT
+from warrener.exchange.topology.credentials import RABBITMQ_DEFAULT, SCRYPT, SCRYPT_ALGORITHM
 from warrener.exchange.topology.document import plain_value
 from warrener.exchange.topology.schema import EXCHANGE, QUEUE_ARGUMENTS, VERSION
 from warrener.exchange.topology.shapes import Field
@@ -116,9 +116,8 @@ def _by_vhost(state: State) -> dict[str, dict[type[Any], list[Any]]]:
 
 def _vhost_lines(vhost: VirtualHost, things: Mapping[type[Any], list[Any]]) -> list[str]:
     lines = [f"  - name: {scalar(vhost.name)}"]
-    for name in ("description", "default_queue_type"):
-        if getattr(vhost, name):
-            lines.append(f"    {name}: {scalar(getattr(vhost, name))}")
+    if vhost.description:
+        lines.append(f"    description: {scalar(vhost.description)}")
     if vhost.tags:
         lines.append(f"    tags: {flow(list(vhost.tags))}")
     for limits in things.get(VirtualHostLimits, ()):
@@ -280,8 +279,6 @@ def _user_definition(user: User, limits: Mapping[str, Mapping[str, int]]) -> Ite
 
 def _vhost_definition(vhost: VirtualHost, limits: Mapping[str, Mapping[str, int]]) -> Item:
     metadata: Item = {"description": vhost.description or "", "tags": list(vhost.tags or ())}
-    if vhost.default_queue_type:
-        metadata["default_queue_type"] = vhost.default_queue_type
     given = _pairs(limits.get(vhost.name, {}))
     return {"name": vhost.name, "limits": given, "metadata": metadata}
 
@@ -331,6 +328,6 @@ def _hash_parts(password_hash: str) -> tuple[str, str]:
     if password_hash == NO_PASSWORD:
         return RABBITMQ_DEFAULT, ""
     if password_hash.startswith(SCRYPT):
-        return SCRYPT, password_hash
+        return SCRYPT_ALGORITHM, password_hash
     algorithm, _, text = password_hash.partition("$")
     return algorithm, text

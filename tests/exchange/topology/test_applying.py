@@ -38,6 +38,8 @@ FILE = """
           - { source: x, exchange: y, routing_key: "#" }
           - { source: y, queue: r }
           - { source: amq.direct, queue: q, routing_key: q }
+        policies: [{ name: p, pattern: ^q, definition: { message-ttl: 1h } }]
+        operator-policies: [{ name: o, pattern: ^q, definition: { max-length: 100 } }]
     """
 
 
@@ -54,7 +56,7 @@ def carry_out(broker: Broker, text: str, *agreed: str, prune: bool = False) -> P
 
 
 def test_a_plan_after_it_was_applied_is_empty(broker):
-    assert len(carry_out(broker, FILE)) == 14
+    assert len(carry_out(broker, FILE)) == 16
     assert carry_out(broker, FILE).is_empty
 
 
@@ -185,7 +187,7 @@ CHANGED_FILE = (
 )
 
 
-@pytest.mark.parametrize("after", range(14))
+@pytest.mark.parametrize("after", range(16))
 def test_after_a_crash_in_the_middle_the_rest_is_applied(durable, after):
     desired = valid(DURABLE_FILE)
     plan = plan_for(durable.broker, desired)

@@ -248,7 +248,7 @@ def test_an_export_of_one_virtual_host_has_no_names_of_it():
         "exchanges": [], "bindings": []}
         """
     desired = valid(text)
-    assert desired.state["vhost", "shop"] == VirtualHost("shop", "d", ("t",), "classic")
+    assert desired.state["vhost", "shop"] == VirtualHost("shop", "d", ("t",))
     assert ("queue", "shop", "q") in desired.state
     elsewhere = read_topology([Source("a", text.encode())], vhost="other")
     assert ("queue", "other", "q") in elsewhere.state
@@ -257,3 +257,19 @@ def test_an_export_of_one_virtual_host_has_no_names_of_it():
 def test_what_is_no_mapping_is_told():
     assert said(read("[1, 2]")) == ["a:1:1 T011 expected a mapping, found a list"]
     assert said(read("")) == []
+
+
+def test_what_rabbitmq_gives_its_plugins_by_policy_is_left_out():
+    desired = valid(
+        """
+        rabbitmq_version: 3.13.7
+        policies:
+          - name: p
+            vhost: /
+            pattern: a
+            definition: { federation-upstream-set: all, max-length: 5 }
+          - { name: o, vhost: /, pattern: a, definition: { federation-upstream-set: all } }
+        """
+    )
+    (policy,) = desired.state.of(Policy)
+    assert policy.definition == {"max-length": 5}

@@ -73,7 +73,7 @@ def test_what_can_be_changed_is_updated_and_the_plan_says_how():
 
 
 def test_what_is_not_said_is_not_changed():
-    assert planned([VirtualHost("shop", "a", ("b",), "c")], [VirtualHost("shop")]).is_empty
+    assert planned([VirtualHost("shop", "a", ("b",))], [VirtualHost("shop")]).is_empty
 
 
 def test_true_is_not_one_and_the_order_of_tags_does_not_matter():
@@ -220,6 +220,12 @@ def test_a_hash_that_the_broker_has_renewed_is_left_and_noted():
     plan = planned([before], [User("ann", (), IMPORTED)])
     assert plan.is_empty
     assert "whether it is still the one in the file cannot be told" in plan.notes[0]
+
+
+def test_the_password_that_a_new_broker_gives_its_guest_does_not_stay():
+    before = User("guest", (), hash_password("guest"))
+    plan = planned([before], [User("guest", (), IMPORTED)])
+    assert [step.action for step in plan.steps] == [Action.UPDATE]
 
 
 def test_unless_hashes_are_to_be_reset():

@@ -1,6 +1,7 @@
 """Round trips: whatever is declared and applied can be exported, and the export is the same."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from warrener.exchange.topology.planner import make_plan
 from warrener.exchange.topology.state import (
     Binding,
     Exchange,
+    OperatorPolicy,
     Permission,
+    Policy,
     Queue,
     State,
     Thing,
@@ -74,6 +77,9 @@ filters = st.fixed_dictionaries(
 )
 
 
+priorities = st.integers(-(2**31), 2**31 - 1)
+
+
 @st.composite
 def states(draw: st.DrawFn) -> State:
     """A topology that a broker can have."""
@@ -89,14 +95,17 @@ def states(draw: st.DrawFn) -> State:
 
 def _in_vhost(draw: st.DrawFn, vhost: str, users: list[str]) -> list[Thing]:
     tags = tuple(draw(st.lists(names, max_size=2, unique=True)))
-    things: list[Thing] = [
-        VirtualHost(vhost, draw(texts), tags, draw(st.sampled_from(["", "quorum"])))
-    ]
+    things: list[Thing] = [VirtualHost(vhost, draw(texts), tags)]
     if draw(st.booleans()):
         things.append(VirtualHostLimits(vhost, {"max-queues": draw(st.integers(50, 99))}))
     for user in users:
         things.append(Permission(vhost, user, "^a", "", ".*"))
         things.append(TopicPermission(vhost, user, draw(names), "^{username}", "\\."))
+    definition = {"message-ttl": draw(st.integers(0, 10**10)), "max-length": 5}
+    if draw(st.booleans()):
+        things.append(Policy(vhost, draw(names), "^a|b$", definition, "queues", draw(priorities)))
+    if draw(st.booleans()):
+        things.append(OperatorPolicy(vhost, draw(names), draw(names.map(re.escape)), definition))
     exchanges = draw(st.lists(names, unique=True, max_size=3))
     flags = st.booleans()
     for name in exchanges:
