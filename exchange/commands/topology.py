@@ -227,6 +227,7 @@ def _plan(arguments: argparse.Namespace, desired: Desired, target: Target) -> Pl
         desired.management,
         prune=arguments.prune,
         reset_passwords=arguments.reset_passwords,
+        hashed=target.hash_password,
     )
 
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from warrener.exchange.passwords import NotAHash, check_hash, from_rabbitmq
+import hashlib
+import secrets
+from base64 import b64encode
+
+from warrener.exchange.passwords import (
+    NO_PASSWORD,
+    RABBITMQ_SALT_BYTES,
+    NotAHash,
+    check_hash,
+    from_rabbitmq,
+)
 from warrener.exchange.topology.reading import Entry, NoSecret
 
 SCRYPT = "scrypt"
@@ -79,3 +89,23 @@ def _hash(entry: Entry, name: str, algorithm: str | None) -> str | None:
     except NotAHash as error:
         entry.problem("T025", name, str(error))
         return None
+
+
+# For brokers that keep algorithm and hash apart
+
+
+def hash_parts(password_hash: str) -> tuple[str, str]:
+    """Algorithm and hash, as RabbitMQ has them."""
+    if password_hash == NO_PASSWORD:
+        return RABBITMQ_DEFAULT, ""
+    if password_hash.startswith(SCRYPT):
+        return SCRYPT_ALGORITHM, password_hash
+    algorithm, _, text = password_hash.partition("$")
+    return algorithm, text
+
+
+def rabbitmq_hash(password: str) -> str:
+    """A hash that RabbitMQ understands. It is a fast one; for a broker that knows no other."""
+    salt = secrets.token_bytes(RABBITMQ_SALT_BYTES)
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    return f"{RABBITMQ_DEFAULT}${b64encode(salt + digest).decode()}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.exchange import limits
 from warrener.exchange.errors import NotFound, Refused
-from warrener.exchange.passwords import NO_PASSWORD
+from warrener.exchange.passwords import NO_PASSWORD, hash_password
 from warrener.exchange.queue import Queue as CoreQueue
 from warrener.exchange.schedule import SCHEDULE_PREFIX
 from warrener.exchange.topology.state import (
@@ -81,6 +81,9 @@ class InProcess:
             return  # It is gone already, perhaps with what it belonged to.
         except Refused as error:
             raise TargetError(error.text) from error
+
+    def hash_password(self, password: str) -> str:
+        return hash_password(password)
 
     def commit(self) -> None:
         self._broker.end_pass()

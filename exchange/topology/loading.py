@@ -80,13 +80,14 @@ class Topology:
         self, broker: Broker | Target, *, prune: bool = False, reset_passwords: bool = False
     ) -> Plan:
         """What has to be done so that a broker has what the files say; see `make_plan`."""
-        live = _target(broker).read()
+        target = _target(broker)
         return make_plan(
-            live,
+            target.read(),
             self._desired.state,
             self._desired.management,
             prune=prune,
             reset_passwords=reset_passwords,
+            hashed=target.hash_password,
         )
 
     def apply(

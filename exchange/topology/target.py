@@ -1,8 +1,8 @@
 """Targets: brokers whose topology can be read and changed.
 
 A plan is made from what a target has and carried out on it. `warrener.exchange.topology.in_process`
-is the target for a broker in this process; one for a broker behind the management API needs the
-same four methods.
+is the target for a broker in this process, `warrener.exchange.topology.over_http` that for one
+behind a management API.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ class Target(Protocol):
 
     def delete(self, thing: Thing, *, may_lose: bool) -> None:
         """Have it no more. Does nothing if it is not there."""
+
+    def hash_password(self, password: str) -> str:
+        """The hash that this broker is to keep of a new password."""
 
     def commit(self) -> None:
         """What was done so far is to last."""

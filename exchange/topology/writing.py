@@ -18,7 +18,7 @@ from typing import Any
 
 from warrener import __version__
 from warrener.exchange.passwords import NO_PASSWORD
-from warrener.exchange.topology.credentials import RABBITMQ_DEFAULT, SCRYPT, SCRYPT_ALGORITHM
+from warrener.exchange.topology.credentials import hash_parts
 from warrener.exchange.topology.document import plain_value
 from warrener.exchange.topology.schema import EXCHANGE, QUEUE_ARGUMENTS, VERSION
 from warrener.exchange.topology.shapes import Field
@@ -145,7 +145,7 @@ def _section(name: str, items: Sequence[Item]) -> list[str]:
 def _user(user: User, limits: Mapping[str, Mapping[str, int]]) -> Item:
     item: Item = {"name": user.name}
     if user.password_hash is not None:
-        algorithm, text = _hash_parts(user.password_hash)
+        algorithm, text = hash_parts(user.password_hash)
         item["password"] = {"hash": text, "algorithm": algorithm}
     if user.tags:
         item["tags"] = list(user.tags)
@@ -267,7 +267,7 @@ def _without_vhost(item: Item) -> Item:
 
 
 def _user_definition(user: User, limits: Mapping[str, Mapping[str, int]]) -> Item:
-    algorithm, text = _hash_parts(user.password_hash or NO_PASSWORD)
+    algorithm, text = hash_parts(user.password_hash or NO_PASSWORD)
     return {
         "name": user.name,
         "password_hash": text,
@@ -321,13 +321,3 @@ def _parameters(state: State) -> list[Item]:
 def _parameter_value(policy: OperatorPolicy) -> Item:
     described = _policy_definition(policy)
     return {key: described[key] for key in ("apply-to", "definition", "pattern", "priority")}
-
-
-def _hash_parts(password_hash: str) -> tuple[str, str]:
-    """Algorithm and hash, as RabbitMQ has them apart."""
-    if password_hash == NO_PASSWORD:
-        return RABBITMQ_DEFAULT, ""
-    if password_hash.startswith(SCRYPT):
-        return SCRYPT_ALGORITHM, password_hash
-    algorithm, _, text = password_hash.partition("$")
-    return algorithm, text
