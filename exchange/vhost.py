@@ -56,9 +56,9 @@ class VirtualHost:
     ) -> None:
         self.name = name
         self.limits = VirtualHostLimits()
+        self.rules = Rules()
         self.description = ""
         self.tags: tuple[str, ...] = ()
-        self.rules = Rules()
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
