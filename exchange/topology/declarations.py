@@ -13,10 +13,12 @@ from typing import Any
 
 from warrener.exchange import policy as policies
 from warrener.exchange.arguments import check_exchange_arguments
+from warrener.exchange.deduplication import queue_deduplication
 from warrener.exchange.errors import Refused
 from warrener.exchange.filters import FilterSyntaxError, compile_filter
 from warrener.exchange.filters.arguments import SELECTOR, TAGS
 from warrener.exchange.options import KEYS, queue_options
+from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.topology import document, sugar
 from warrener.exchange.topology.credentials import credentials
 from warrener.exchange.topology.problem import did_you_mean
@@ -40,7 +42,6 @@ from warrener.exchange.topology.state import (
     VirtualHostLimits,
 )
 from warrener.exchange.types import TYPES
-from warrener.exchange.vhost import PREDECLARED
 
 DEFAULT_VHOST = "/"
 RESERVED = "amq."
@@ -164,7 +165,7 @@ class Declarations:
             flag: _value(entry, flag, defaults) for flag in ("durable", "auto_delete", "internal")
         }
         if kind in TYPES:
-            _check_arguments(entry, arguments, TYPES[kind].check_arguments)
+            _check_arguments(entry, arguments, lambda given: TYPES[kind](name, arguments=given))
         _check_arguments(entry, arguments, check_exchange_arguments)
         self._add(Exchange(vhost, name, kind, arguments=arguments, **flags), entry)
 
@@ -179,6 +180,7 @@ class Declarations:
             arguments.setdefault("x-queue-type", kind)
         made_up = sugar.dead_letters(entry, vhost, arguments)
         _check_arguments(entry, arguments, queue_options)
+        _check_arguments(entry, arguments, queue_deduplication)
         flags = {flag: _value(entry, flag, defaults) for flag in ("durable", "auto_delete")}
         self._add(Queue(vhost, name, arguments=arguments, **flags), entry)
         for thing in made_up:

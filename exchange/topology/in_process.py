@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange import limits
 from warrener.exchange.errors import NotFound, Refused
 from warrener.exchange.passwords import NO_PASSWORD, hash_password
+from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.queue import Queue as CoreQueue
 from warrener.exchange.schedule import SCHEDULE_PREFIX
 from warrener.exchange.topology.state import (
@@ -33,7 +34,6 @@ from warrener.exchange.topology.state import (
     VirtualHostLimits,
 )
 from warrener.exchange.topology.target import Live, TargetError
-from warrener.exchange.vhost import PREDECLARED
 
 if TYPE_CHECKING:
     from warrener.exchange import policy as policy_module

@@ -113,7 +113,7 @@ def read_files(
 def _without_collecting() -> Iterator[None]:
     """Keep the collector from walking again and again through a tree that only grows.
 
-    A topology of 60,000 things is read in a third of the time (tests/bench/bench_topology_files.py).
+    A topology of 60,000 things is read in a third of the time (bench_topology_files.py).
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.passwords import fits, hash_password
+from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.topology.credentials import SCRYPT
 from warrener.exchange.topology.desired import Management
 from warrener.exchange.topology.plan import Action, Plan, Step
@@ -33,7 +34,6 @@ from warrener.exchange.topology.state import (
 )
 from warrener.exchange.topology.target import Live
 from warrener.exchange.users import GUEST
-from warrener.exchange.vhost import PREDECLARED
 
 
 def make_plan(

@@ -13,6 +13,7 @@ from typing import Any
 
 from warrener.exchange.binding import Binding as CoreBinding
 from warrener.exchange.errors import Refused
+from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.topology.declarations import DEFAULT_VHOST, Draft, argument_node
 from warrener.exchange.topology.problem import did_you_mean
 from warrener.exchange.topology.state import (
@@ -34,7 +35,6 @@ from warrener.exchange.topology.sugar import DLX
 from warrener.exchange.types import TYPES
 from warrener.exchange.types import Exchange as CoreExchange
 from warrener.exchange.users import GUEST
-from warrener.exchange.vhost import PREDECLARED
 
 ALTERNATE = "alternate-exchange"
 

@@ -54,6 +54,24 @@ FILTER = Record(
     shared="filter",
 )
 
+DEDUPLICATION = (
+    Field(
+        "message-deduplication",
+        FLAG,
+        "recognise messages that were here before",
+        argument="x-message-deduplication",
+    ),
+    Field("cache-size", count(1), "how many are remembered", argument="x-cache-size"),
+    Field("cache-ttl", duration(1), "for how long", argument="x-cache-ttl"),
+    Field("deduplication-header", TEXT, "header to go by", argument="x-deduplication-header"),
+    Field(
+        "cache-persistence",
+        Choice("memory", "disk"),
+        "whether a restart ends it",
+        argument="x-cache-persistence",
+    ),
+)
+
 EXCHANGE = Record(
     "an exchange",
     Field("name", NAME, "", required=True),
@@ -73,6 +91,7 @@ EXCHANGE = Record(
         "messages that a new binding is given",
         argument="x-recent-history-length",
     ),
+    *DEDUPLICATION,
     shared="exchange",
 )
 
@@ -126,6 +145,12 @@ QUEUE_ARGUMENTS = (
         "one consumer at a time",
         argument="x-single-active-consumer",
     ),
+    Field(
+        "consumer-timeout",
+        duration(),
+        "how long a consumer may take to acknowledge",
+        argument="x-consumer-timeout",
+    ),
     Field("queue-mode", Choice("default", "lazy"), "without effect", argument="x-queue-mode"),
     Field("queue-version", Whole(1, 2), "without effect", argument="x-queue-version"),
     Field(
@@ -150,6 +175,7 @@ QUEUE = Record(
     Field("auto_delete", FLAG, "goes with its last consumer", default=False),
     Field("arguments", TABLE, "arguments as they are, without units"),
     *QUEUE_ARGUMENTS,
+    *DEDUPLICATION,
     Field("dead-letter", DEAD_LETTER, "short for exchange, key and queue of dead letters"),
     Field("retry", ListOf(duration(1, TTL_MAX_MS)), "waits between attempts; needs `dead-letter`"),
     Field("bind", ListOf(BIND), "bindings that lead here"),

@@ -20,7 +20,7 @@ from warrener import __version__
 from warrener.exchange.passwords import NO_PASSWORD
 from warrener.exchange.topology.credentials import hash_parts
 from warrener.exchange.topology.document import plain_value
-from warrener.exchange.topology.schema import EXCHANGE, QUEUE_ARGUMENTS, VERSION
+from warrener.exchange.topology.schema import EXCHANGE, QUEUE, VERSION
 from warrener.exchange.topology.shapes import Field
 from warrener.exchange.topology.state import (
     Arguments,
@@ -44,7 +44,7 @@ RABBITMQ_LEVEL = "3.13.7"
 SCHEMA_FILE = "topology-v1.schema.json"
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*|[0-9]+[A-Za-z]+")
-_QUEUE_FIELDS = {field.argument: field for field in QUEUE_ARGUMENTS}
+_QUEUE_FIELDS = {field.argument: field for field in QUEUE.fields if field.argument}
 _EXCHANGE_FIELDS = {field.argument: field for field in EXCHANGE.fields if field.argument}
 _UNITS = {
     **dict.fromkeys(("x-message-ttl", "x-expires", "message-ttl", "expires"), duration_text),
