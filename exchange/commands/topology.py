@@ -1,10 +1,11 @@
 """`warrener topology`: check topology files, compare a broker with them, change it to match.
 
 The files are read and checked here; `warrener.exchange.topology` does the thinking. The broker is
-that of a data directory (`--data`), which must not be in use.
+one that runs, behind its management API (`--url`), or that of a data directory (`--data`), which
+must not be in use.
 
 Exit status: 0 done, or nothing to do; 1 an error, or problems in the files; 2 `plan` and `diff`
-have found changes.
+have found changes; 69 and 77 the broker cannot be reached, or refuses the login.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
+from warrener.exchange.commands.management_api import ManagementApi
 from warrener.exchange.recovery import restore as restore_broker
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.topology import report, writing
@@ -36,6 +38,7 @@ from warrener.exchange.topology.applying import (
 from warrener.exchange.topology.desired import Desired
 from warrener.exchange.topology.in_process import InProcess
 from warrener.exchange.topology.loading import read_files
+from warrener.exchange.topology.over_http import OverHttp
 from warrener.exchange.topology.plan import LOSING, REPLACING, Plan
 from warrener.exchange.topology.planner import make_plan
 from warrener.exchange.topology.schema import json_schema
@@ -70,11 +73,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
         parsers[name].add_argument("files", nargs="+", metavar="FILE", help="files and folders")
         parsers[name].add_argument("--vhost", help="for declarations that name no virtual host")
     for name in ("plan", "apply", "diff", "export"):
-        parsers[name].add_argument(
-            "--data",
-            required=True,
-            metavar="DIR",
-            help="data directory of a broker that is stopped",
+        broker = parsers[name].add_mutually_exclusive_group(required=True)
+        broker.add_argument(
+            "--url", help="management API of a broker: http://guest:guest@127.0.0.1:15672"
+        )
+        broker.add_argument(
+            "--data", metavar="DIR", help="data directory of a broker that is stopped"
         )
     for name in ("plan", "apply"):
         parsers[name].add_argument(
@@ -271,11 +275,30 @@ def _tell(outcome: Outcome, to_do: Plan) -> int:
 
 @contextmanager
 def _target(arguments: argparse.Namespace) -> Iterator[Target]:
-    """The broker of a data directory, for as long as it takes."""
-    failures: list[BaseException] = []
-    store = _open(arguments.data, failures.append)
+    """The broker, for as long as it takes."""
+    opened = _behind(arguments.url) if arguments.url else _in_directory(arguments.data)
+    with opened as target:
+        yield target
+
+
+@contextmanager
+def _behind(url: str) -> Iterator[Target]:
+    """The broker behind a management API."""
+    api = ManagementApi(url)
     try:
-        yield InProcess(_recovered(store, arguments.data))
+        api.log_in()
+        yield OverHttp(api.ask)
+    finally:
+        api.close()
+
+
+@contextmanager
+def _in_directory(data: str) -> Iterator[Target]:
+    """The broker of a data directory."""
+    failures: list[BaseException] = []
+    store = _open(data, failures.append)
+    try:
+        yield InProcess(_recovered(store, data))
     finally:
         store.close()
     if failures:

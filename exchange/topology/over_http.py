@@ -41,7 +41,7 @@ from warrener.exchange.topology.target import Live, TargetError
 
 Ask = Callable[[str, str, Any], tuple[int, Any]]
 """Sends method, target and document (None for none); returns the status, and the document in the
-answer or, if it refuses, why. Raises: TargetError if there is no answer."""
+answer or, if it refuses, a line that says what and why."""
 
 GONE = 404
 NAME = "Warrener"
@@ -94,7 +94,7 @@ class OverHttp:
     ) -> Any:
         status, answer = self._ask(method, target, document)
         if status >= 400 and not (gone_is_good and status == GONE):
-            raise TargetError(f"{method} {target}: {status} {answer}")
+            raise TargetError(str(answer))
         return answer
 
     # Requests
@@ -179,7 +179,7 @@ class OverHttp:
         if status == GONE:
             return []
         if status >= 400:
-            raise TargetError(f"GET {target}: {status} {found}")
+            raise TargetError(str(found))
         return [
             f"{target}/{_path(each['properties_key'])}"
             for each in found
