@@ -69,7 +69,8 @@ class Step:
         """The step as a plan shows it."""
         notes = " (no gap: the new one comes first)" if self.gapless else ""
         if self.messages:
-            notes = f" ({self.messages} messages would be lost)"
+            plural = "" if self.messages == 1 else "s"
+            notes = f" ({self.messages} message{plural} would be lost)"
         shown = self.before if self.gapless and self.before is not None else self.thing
         lines = [f"{self.action.value:>3} {title(shown)}{notes}"]
         if self.before is not None and self.after is not None:

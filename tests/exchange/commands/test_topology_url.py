@@ -123,7 +123,7 @@ def test_messages_are_counted_and_not_lost(urls, tmp_path, capsys):
     path.write_text(path.read_text().replace("name: q }", "name: q, max-length: 5 }"))
     capsys.readouterr()
     assert topology("plan", path, "--url", url) == 2
-    assert "-/+ queue 'q' in 'messages' (1 messages would be lost)" in capsys.readouterr().out
+    assert "-/+ queue 'q' in 'messages' (1 message would be lost)" in capsys.readouterr().out
     assert topology("apply", path, "--url", url, "--yes", "--allow-replace") == 1
     assert "this plan needs --lose-messages" in capsys.readouterr().err
     agreed = ("--allow-replace", "--lose-messages")
