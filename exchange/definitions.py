@@ -58,7 +58,7 @@ class Definitions:
     def restored(self, thing: Thing, position: int) -> None:
         """After a restart: `thing` is what the record at `position` said."""
         self._positions[thing] = position
-        self._ledger.hold(position, 1)
+        self._ledger.hold((position,))
 
     def rewrite(self) -> None:
         """Write every live record anew, so that the segments that hold the old ones can go."""

@@ -63,7 +63,7 @@ class Entries:
     def restored(self, kind: Kind, key: Hashable, fields: Fields, position: int) -> None:
         """After a restart: the record at `position` holds this entry."""
         self._entries[kind, key] = _Entry(fields, position)
-        self._ledger.hold(position, 1)
+        self._ledger.hold((position,))
 
     def clear(self) -> None:
         """Give up what was assumed: the store has entries of its own."""

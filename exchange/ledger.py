@@ -35,6 +35,8 @@ from __future__ import annotations
 
 import logging
 import struct
+import sys
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -70,15 +72,17 @@ class Kind(IntEnum):
     SETTLED = 17
 
 
-class Record(Protocol):
-    """One record as the store hands it back."""
+class Run(Protocol):
+    """Records in a row, of one kind, that begin alike, as the store hands them back."""
 
-    @property
-    def position(self) -> int: ...
     @property
     def kind(self) -> int: ...
     @property
-    def payload(self) -> bytes: ...
+    def positions(self) -> Sequence[int]: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def sizes(self) -> Sequence[int]: ...
 
 
 class Store(Protocol):
@@ -93,9 +97,14 @@ class Store(Protocol):
     @property
     def segments(self) -> int: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
-    def read_available(self, positions: Sequence[int]) -> list[bytes | None]: ...
-    def release(self, position: int, count: int = 1) -> None: ...
-    def hold(self, position: int, holders: int) -> None: ...
+    def append_run(
+        self, kind: int, head: bytes, bodies: Sequence[bytes], holders: int = 0
+    ) -> int: ...
+    def read_available(
+        self, positions: Sequence[int], limit: int | None = None
+    ) -> list[bytes | None]: ...
+    def release(self, positions: Sequence[int], count: int = 1) -> None: ...
+    def hold(self, positions: Sequence[int], holders: int = 1) -> None: ...
     def commit(self) -> None: ...
     def trim(self) -> int: ...
 
@@ -106,8 +115,9 @@ class Codec:
 
     encode_table: Callable[[Mapping[str, Any]], bytes]
     decode_table: Callable[[bytes], dict[str, Any]]
-    decode_content: Callable[[bytes], tuple[Properties, int]]
-    """From content as it travels to its properties and the channel it is framed for."""
+    decode_content: Callable[[bytes, Properties | None], tuple[Properties, int]]
+    """From content as it travels to its properties and the channel it is framed for; if they are
+    the same as those of the content before, these themselves."""
     rewrite: Callable[[Message, Envelope, Mapping[str, Any]], Message]
     """A copy of a message in another envelope, with some properties changed."""
     fits: Callable[[Message], bool]
@@ -159,17 +169,16 @@ class Ledger:
 
         `expiring` says that some of them may have an expiration.
         """
-        append = self._store.append
         head = (_STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
-        properties = None
-        persistent = False
-        for message in messages:
-            if message.properties is not properties:
-                # Most runs share their properties, and asking costs a walk over them (bench S9).
-                properties = message.properties
-                persistent = properties.persistent
-            if persistent:
-                message.position = append(Kind.MESSAGE, head, message.content, holders)
+        if len({id(message.properties) for message in messages}) != 1:
+            messages = _persistent(messages)
+        elif not messages[0].properties.persistent:
+            # Most runs share their properties, and asking costs a walk over them (bench S9).
+            return
+        contents = [message.content for message in messages]
+        first_position = self._store.append_run(Kind.MESSAGE, head, contents, holders)
+        for position, message in enumerate(messages, first_position):
+            message.position = position
 
     def settle(self, queue: Queue, position: int) -> None:
         """A queue is done with the message at `position`."""
@@ -180,14 +189,30 @@ class Ledger:
     def forget(self, position: int) -> None:
         """A queue that is itself gone lets go of a message."""
         if position:
-            self._store.release(position)
+            self._store.release((position,))
 
     def load(self, positions: Sequence[int]) -> list[Message]:
         """Read messages back; one that the store cannot read is left out, and logged."""
-        return [message for message, _ in self.load_with_times(positions)]
+        return self.load_some(positions, None)[0]
+
+    def load_some(self, positions: Sequence[int], limit: int | None) -> tuple[list[Message], int]:
+        """Read messages back until they come to `limit` bytes; for how many of the positions.
+
+        One that the store cannot read is left out, and logged.
+        """
+        payloads = self._store.read_available(positions, limit)
+        reader = _Reader(self)
+        messages = []
+        for position, payload in zip(positions, payloads, strict=False):
+            if payload is None:
+                logger.error("message at position %d is damaged and left out", position)
+            else:
+                messages.append(reader.message(position, payload))
+        return messages, len(payloads)
 
     def load_with_times(self, positions: Sequence[int]) -> list[tuple[Message, int]]:
         """Read messages back, with the times of their publication in ms since 1970."""
+        reader = _Reader(self)
         found = []
         payloads = self._store.read_available(positions)
         for position, payload in zip(positions, payloads, strict=True):
@@ -195,7 +220,7 @@ class Ledger:
                 logger.error("message at position %d is damaged and left out", position)
             else:
                 time, _ = _STAMP.unpack_from(payload)
-                found.append((self._message(position, payload), time))
+                found.append((reader.message(position, payload), time))
         return found
 
     def commit(self) -> None:
@@ -219,28 +244,16 @@ class Ledger:
         return self._store.failed
 
     def _write_settled(self, queue: Queue) -> None:
-        release = self._store.release
         positions, queue.settled = queue.settled, []
-        for position in positions:
-            release(position)
-        if queue.deleted:
-            return
         head = _NUMBER.pack(queue.number)
         for start in range(0, len(positions), SETTLED_MAX):
             part = positions[start : start + SETTLED_MAX]
-            self._store.append(Kind.SETTLED, head, struct.pack(f">{len(part)}Q", *part))
+            self._store.release(part)
+            if not queue.deleted:
+                self._store.append(Kind.SETTLED, head, _pack_positions(part))
 
-    def _message(self, position: int, payload: bytes) -> Message:
-        at = _QUEUES_AT + _NUMBER.size * _COUNT.unpack_from(payload, _STAMP.size)[0]
-        exchange, at = _short_string(payload, at)
-        routing_key, at = _short_string(payload, at)
-        content = payload[at:]
-        properties, channel = self.codec.decode_content(content)
-        message = Message(self._envelope(exchange, routing_key), properties, content, channel)
-        message.position = position
-        return message
-
-    def _envelope(self, exchange: str, routing_key: str) -> Envelope:
+    def envelope(self, exchange: str, routing_key: str) -> Envelope:
+        """The envelope that messages with this exchange and routing key share."""
         key = (exchange, routing_key)
         envelope = self._envelopes.get(key)
         if envelope is None:
@@ -270,8 +283,8 @@ class Ledger:
         self._store.append(kind, self.codec.encode_table(fields))
         self.forget(ended)
 
-    def read_topology(self, record: Record) -> dict[str, Any]:
-        return self.codec.decode_table(record.payload)
+    def read_topology(self, payload: bytes) -> dict[str, Any]:
+        return self.codec.decode_table(payload)
 
     @property
     def segments(self) -> int:
@@ -281,9 +294,37 @@ class Ledger:
         """Have the store give back what it can."""
         self._store.trim()
 
-    def hold(self, position: int, holders: int) -> None:
-        """After a restart: say that the record at `position` is still needed."""
-        self._store.hold(position, holders)
+    def hold(self, positions: Sequence[int]) -> None:
+        """After a restart: say that the records at `positions`, ascending, are still needed."""
+        self._store.hold(positions)
+
+
+class _Reader:
+    """Makes messages of records; neighbours mostly begin alike, and are then not taken apart."""
+
+    __slots__ = ("_envelope", "_head", "_ledger", "_properties")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._head = b""
+        self._envelope = Envelope("", "")
+        self._properties: Properties | None = None
+
+    def message(self, position: int, payload: bytes) -> Message:
+        if self._properties is None or not payload.startswith(self._head):
+            self._take_apart(payload)
+        content = payload[len(self._head) :]
+        self._properties, channel = self._ledger.codec.decode_content(content, self._properties)
+        message = Message(self._envelope, self._properties, content, channel)
+        message.position = position
+        return message
+
+    def _take_apart(self, payload: bytes) -> None:
+        self._head = payload[: _head_bytes(payload)]
+        at = _names_at(payload)
+        exchange, at = _short_string(payload, at)
+        routing_key, _ = _short_string(payload, at)
+        self._envelope = self._ledger.envelope(exchange, routing_key)
 
 
 def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> bytes:
@@ -299,21 +340,70 @@ def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> byt
 
 
 def message_summary(payload: bytes) -> tuple[tuple[int, ...], int, bool]:
-    """Of a MESSAGE record: the numbers of the queues, the size of the content, and whether the
-    message may expire."""
+    """Of a MESSAGE record: the numbers of the queues, the size of the content as far as it is
+    there, and whether the message may expire."""
     _, expiring = _STAMP.unpack_from(payload)
     count = _COUNT.unpack_from(payload, _STAMP.size)[0]
-    at = _QUEUES_AT + _NUMBER.size * count
-    at += 1 + payload[at]
-    at += 1 + payload[at]
     numbers = struct.unpack_from(f">{count}I", payload, _QUEUES_AT)
-    return numbers, len(payload) - at, bool(expiring)
+    return numbers, len(payload) - _head_bytes(payload), bool(expiring)
 
 
-def settled_positions(payload: bytes) -> tuple[int, tuple[int, ...]]:
+def settled_positions(payload: bytes) -> tuple[int, array[int]]:
     """The queue number and the positions of a SETTLED record."""
-    count = (len(payload) - _NUMBER.size) // 8
-    return _NUMBER.unpack_from(payload)[0], struct.unpack_from(f">{count}Q", payload, _NUMBER.size)
+    positions = array("Q", payload[_NUMBER.size :])
+    if sys.byteorder == "little":
+        positions.byteswap()
+    return _NUMBER.unpack_from(payload)[0], positions
+
+
+def head_bytes(kind: int, payload: bytes) -> int | None:
+    """How much of a record recovery needs to see; None for all of it."""
+    return _head_bytes(payload) if kind == Kind.MESSAGE else None
+
+
+def refers_to(kind: int, payload: bytes) -> Sequence[int] | None:
+    """The records that a record says something about, None for any before it.
+
+    A record of topology says that those before it with the same key count no longer; it does not
+    know where they are.
+    """
+    if kind == Kind.MESSAGE:
+        return ()
+    if kind == Kind.SETTLED:
+        return settled_positions(payload)[1]
+    return None
+
+
+def _head_bytes(payload: bytes) -> int:
+    at = _names_at(payload)
+    at += 1 + payload[at]
+    return at + 1 + payload[at]
+
+
+def _names_at(payload: bytes) -> int:
+    """Where in a MESSAGE record the names of exchange and routing key begin."""
+    count: int = _COUNT.unpack_from(payload, _STAMP.size)[0]
+    return _QUEUES_AT + _NUMBER.size * count
+
+
+def _persistent(messages: Sequence[Message]) -> list[Message]:
+    properties = None
+    persistent = False
+    found = []
+    for message in messages:
+        if message.properties is not properties:
+            properties = message.properties
+            persistent = properties.persistent
+        if persistent:
+            found.append(message)
+    return found
+
+
+def _pack_positions(positions: Sequence[int]) -> bytes:
+    packed = array("Q", positions)
+    if sys.byteorder == "little":
+        packed.byteswap()
+    return packed.tobytes()
 
 
 def _pack_short_string(text: str) -> bytes:

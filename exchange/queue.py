@@ -125,7 +125,7 @@ class Queue:
         self.arguments = dict(arguments or {})
         self.options = options
         self.number = number
-        self.ready: Ready | Selection = Ready(host.ledger.load if number else None)
+        self.ready: Ready | Selection = Ready(host.ledger.load_some if number else None)
         self.consumers: deque[Consumer] = deque()
         self.active: Consumer | None = None
         """In a queue with a single active consumer, the one that is; it stays until it leaves,
@@ -420,7 +420,7 @@ class Queue:
             and not self.ready.selective
             and not self.ready.remembers
         ):
-            load = self._ledger.load if self.number else None
+            load = self._ledger.load_some if self.number else None
             self.ready = Ready(load, self.ready.next_sequence)
 
     # Handing out

@@ -1,32 +1,23 @@
 """Recovery: from the records of a store to a broker with its topology and messages.
 
-The records are read once, in order. Definitions that were ended and messages that were settled
-drop out on the way; what is left at the end is the state. Of a message only its position and
-size are kept, so memory does not grow with bodies.
+The records are read once, in order, neighbours that begin alike as one run. Definitions that were
+ended and messages that were settled drop out on the way; what is left at the end is the state. Of
+a message only its position and size are kept, in arrays (`waiting.py`), and its body is not read.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.definitions import Survivors
 from warrener.exchange.entries import ENDED_BY
-from warrener.exchange.ledger import Kind, Record, message_summary, settled_positions
+from warrener.exchange.ledger import Kind, Run, settled_positions
+from warrener.exchange.waiting import Waiting
 
 logger = logging.getLogger("warrener.recovery")
-
-
-@dataclass(slots=True)
-class Waiting:
-    """The messages that are not settled so far."""
-
-    sizes: dict[int, dict[int, int]] = field(default_factory=dict)
-    """By queue number: their sizes by position, in order."""
-    expiring: set[int] = field(default_factory=set)
-    """Numbers of the queues that got a message that may expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +28,17 @@ class Restored:
     messages: int
 
 
-def restore(broker: Broker, records: Iterable[Record]) -> Restored:
+def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
     """Take up the state that a store recovered; called once, on a new broker."""
-    survivors, waiting = _read(broker, records)
+    survivors, waiting = _read(broker, runs)
     _restore_entries(broker, survivors)
     queues = survivors.restore(broker.vhosts)
-    broker.last_number = survivors.highest_number
-    holders: dict[int, int] = {}
+    # Numbers are not used again, not even that of a queue of which nothing but a message is left.
+    broker.last_number = max(survivors.highest_number, waiting.highest_number)
     for number, queue in queues.items():
-        sizes = waiting.sizes.get(number, {})
-        queue.restore(list(sizes), sum(sizes.values()), expiring=number in waiting.expiring)
-        for position in sizes:
-            holders[position] = holders.get(position, 0) + 1
-    for position, count in holders.items():
-        broker.ledger.hold(position, count)
+        positions, size = waiting.take(number)
+        broker.ledger.hold(positions)
+        queue.restore(positions, size, expiring=number in waiting.expiring)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
 
 
@@ -78,23 +66,16 @@ def _restore_entries(broker: Broker, survivors: Survivors) -> None:
     broker.permissions.drop_orphans()
 
 
-def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting]:
+def _read(broker: Broker, runs: Iterable[Run]) -> tuple[Survivors, Waiting]:
     survivors = Survivors()
     waiting = Waiting()
-    for record in records:
-        kind = Kind(record.kind)
-        if kind is Kind.MESSAGE:
-            numbers, size, expiring = message_summary(record.payload)
-            for number in numbers:
-                waiting.sizes.setdefault(number, {})[record.position] = size
-            if expiring:
-                waiting.expiring.update(numbers)
-        elif kind is Kind.SETTLED:
-            number, positions = settled_positions(record.payload)
-            sizes = waiting.sizes.get(number, {})
-            for position in positions:
-                sizes.pop(position, None)
+    message, settled = int(Kind.MESSAGE), int(Kind.SETTLED)
+    for run in runs:
+        if run.kind == message:
+            waiting.add(run)
+        elif run.kind == settled:
+            waiting.settle(*settled_positions(run.head))
         else:
-            fields = broker.ledger.read_topology(record)
-            waiting.sizes.pop(survivors.read(kind, record.position, fields), None)
+            fields = broker.ledger.read_topology(run.head)
+            waiting.forget(survivors.read(Kind(run.kind), run.positions[0], fields))
     return survivors, waiting

@@ -239,10 +239,11 @@ class Writer:
             self._directory.sync()
 
     def _begin(self, segment: Segment) -> None:
-        """Leave the full segment, synced, and create the file of the next."""
+        """Leave the full segment, synced and with an index, and create the file of the next."""
         if self._segment:
             self._files.datasync(self._handle)
             self._files.close(self._handle)
+            self._directory.write_index(self._segment)
             self._segment = None
         self._handle = self._directory.create(segment)
         self._segment = segment
@@ -266,6 +267,8 @@ class Writer:
         offset = close.segment.size
         part = Part(close.segment, close.end, offset, offset + len(mark), [mark])
         self._write_part(part, through=True)
+        close.segment.add_mark(CLOSE)
+        self._directory.write_index(close.segment)
 
 
 def _joined(parts: list[Part]) -> list[Part]:

@@ -17,6 +17,7 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
+from warrener.exchange.ledger import head_bytes, refers_to
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
@@ -24,13 +25,14 @@ from warrener.exchange.server.server import Server, open_listeners
 from warrener.storage.errors import DirectoryInUse, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
-from warrener.storage.store import Store
+from warrener.storage.store import Meaning, Store
 
 logger = logging.getLogger("warrener")
 
 THREAD_SWITCH_S = 0.0001
 """How long the journal's thread waits for the interpreter when the broker is busy: with Python's
 5 ms, a commit that takes 0.2 ms alone took 10 ms (tests/bench/bench_journal.py)."""
+MEANING = Meaning(head_bytes, refers_to)
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -157,6 +159,7 @@ def open_store(config: Config, ending: Ending) -> Store:
         return Journal(
             config.data,
             sync=config.sync,
+            meaning=MEANING,
             on_durable=ending.stored_from_thread,
             on_failure=ending.failed_from_thread,
         )

@@ -9,16 +9,19 @@ from typing import Any
 from tests.exchange.client import Client
 from warrener.exchange.arguments import identity
 from warrener.exchange.broker import Broker
+from warrener.exchange.ledger import head_bytes, refers_to
 from warrener.exchange.queue import Queue
 from warrener.exchange.recovery import Restored, restore
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.files import DiskFiles, Handle
 from warrener.storage.journal import Journal
-from warrener.storage.store import Bytes
+from warrener.storage.store import Bytes, Meaning
 
 PATIENCE_S = 20
 SEGMENT_BYTES = 1000
 """Small, so that a few messages fill several segments."""
+
+MEANING = Meaning(head_bytes, refers_to)
 
 Topology = dict[str, Hashable]
 
@@ -76,6 +79,7 @@ class DurableBroker:
             str(self.folder),
             on_durable=self._durable,
             on_failure=self._failed,
+            meaning=MEANING,
             segment_bytes=SEGMENT_BYTES,
             files=self.files,
         )

@@ -1,6 +1,7 @@
 """What is written down, and when the store may forget it."""
 
 import struct
+from array import array
 from collections.abc import Sequence
 
 import pytest
@@ -22,7 +23,7 @@ from warrener.exchange.message import Envelope
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.errors import UnknownPosition
 from warrener.storage.null import NullStore
-from warrener.storage.store import Record
+from warrener.storage.store import Run
 
 
 def stored(client: Client, position: int) -> bool:
@@ -33,7 +34,7 @@ def stored(client: Client, position: int) -> bool:
     return True
 
 
-def records(durable: DurableBroker) -> list[Record]:
+def records(durable: DurableBroker) -> list[Run]:
     """Everything in the journal, which is closed for it and opened again."""
     durable.broker.end_pass()
     durable.close()
@@ -43,7 +44,12 @@ def records(durable: DurableBroker) -> list[Record]:
 
 def settlements(durable: DurableBroker) -> list[tuple[int, Sequence[int]]]:
     found = [record for record in records(durable) if record.kind == Kind.SETTLED]
-    return [settled_positions(record.payload) for record in found]
+    return [_settled(record) for record in found]
+
+
+def _settled(run: Run) -> tuple[int, Sequence[int]]:
+    number, positions = settled_positions(run.head)
+    return number, tuple(positions)
 
 
 # Messages
@@ -76,7 +82,7 @@ def test_a_message_for_many_queues_is_written_once(durable: DurableBroker) -> No
         client.bind("amq.fanout", queue.name)
     client.publish("amq.fanout", "k", b"1", persistent=True)
     (message,) = [record for record in records(durable) if record.kind == Kind.MESSAGE]
-    numbers, *_ = message_summary(message.payload)
+    numbers, *_ = message_summary(message.head)
     assert set(numbers) == {queue.number for queue in queues}
 
 
@@ -86,7 +92,7 @@ def test_a_message_carries_the_time_of_its_pass(durable: DurableBroker) -> None:
     durable.client.publish("", "q", b"1", persistent=True)
     assert durable.broker.ledger.now_ms == 1_700_000_000_000
     (message,) = [record for record in records(durable) if record.kind == Kind.MESSAGE]
-    assert struct.unpack_from(">Q", message.payload) == (1_700_000_000_000,)
+    assert struct.unpack_from(">Q", message.head) == (1_700_000_000_000,)
 
 
 names = st.text(max_size=20)
@@ -214,4 +220,4 @@ def test_a_transient_message_in_a_lasting_queue_is_settled_in_memory(client: Cli
 @given(number=st.integers(0, 2**32 - 1), positions=st.lists(st.integers(0, 2**64 - 1), max_size=5))
 def test_a_settlement_is_read_as_it_is_laid_out(number: int, positions: list[int]) -> None:
     payload = struct.pack(f">I{len(positions)}Q", number, *positions)
-    assert settled_positions(payload) == (number, tuple(positions))
+    assert settled_positions(payload) == (number, array("Q", positions))

@@ -23,7 +23,7 @@ class Line:
 
     def __init__(self) -> None:
         self.ledger = Ledger(NullStore(), CODEC)
-        self.ready = Ready(self.ledger.load)
+        self.ready = Ready(self.ledger.load_some)
         self.count = 0
 
     def messages(self, count: int, persistent: bool = True, size: int = 3) -> list[Message]:

@@ -455,11 +455,11 @@ class LossyStore(NullStore):
         super().__init__()
         self.damaged: set[int] = set()
 
-    def read_available(self, positions):  # type: ignore[no-untyped-def]
-        payloads = super().read_available(positions)
+    def read_available(self, positions, limit=None):  # type: ignore[no-untyped-def]
+        payloads = super().read_available(positions, limit)
         return [
             None if position in self.damaged else payload
-            for position, payload in zip(positions, payloads, strict=True)
+            for position, payload in zip(positions, payloads, strict=False)
         ]
 
 

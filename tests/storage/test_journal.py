@@ -24,6 +24,11 @@ def written(path: Path) -> bytes:
     return path.read_bytes().rstrip(b"\0") + bytes(7)
 
 
+def without_index(journal: object) -> None:
+    for path in journal.directory.glob("*.index"):
+        path.unlink()
+
+
 def killed(journal: object, target: Path) -> Path:
     """What another process would find if this one were killed now."""
     return Path(shutil.copytree(journal.directory, target))
@@ -306,13 +311,14 @@ def test_a_record_lost_before_the_start_is_damaged_and_its_neighbours_are_not(
     journal.commit(b"one", b"two", b"three")
     journal.store.close()
     damage(journal.segment_files[0], b"two")
+    without_index(journal)
     store = open_journal().store
     assert store.read([1, 3]) == [b"one", b"three"]
     with pytest.raises(DamagedRecord) as caught:
         store.read([1, 2, 3])
     assert caught.value.position == 2
     with pytest.raises(UnknownPosition):
-        store.hold(2, 1)
+        store.hold([2], 1)
 
 
 def test_damage_that_happens_while_the_journal_is_open_is_noticed_on_reading(
@@ -373,8 +379,9 @@ def test_a_page_that_the_disk_cannot_read_costs_the_records_in_it(open_journal: 
     journal = open_journal()
     journal.commit(*(b"%0500d" % number for number in range(40)))
     journal.store.close()
+    without_index(journal)
     again = open_journal(files=UnreadableFiles(errno.EIO))
-    lost = set(range(1, 41)) - {record.position for record in again.records}
+    lost = set(range(1, 41)) - {position for position, _, _ in again.records}
     assert lost == set(range(8, 17))
     [found] = again.report.damaged
     assert found.explanation == "records 8 to 16 lost"
@@ -422,7 +429,7 @@ def test_a_segment_without_a_readable_header_goes_into_quarantine(open_journal: 
     second.write_bytes(content)
     again = open_journal(segment_bytes=SMALL)
     lost = range(int(second.name[:20]), int(third.name[:20]))
-    assert [record.position for record in again.records] == [
+    assert [position for position, _, _ in again.records] == [
         position for position in range(1, 31) if position not in lost
     ]
     assert (journal.directory / "quarantine" / second.name).read_bytes() == content
@@ -442,7 +449,7 @@ def test_positions_of_a_quarantined_last_segment_are_not_used_again(
     last = journal.segment_files[-1]
     last.write_bytes(b"\xff" * HEADER_BYTES + last.read_bytes()[HEADER_BYTES:])
     again = open_journal(segment_bytes=SMALL)
-    assert again.records[-1].position < 30
+    assert again.records[-1][0] < 30
     [position] = again.commit(b"after")
     assert position > 30
     again.store.close()
@@ -467,12 +474,12 @@ def test_a_later_format_is_refused_and_left_alone(open_journal: Callable) -> Non
     journal.store.close()
     [path] = journal.segment_files
     header = bytearray(path.read_bytes()[:24])
-    header[8] = 2
+    header[8] = 3
     copy = bytes(header) + crc32(header).to_bytes(4, "little") + bytes(4)
-    path.write_bytes(2 * copy + b"whatever version 2 means by it")
+    path.write_bytes(2 * copy + b"whatever version 3 means by it")
     before = path.read_bytes()
     store = Journal(journal.directory, on_durable=list, on_failure=print)
-    with pytest.raises(UnknownVersion, match="segment format 2"):
+    with pytest.raises(UnknownVersion, match="segment format 3"):
         list(store.recover())
     store.close()
     assert path.read_bytes() == before
@@ -522,22 +529,22 @@ def test_one_held_record_keeps_its_segment_and_all_that_follow(open_journal: Cal
     journal = filled(open_journal, holders=2)
     count = len(journal.segment_files)
     for position in range(1, 31):
-        journal.store.release(position, 1 if position == 15 else 2)
+        journal.store.release([position], 1 if position == 15 else 2)
     removed = journal.store.trim()
     assert 0 < removed < count - 1
     assert journal.store.read([15]) == [b"payload 14"]
     with pytest.raises(UnknownPosition):
         journal.store.read([1])
-    journal.store.release(15)
+    journal.store.release([15])
     assert journal.store.trim() == count - 1 - removed
     journal.store.close()
-    assert open_journal(segment_bytes=SMALL).records[-1].payload == b"payload 29"
+    assert open_journal(segment_bytes=SMALL).records[-1][2] == b"payload 29"
 
 
 def test_trim_waits_until_what_released_the_records_is_durable(open_journal: Callable) -> None:
     journal = filled(open_journal, holders=1)
     for position in range(1, 31):
-        journal.store.release(position)
+        journal.store.release([position])
     journal.store.append(1, b"all of them went elsewhere", holders=1)
     assert journal.store.trim() == 0
     journal.store.commit()
@@ -549,7 +556,7 @@ def test_recovered_records_keep_their_segment_only_if_held(open_journal: Callabl
     journal = filled(open_journal, holders=1)
     journal.store.close()
     again = open_journal(segment_bytes=SMALL)
-    again.store.hold(15, 1)
+    again.store.hold([15], 1)
     assert again.store.trim() > 0
     assert again.store.trim() == 0
     assert again.store.read([15]) == [b"payload 14"]
@@ -569,7 +576,7 @@ def test_releasing_in_the_same_pass_is_possible(open_journal: Callable) -> None:
     journal = open_journal(segment_bytes=SMALL)
     for _ in range(50):
         position = journal.store.append(0, b"delivered and acknowledged at once", holders=1)
-        journal.store.release(position)
+        journal.store.release([position])
     journal.store.commit()
     journal.wait_durable()
     assert journal.store.trim() > 0

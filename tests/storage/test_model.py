@@ -69,7 +69,7 @@ class Histories(RuleBasedStateMachine):
     def release(self, data: st.DataObject) -> None:
         position = data.draw(st.sampled_from(sorted(self.holders)))
         count = data.draw(st.integers(1, self.holders[position]))
-        self.journal.store.release(position, count)
+        self.journal.store.release([position], count)
         self.holders[position] -= count
         if not self.holders[position]:
             del self.holders[position]
@@ -112,7 +112,7 @@ class Histories(RuleBasedStateMachine):
         assert all(position > first for position in self.holders)
         assert (self.journal.report.damaged, self.journal.report.cut_bytes) == ((), 0)
         for position, holders in self.holders.items():
-            self.journal.store.hold(position, holders)
+            self.journal.store.hold([position], holders)
         self.committed = len(self.model)
 
     def open(self, folder: Path) -> None:

@@ -235,6 +235,9 @@ def test_with_never_a_full_segment_is_synced_all_the_same(open_journal: Callable
         ("write", 0),
         ("sync_directory", "data"),
         ("datasync", None),
+        ("unlink", "00000000000000000001.index"),
+        ("create", "00000000000000000001.index"),
+        ("write", 0),
         ("create", "00000000000000000014.segment"),
         ("write", 0),
         ("sync_directory", "data"),
@@ -272,10 +275,13 @@ def test_everything_is_on_disk_before_the_log_is_marked_as_closed(open_journal: 
     journal = open_journal(files=files, sync="never")
     journal.store.append(0, b"one")
     journal.store.close()
-    assert files.operations[-3:] == [
+    assert files.operations[-6:] == [
         ("sync_directory", "data"),
         ("datasync", None),
         ("write_through", HEADER_BYTES + 18 + 3 + 26),
+        ("unlink", "00000000000000000001.index"),
+        ("create", "00000000000000000001.index"),
+        ("write", 0),
     ]
 
 
@@ -319,10 +325,12 @@ def test_segments_are_removed_durably_one_after_the_other(open_journal: Callable
     files.operations.clear()
     assert journal.store.trim() > 1
     journal.store.close()
-    assert files.operations[:4] == [
+    assert files.operations[:6] == [
         ("unlink", first),
+        ("unlink", first.replace("segment", "index")),
         ("sync_directory", "data"),
         ("unlink", second),
+        ("unlink", second.replace("segment", "index")),
         ("sync_directory", "data"),
     ]
 
