@@ -58,12 +58,14 @@ class Definitions:
     def restored(self, thing: Thing, position: int) -> None:
         """After a restart: `thing` is what the record at `position` said."""
         self._positions[thing] = position
-        self._ledger.hold((position,))
+        self._ledger.hold(position)
 
     def rewrite(self) -> None:
         """Write every live record anew, so that the segments that hold the old ones can go."""
         for thing, position in list(self._positions.items()):
-            self.add(thing)
+            begin, _ = _kinds(thing)
+            again = self._ledger.write(begin, describe(self._vhost, thing), position)
+            self._positions[thing] = again
             self._ledger.forget(position)
 
 

@@ -46,7 +46,8 @@ class Entries:
     def put(self, kind: Kind, key: Hashable, fields: Fields) -> None:
         """Write an entry down, in place of what was there under its kind and key."""
         before = self._entries.get((kind, key))
-        self._entries[kind, key] = _Entry(fields, self._ledger.write(kind, fields))
+        replaced = 0 if before is None else before.position
+        self._entries[kind, key] = _Entry(fields, self._ledger.write(kind, fields, replaced))
         if before is not None:
             self._ledger.forget(before.position)
 
@@ -63,7 +64,7 @@ class Entries:
     def restored(self, kind: Kind, key: Hashable, fields: Fields, position: int) -> None:
         """After a restart: the record at `position` holds this entry."""
         self._entries[kind, key] = _Entry(fields, position)
-        self._ledger.hold((position,))
+        self._ledger.hold(position)
 
     def clear(self) -> None:
         """Give up what was assumed: the store has entries of its own."""

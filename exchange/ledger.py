@@ -23,7 +23,9 @@ nowhere else. All numbers are big-endian.
                              u8 length and routing key, content
     17    SETTLED            u32 queue number, then u64 positions of messages settled there
 
-"table" is an AMQP field table, so that arguments keep their types. A queue is named by its
+"table" is an AMQP field table, so that arguments keep their types. Behind each of them stands the
+u64 position of the record that this one replaces or ends, 0 if there is none; early versions wrote
+no position. A queue is named by its
 number in the frequent records; numbers are never used again. A message is written once, with
 all the queues it went to, and is dead when each of them has settled it: the ledger tells the
 store how many holders a record has and lets go of one at a time.
@@ -72,6 +74,9 @@ class Kind(IntEnum):
     SETTLED = 17
 
 
+_TOPOLOGY = range(Kind.EXCHANGE_DECLARED, Kind.TOPIC_PERMISSION_CLEARED + 1)
+
+
 class Run(Protocol):
     """Records in a row, of one kind, that begin alike, as the store hands them back."""
 
@@ -103,8 +108,10 @@ class Store(Protocol):
     def read_available(
         self, positions: Sequence[int], limit: int | None = None
     ) -> list[bytes | None]: ...
-    def release(self, positions: Sequence[int], count: int = 1) -> None: ...
-    def hold(self, positions: Sequence[int], holders: int = 1) -> None: ...
+    def release(self, position: int, count: int = 1) -> None: ...
+    def release_all(self, positions: Sequence[int]) -> None: ...
+    def hold(self, position: int, holders: int) -> None: ...
+    def hold_all(self, positions: Sequence[int]) -> None: ...
     def commit(self) -> None: ...
     def trim(self) -> int: ...
 
@@ -129,6 +136,7 @@ class Codec:
 _STAMP = struct.Struct(">QB")
 _COUNT = struct.Struct(">H")
 _NUMBER = struct.Struct(">I")
+_POSITION = struct.Struct(">Q")
 _QUEUES_AT = _STAMP.size + _COUNT.size
 SETTLED_MAX = 65536
 """Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
@@ -189,7 +197,7 @@ class Ledger:
     def forget(self, position: int) -> None:
         """A queue that is itself gone lets go of a message."""
         if position:
-            self._store.release((position,))
+            self._store.release(position)
 
     def load(self, positions: Sequence[int]) -> list[Message]:
         """Read messages back; one that the store cannot read is left out, and logged."""
@@ -248,7 +256,7 @@ class Ledger:
         head = _NUMBER.pack(queue.number)
         for start in range(0, len(positions), SETTLED_MAX):
             part = positions[start : start + SETTLED_MAX]
-            self._store.release(part)
+            self._store.release_all(part)
             if not queue.deleted:
                 self._store.append(Kind.SETTLED, head, _pack_positions(part))
 
@@ -274,13 +282,17 @@ class Ledger:
 
     # Topology
 
-    def write(self, kind: Kind, fields: Mapping[str, Any]) -> int:
-        """Append a record of topology that is alive until its position is forgotten."""
-        return self._store.append(kind, self.codec.encode_table(fields), b"", 1)
+    def write(self, kind: Kind, fields: Mapping[str, Any], replaced: int = 0) -> int:
+        """Append a record of topology that is alive until its position is forgotten.
+
+        It counts in place of the one at position `replaced`, if there is one.
+        """
+        table = self.codec.encode_table(fields)
+        return self._store.append(kind, table, _POSITION.pack(replaced), 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._store.append(kind, self.codec.encode_table(fields))
+        self._store.append(kind, self.codec.encode_table(fields), _POSITION.pack(ended))
         self.forget(ended)
 
     def read_topology(self, payload: bytes) -> dict[str, Any]:
@@ -294,9 +306,13 @@ class Ledger:
         """Have the store give back what it can."""
         self._store.trim()
 
-    def hold(self, positions: Sequence[int]) -> None:
-        """After a restart: say that the records at `positions`, ascending, are still needed."""
-        self._store.hold(positions)
+    def hold(self, position: int, holders: int = 1) -> None:
+        """After a restart: say that the record at `position` is still needed."""
+        self._store.hold(position, holders)
+
+    def hold_all(self, positions: Sequence[int]) -> None:
+        """The same of many records, by their positions in ascending order, once each."""
+        self._store.hold_all(positions)
 
 
 class _Reader:
@@ -364,14 +380,20 @@ def head_bytes(kind: int, payload: bytes) -> int | None:
 def refers_to(kind: int, payload: bytes) -> Sequence[int] | None:
     """The records that a record says something about, None for any before it.
 
-    A record of topology says that those before it with the same key count no longer; it does not
-    know where they are.
+    Once they are gone, the record may go, too, unless it is alive. A queue that is deleted ends its
+    messages as well, but those of a queue that is not declared are passed over anyway.
     """
     if kind == Kind.MESSAGE:
         return ()
     if kind == Kind.SETTLED:
         return settled_positions(payload)[1]
-    return None
+    if kind not in _TOPOLOGY:
+        return None
+    table_bytes = _NUMBER.size + _NUMBER.unpack_from(payload)[0]
+    if len(payload) != table_bytes + _POSITION.size:
+        return None
+    position = _POSITION.unpack_from(payload, table_bytes)[0]
+    return (position,) if position else ()
 
 
 def _head_bytes(payload: bytes) -> int:

@@ -37,7 +37,7 @@ def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
     broker.last_number = max(survivors.highest_number, waiting.highest_number)
     for number, queue in queues.items():
         positions, size = waiting.take(number)
-        broker.ledger.hold(positions)
+        broker.ledger.hold_all(positions)
         queue.restore(positions, size, expiring=number in waiting.expiring)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
 

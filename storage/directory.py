@@ -126,18 +126,38 @@ class Directory:
 
     def load(self, segment: Segment, start: int = 0) -> bytes:
         """A segment's file from an offset on; zeros stand in for what the disk has lost."""
-        handle = self._reader(segment.name)
-        size = self._files.size(handle)
-        try:
-            return self._files.read(handle, max(0, size - start), start)
-        except OSError as error:
-            if error.errno not in MEDIA_ERRORS:
-                raise
-            pages = range(start, size, PAGE_BYTES)
-            return b"".join(self._page(handle, min(PAGE_BYTES, size - at), at) for at in pages)
+        size = self._files.size(self._reader(segment.name))
+        return self.load_range(segment, max(0, size - start), start)
 
     def read(self, segment: Segment, length: int, offset: int) -> bytes:
         return self._files.read(self._reader(segment.name), length, offset)
+
+    def load_range(self, segment: Segment, length: int, offset: int) -> bytes:
+        """Part of a segment's file; zeros stand in for what the disk has lost."""
+        handle = self._reader(segment.name)
+        try:
+            return self._files.read(handle, length, offset)
+        except OSError as error:
+            if error.errno not in MEDIA_ERRORS:
+                raise
+            pages = range(offset, offset + length, PAGE_BYTES)
+            return b"".join(
+                self._page(handle, min(PAGE_BYTES, offset + length - at), at) for at in pages
+            )
+
+    def create_partial(self, segment: Segment) -> Handle:
+        """A file that becomes a segment when it is finished."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.unlink(self._path(partial_name(segment)))
+        return self._files.create(self._path(partial_name(segment)))
+
+    def remove_partial(self, segment: Segment) -> None:
+        self._files.unlink(self._path(partial_name(segment)))
+
+    def finish_partial(self, segment: Segment) -> None:
+        """Give a file, which is synced, its name; durably."""
+        self._files.rename(self._path(partial_name(segment)), self._path(segment.name))
+        self.sync()
 
     def create(self, segment: Segment) -> Handle:
         return self._files.create(self._path(segment.name))
@@ -261,6 +281,10 @@ class Directory:
 
 def index_name(segment: Segment) -> str:
     return segment.name.replace(".segment", ".index")
+
+
+def partial_name(segment: Segment) -> str:
+    return segment.name.replace(".segment", ".partial")
 
 
 def _in_order(segments: list[Segment]) -> tuple[list[Segment], list[Segment]]:

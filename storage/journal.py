@@ -24,11 +24,13 @@ from operator import attrgetter
 from typing import NoReturn
 from zlib import crc32
 
+from warrener.storage.caretaker import Caretaker
 from warrener.storage.directory import Directory, Unreadable
 from warrener.storage.errors import DamagedRecord, JournalFailed, UnknownPosition
 from warrener.storage.files import DiskFiles, Files
 from warrener.storage.index import run_entry
 from warrener.storage.lock import DirectoryLock
+from warrener.storage.opening import cut_log
 from warrener.storage.record import (
     COMMIT,
     CRC_BYTES,
@@ -37,19 +39,18 @@ from warrener.storage.record import (
     KIND_MAX,
     encode_mark,
 )
-from warrener.storage.recovery import Place, Replay
-from warrener.storage.scan import filled_bytes
+from warrener.storage.recovery import Replay
 from warrener.storage.segment import Segment
+from warrener.storage.space import Space
 from warrener.storage.store import (
     UNKNOWN,
     Bytes,
-    Damage,
     Meaning,
     Position,
     RecoveryReport,
     Run,
 )
-from warrener.storage.writer import Batch, Close, Part, Removal, SyncMode, Writer
+from warrener.storage.writer import Batch, Close, Part, SyncMode, Writer
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # Offsets have four bytes, and one record may stick out beyond the end of its segment.
@@ -72,8 +73,10 @@ class Journal:
         sync: `always`, `interval:MS` or `never`; see writer.py.
         meaning: what records say, as far as recovery and compaction need to know.
         segment_bytes: a segment that has grown to this is followed by a new one.
-        on_durable: called in the writer's thread whenever `durable` has moved. Must not raise.
-        on_failure: called there, once, when a write or sync has failed: the journal has stopped.
+        on_durable: called in another thread whenever `durable` has moved, or trim() has something
+            to do. Must not raise.
+        on_failure: called in another thread, once, when a write or sync has failed: the journal
+            has stopped.
         files: stands in for the file system in tests.
 
     Raises:
@@ -81,6 +84,7 @@ class Journal:
     """
 
     __slots__ = (
+        "_caretaker",
         "_closed",
         "_directory",
         "_files",
@@ -96,6 +100,8 @@ class Journal:
         "_segment",
         "_segment_bytes",
         "_segments",
+        "_space",
+        "_untidy",
         "_writer",
         "end",
         "report",
@@ -124,11 +130,19 @@ class Journal:
         )
         self._meaning = meaning
         self._segment_bytes = segment_bytes
+        self._segments: list[Segment] = []
+        self._caretaker = Caretaker(
+            Directory(path, self._files), self._files, meaning, on_durable, self._writer.fail
+        )
+        self._space = Space(
+            self._segments, self._caretaker, segment_bytes, self._directory.close_reader
+        )
+        # whether there may be something to do for space at the next commit
+        self._untidy = False
         self._closed = False
         # set by recover()
         self.end: Position = 0
         self.report = RecoveryReport()
-        self._segments: list[Segment] = []
         # records handed over, and perhaps not in a file yet
         self._flight: deque[Part] = deque()
         # what was appended since the last commit: parts for full segments, then the open one
@@ -228,8 +242,13 @@ class Journal:
         self._forget_written()
         self._flight.extend(parts)
         writer.put(Batch(parts, self.end))
+        if self._untidy:
+            self.trim()
 
-    def release(self, positions: Sequence[Position], count: int = 1) -> None:
+    def release(self, position: Position, count: int = 1) -> None:
+        self._segment_of(position).release((position,), count)
+
+    def release_all(self, positions: Sequence[Position]) -> None:
         start = 0
         while start < len(positions):
             # Holders let go of neighbours one after the other: mostly all are in one segment.
@@ -240,15 +259,19 @@ class Journal:
             if min(part) < segment.first or max(part) >= segment.after:
                 inside = range(segment.first, segment.after)
                 part = [*takewhile(inside.__contains__, part)]
-            segment.release(part, count)
+            segment.release(part)
             start += len(part)
 
-    def hold(self, positions: Sequence[Position], holders: int = 1) -> None:
+    def hold(self, position: Position, holders: int) -> None:
+        if not self._segment_of(position).hold((position,), holders):
+            raise UnknownPosition(f"there is no record {position}")
+
+    def hold_all(self, positions: Sequence[Position]) -> None:
         start = 0
         while start < len(positions):
             segment = self._segment_of(positions[start])
             stop = bisect_left(positions, segment.after, start)
-            if stop == start or not segment.hold(positions[start:stop], holders):
+            if stop == start or not segment.hold(positions[start:stop]):
                 raise UnknownPosition(f"not all records from {positions[start]} on are there")
             start = stop
 
@@ -286,27 +309,22 @@ class Journal:
             if len(positions) == 1:
                 return [None]
             bad = positions.index(damaged.position)
-            if bad:
-                return self.read_available(positions[:bad], limit)
-            if limit is not None:
-                return [None]
-            return [None, *self.read_available(positions[1:])]
+            before = self.read_available(positions[:bad], limit)
+            if limit is not None and before:
+                return before
+            behind = [] if limit is not None else self.read_available(positions[bad + 1 :])
+            return [*before, None, *behind]
 
     def trim(self) -> int:
-        # What made the holders let go (an acknowledgement, a message passed on to another queue)
-        # may have been appended but now: until that is safe, the old record is needed.
-        settled = self._writer.settled
-        dead: list[Segment] = []
-        for segment in self._segments[:-1]:
-            if segment.held:
-                break
-            if segment.dead_since is None:
-                segment.dead_since = self.end
-            if segment.dead_since <= settled:
-                dead.append(segment)
-        if dead:
-            self._remove(dead)
-        return len(dead)
+        removed = self._space.tend(self.end, self._writer.written, self._writer.settled)
+        self._released_from = self._segment
+        self._untidy = self._space.tidying
+        return removed
+
+    @property
+    def tidying(self) -> bool:
+        """Whether segments are being removed or rewritten."""
+        return self._space.tidying
 
     def recover(self) -> Iterator[Run]:
         assert self.end == 0, "recover() is called once"
@@ -316,7 +334,7 @@ class Journal:
         for segment in replay.scanned:
             self._directory.remove_index(segment)
         damaged += replay.damaged
-        cut_bytes = self._cut(replay, damaged)
+        cut_bytes = cut_log(replay, self._directory, self._files, damaged)
         self.report = RecoveryReport(
             segments=len(segments),
             records=replay.records,
@@ -332,6 +350,7 @@ class Journal:
             return
         failed_before = self._writer.failure is not None
         try:
+            self._caretaker.end()
             if self.end and not failed_before:
                 self._close_writer()
         finally:
@@ -356,6 +375,7 @@ class Journal:
         self._end_part()
         self._segment.seal()
         self._open_segment()
+        self._untidy = True
 
     def _open_segment(self) -> None:
         self._segment = Segment(self.end, self._salt)
@@ -404,62 +424,9 @@ class Journal:
             positions, lambda length, offset: self._directory.read(segment, length, offset), limit
         )
 
-    def _remove(self, dead: list[Segment]) -> None:
-        del self._segments[: len(dead)]
-        self._released_from = self._segment
-        names = [segment.name for segment in dead]
-        for name in names:
-            self._directory.close_reader(name)
-        self._writer.put(Removal(names))
-
-    def _cut(self, replay: Replay, damaged: list[Damage]) -> int:
-        """Make the log end where the replay says; returns how many filled bytes were behind."""
-        if replay.cut is None:
-            return 0
-        position, last, offset, entries = replay.cut
-        cut_bytes = 0
-        for segment in reversed(replay.segments[replay.segments.index(last) + 1 :]):
-            cut_bytes += filled_bytes(self._directory.load(segment))
-            self._directory.close_reader(segment.name)
-            place = self._directory.quarantine(segment.name)
-            why = f"holds only the beginning of a commit; moved to {place}"
-            damaged.append(Damage(segment.name, 0, segment.size, why))
-            replay.segments.remove(segment)
-        tail = self._directory.load(last, offset)
-        tail = tail[: filled_bytes(tail)]
-        if replay.doubtful:
-            place = self._directory.set_aside(last.name, tail)
-            why = f"cut off although {replay.doubtful} records in it are valid; kept in {place}"
-            damaged.append(Damage(last.name, offset, len(tail), why))
-        if offset < last.size:
-            self._directory.remove_index(last)
-            last.cut(position, offset, entries)
-        if not last.generation:
-            self._write_opening_mark(replay.cut, replay.synced)
-        return cut_bytes + len(tail)
-
-    def _write_opening_mark(self, cut: Place, synced: Position) -> None:
-        """Say that the log up to here is on disk, having made it so.
-
-        What no mark vouches for is written again: it was read from the system's cache, and if
-        the last broker stopped because of a failed sync, it may be nowhere else.
-        """
-        position, segment, offset, _ = cut
-        start = segment.offset_not_synced(synced)
-        data = self._directory.load(segment, start)[: offset - start]
-        mark = encode_mark(COMMIT, position, position, segment.salt)
-        handle = self._directory.open(segment)
-        try:
-            self._files.write_through(handle, [data, mark], start)
-            segment.add_mark(COMMIT)
-            self._files.truncate(handle, segment.size)
-        finally:
-            self._files.close(handle)
-        self._directory.sync()
-
     def _start(self, replay: Replay, unreadable: list[Unreadable]) -> None:
         """Go on in the last segment, or in a new one if its number of records is not known."""
-        self._segments = replay.segments
+        self._segments += replay.segments
         for segment in self._segments:
             segment.seal()
         # Positions that an unreadable file at the end may have used are not used again.
@@ -482,6 +449,7 @@ class Journal:
             self._open_segment()
         self._released_from = self._segment
         self._writer.start(self.end, last)
+        self._caretaker.start()
 
     def _close_writer(self) -> None:
         self.commit()

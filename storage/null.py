@@ -34,9 +34,12 @@ class NullStore:
     def recover(self) -> Iterator[Run]:
         return iter(())
 
-    def hold(self, positions: Sequence[Position], holders: int = 1) -> None:
+    def hold(self, position: Position, holders: int) -> None:
+        raise UnknownPosition(f"record {position} was not recovered: there is nothing to recover")
+
+    def hold_all(self, positions: Sequence[Position]) -> None:
         for position in positions:
-            raise UnknownPosition(f"record {position} was not recovered: there is nothing here")
+            self.hold(position, 1)
 
     def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
         position = self.end
@@ -78,14 +81,17 @@ class NullStore:
                 break
         return payloads
 
-    def release(self, positions: Sequence[Position], count: int = 1) -> None:
+    def release(self, position: Position, count: int = 1) -> None:
+        left = self._holders[position] - count
+        assert left >= 0, f"record {position} was released more often than it was held"
+        if left:
+            self._holders[position] = left
+        else:
+            del self._holders[position], self._payloads[position]
+
+    def release_all(self, positions: Sequence[Position]) -> None:
         for position in positions:
-            left = self._holders[position] - count
-            assert left >= 0, f"record {position} was released more often than it was held"
-            if left:
-                self._holders[position] = left
-            else:
-                del self._holders[position], self._payloads[position]
+            self.release(position)
 
     def trim(self) -> int:
         return 0

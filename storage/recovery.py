@@ -101,10 +101,17 @@ class Found(NamedTuple):
 class Replay:
     """One pass over a log: iterate it for the records, then read what it has found.
 
-    It fills in what the segments it is given know of their records.
+    It fills in what the segments it is given know of their records. `complete` says that they are
+    not a log but known to have been on disk.
     """
 
-    def __init__(self, segments: Sequence[Segment], source: Source, meaning: Meaning) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        source: Source,
+        meaning: Meaning,
+        complete: bool = False,
+    ) -> None:
         self.segments = list(segments)
         self.damaged: list[Damage] = []
         self.records = 0
@@ -120,6 +127,7 @@ class Replay:
         self.synced: Position = 0
         self._source = source
         self._meaning = meaning
+        self._complete = complete
         self._expected: Position = 0
         self._proved: Position = 0
         self._gaps: list[Gap] = []
@@ -141,8 +149,8 @@ class Replay:
                 yield from self._believe(segment, index)
             if index is None or self._expected != ceiling:
                 yield from self._scan(segment, ceiling, index is not None)
-            if segment.generation:
-                yield from self._complete(segment)
+            if self._complete or segment.generation:
+                yield from self._close(segment)
             if index is not None and not self._held:
                 # It is in the file. If the log is cut, then not before here.
                 segment.entries = segment.entries if ceiling is None else bytearray()
@@ -244,13 +252,13 @@ class Replay:
             self._held = []
             self.cut = Place(mark.position, segment, mark.end, len(segment.entries))
 
-    def _complete(self, segment: Segment) -> Iterator[Run]:
-        """What was rewritten was on disk as a whole before the file got its name."""
+    def _close(self, segment: Segment) -> Iterator[Run]:
+        """All that is in the file counts: it was on disk before the file got its name."""
         self._proved = max(self._proved, segment.after)
         self._settle_gaps()
         yield from _joined(self._held)
         self._held = []
-        self.cut = Place(segment.after, segment, segment.size, len(segment.entries))
+        self.cut = Place(self._expected, segment, segment.size, len(segment.entries))
 
     def _note_gap(self, segment: Segment, offset: int, position: Position) -> None:
         skips = position > self._expected and not segment.generation

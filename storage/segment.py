@@ -154,8 +154,10 @@ class Segment:
         self.offsets.append(end)
 
     def add_mark(self, kind: int) -> None:
-        """A mark behind the last element."""
+        """A mark behind the last element: it counts as part of the record before it."""
         self.offsets[-1] += record.MARK_BYTES
+        if self.holders and self.holders[-1]:
+            self.live_bytes += record.MARK_BYTES
         self.entries += MARK_ENTRIES[kind]
 
     def cut(self, position: Position, size: int, entries: int | None) -> None:

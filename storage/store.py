@@ -8,12 +8,14 @@ store knows neither messages nor queues; the core knows neither files nor thread
 The life of a store:
 
     for run in store.recover(): ...         # once, first; then store.report says what was found
-    store.hold(positions)                   # for recovered records that are still wanted
+    store.hold(position, holders)           # for each recovered record that is still wanted
+    store.hold_all(positions)               # the same for many at once, one holder each
     position = store.append(kind, head, body, holders)      # as often as there is something
     position = store.append_run(kind, head, bodies, holders)    # the same for many at once
     store.commit()                          # at the end of each pass of the loop
     store.durable                           # moves on; every position below it is safe
-    store.release(positions)                # each holder once; a record without holders is dead
+    store.release(position)                 # each holder once; a record without holders is dead
+    store.release_all(positions)            # the same for many at once
     store.trim()                            # now and then: gives space back
     store.close()
 
@@ -117,15 +119,15 @@ class Store(Protocol):
         Bodies that need not be read may turn out to be damaged when they are.
         """
 
-    def hold(self, positions: Sequence[Position], holders: int = 1) -> None:
-        """Say that recovered records are alive, and for how many holders more.
-
-        Args:
-            positions: ascending.
+    def hold(self, position: Position, holders: int) -> None:
+        """Say that a recovered record is alive, and how many release() calls more must come.
 
         Raises:
-            UnknownPosition: recover() did not yield one of them.
+            UnknownPosition: recover() did not yield it.
         """
+
+    def hold_all(self, positions: Sequence[Position]) -> None:
+        """hold() for each of `positions`, which ascend, with one holder."""
 
     def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
         """Add a record whose payload is `head + body`; no I/O happens here.
@@ -180,8 +182,11 @@ class Store(Protocol):
             limit: stop after so many bytes, but not before the first record.
         """
 
-    def release(self, positions: Sequence[Position], count: int = 1) -> None:
-        """`count` holders of each of these records have let go."""
+    def release(self, position: Position, count: int = 1) -> None:
+        """`count` holders of a record have let go."""
+
+    def release_all(self, positions: Sequence[Position]) -> None:
+        """One holder of each of these records has let go."""
 
     def trim(self) -> int:
         """Give back the leading segments that hold no live record; returns how many."""

@@ -3,7 +3,7 @@
 The broker's thread puts batches into a queue and goes on. This one takes everything that is in
 the queue, writes it with one system call, syncs once, says so, and looks again: whatever was
 committed in the meantime is the next write (group commit). Nothing else ever writes to the
-directory while it runs, so there is no lock; the two threads share a `SimpleQueue` and a few
+segments it has not finished, so there is no lock; the two threads share a `SimpleQueue` and a few
 numbers that only this thread changes.
 
 What `durable` means is the operator's choice:
@@ -35,7 +35,7 @@ only every sys.getswitchinterval(), 5 ms by default: one commit beside such a th
 (p50), and 0.6 ms with an interval of 0.1 ms (tests/bench/bench_journal.py, last table). The
 setting belongs to the process, so it is not made here: whoever runs a broker should make it.
 
-A write, sync or removal that fails ends the thread: nothing is retried, `durable` stays where it
+A write or sync that fails ends the thread: nothing is retried, `durable` stays where it
 is. A full disk is such a failure; nothing is kept in reserve here.
 """
 
@@ -98,12 +98,6 @@ class Batch(NamedTuple):
     end: Position
 
 
-class Removal(NamedTuple):
-    """Segments to delete, in this order."""
-
-    names: list[str]
-
-
 class Close(NamedTuple):
     """The last thing to do."""
 
@@ -111,7 +105,7 @@ class Close(NamedTuple):
     end: Position
 
 
-Item: TypeAlias = Batch | Removal | Close
+Item: TypeAlias = Batch | Close
 
 
 class Writer:
@@ -166,6 +160,12 @@ class Writer:
     def join(self) -> None:
         self._thread.join()
 
+    def fail(self, failure: BaseException) -> None:
+        """It is not known what is on disk: nothing is to be written any more."""
+        if self.failure is None:
+            self.failure = failure
+            self._on_failure(failure)
+
     # Everything below runs in the thread.
 
     def _run(self) -> None:
@@ -173,8 +173,7 @@ class Writer:
             while self._serve(self._take()):
                 pass
         except BaseException as failure:
-            self.failure = failure
-            self._on_failure(failure)
+            self.fail(failure)
         finally:
             if self._segment:
                 with contextlib.suppress(OSError):
@@ -199,14 +198,13 @@ class Writer:
         if batches:
             self._write(batches)
         for item in items:
-            if isinstance(item, Removal):
-                for name in item.names:
-                    self._directory.remove(name)
-            elif isinstance(item, Close):
+            if isinstance(item, Close):
                 self._finish(item)
                 return False
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
             self._sync()
+            # What waits for it may go on: giving space back.
+            self._on_durable()
         return True
 
     def _write(self, batches: list[Batch]) -> None:

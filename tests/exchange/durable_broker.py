@@ -121,13 +121,25 @@ class DurableBroker:
     def segments(self) -> int:
         return len(list(self.folder.glob("*.segment")))
 
+    def trim(self) -> None:
+        """Until there is nothing more to give back."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: self.store.trim() == 0 and not self.store.tidying, PATIENCE_S
+            )
+
     def _copy(self, target: Path) -> None:
-        # Newest first: segments are removed oldest first, so the copy has no hole.
+        """The files as at one moment, though some may come and go meanwhile."""
         target.mkdir()
-        for path in sorted(self.folder.glob("*.segment"), reverse=True):
+        while True:
+            names = {path.name for path in self.folder.iterdir()}
             try:
-                (target / path.name).write_bytes(path.read_bytes())
+                contents = {name: (self.folder / name).read_bytes() for name in names - {"lock"}}
             except FileNotFoundError:
+                continue
+            if names == {path.name for path in self.folder.iterdir()}:
+                for name, content in contents.items():
+                    (target / name).write_bytes(content)
                 return
 
     def _durable(self) -> None:

@@ -83,6 +83,10 @@ class OpenJournal:
         target = self.store.end if end is None else end
         self._wait(lambda: self.store.durable >= target)
 
+    def trim(self) -> None:
+        """Until there is nothing more to give back."""
+        self._wait(lambda: self.store.trim() == 0 and not self.store.tidying)
+
     def wait_failure(self) -> BaseException:
         self._wait(lambda: bool(self.failures))
         return self.failures[0]

@@ -15,8 +15,8 @@ def test_everything_is_durable_at_once_after_a_commit() -> None:
 def test_a_payload_is_forgotten_with_its_last_holder() -> None:
     store = NullStore()
     position = store.append(0, b"x", holders=2)
-    store.release([position])
-    store.release([position])
+    store.release(position)
+    store.release(position)
     with pytest.raises(UnknownPosition):
         store.read([position])
 

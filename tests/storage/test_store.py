@@ -81,16 +81,16 @@ def test_a_record_that_was_not_appended_is_unknown(store: Store) -> None:
 
 def test_only_recovered_records_can_be_held_afterwards(store: Store) -> None:
     with pytest.raises(UnknownPosition):
-        store.hold([1])
+        store.hold(1, 1)
 
 
 def test_a_record_stays_until_its_last_holder_lets_go(store: Store) -> None:
     position = store.append(0, b"shared", holders=5)
-    store.release([position])
-    store.release([position], 3)
+    store.release(position)
+    store.release(position, 3)
     store.commit()
     assert store.read([position]) == [b"shared"]
-    store.release([position])
+    store.release(position)
 
 
 def test_a_commit_of_nothing_does_nothing(store: Store) -> None:

@@ -320,8 +320,9 @@ def test_segments_are_removed_durably_one_after_the_other(open_journal: Callable
     files = RecordingFiles()
     journal = open_journal(files=files, segment_bytes=SMALL)
     for number in range(20):
-        journal.commit(b"payload %d" % number, holders=0)
+        journal.commit(b"payload %d" % number, holders=1)
     first, second = (path.name for path in journal.segment_files[:2])
+    journal.store.release_all(range(1, 21))
     files.operations.clear()
     assert journal.store.trim() > 1
     journal.store.close()
