@@ -99,7 +99,7 @@ def test_entries_that_changed_often_have_their_last_value(durable: DurableBroker
 def test_the_number_of_a_queue_is_not_used_again_while_a_message_of_it_is_in_a_file(
     durable: DurableBroker,
 ) -> None:
-    work(durable, 1)
+    work(durable)
     client = durable.client
     client.declare("keep", durable=True)
     (queue,) = client.declare("q", durable=True)
