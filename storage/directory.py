@@ -41,6 +41,18 @@ class Unreadable(NamedTuple):
     size: int
 
 
+class Found(NamedTuple):
+    """The segment files of a directory."""
+
+    # in order
+    segments: list[Segment]
+    # those that rewritten ones have taken the place of
+    superseded: list[Segment]
+    # names of files without a sound header
+    headless: list[str]
+    damaged: list[Damage]
+
+
 class Directory:
     """Files of a journal, by name."""
 
@@ -61,22 +73,38 @@ class Directory:
         Raises:
             UnknownVersion: before anything was changed.
         """
-        names = sorted(filter(_NAME.fullmatch, self._files.names(self.path)))
-        headers = {name: self._header(name) for name in names}
-        found = {name: self._segment(name, header) for name, header in headers.items()}
+        found = self.look()
+        damaged = found.damaged
         unreadable: list[Unreadable] = []
+        for name in found.headless:
+            damaged.append(self._put_away(name, unreadable))
+        for segment in found.superseded:
+            self.remove(segment.name)
+        self._clear_up({segment.name for segment in found.segments})
+        return found.segments, unreadable, damaged
+
+    def look(self) -> Found:
+        """What there is, without changing anything.
+
+        Raises:
+            UnknownVersion
+        """
+        names = sorted(filter(_NAME.fullmatch, self._files.names(self.path)))
+        sound: list[Segment] = []
+        headless: list[str] = []
         damaged: list[Damage] = []
-        for name, segment in found.items():
+        for name in names:
+            header = self._header(name)
+            segment = self._segment(name, header)
             if segment is None:
-                damaged.append(self._put_away(name, unreadable))
-            elif segment.header != headers[name][: len(segment.header)]:
+                headless.append(name)
+                continue
+            sound.append(segment)
+            if segment.header != header[: len(segment.header)]:
                 why = "one copy of the header is damaged; no record lost"
                 damaged.append(Damage(name, 0, len(segment.header), why))
-        segments, superseded = _in_order([segment for segment in found.values() if segment])
-        for segment in superseded:
-            self.remove(segment.name)
-        self._clear_up({segment.name for segment in segments})
-        return segments, unreadable, damaged
+        segments, superseded = _in_order(sound)
+        return Found(segments, superseded, headless, damaged)
 
     def _clear_up(self, names: set[str]) -> None:
         """Remove what is of no use: files half written, and indexes without their segments."""

@@ -17,6 +17,7 @@ from warrener import __version__
 COMMANDS = {
     "serve": "start the broker",
     "filter": "try a filter on a message",
+    "journal": "look into the journal of a broker that is stopped",
 }
 
 

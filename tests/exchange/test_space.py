@@ -60,7 +60,7 @@ def test_what_was_undone_does_not_come_back(durable: DurableBroker) -> None:
     durable.client.publish("", "keep", b"old", persistent=True)
     for number in range(4):
         client = durable.client
-        queue, other = client.declare("q", "r", durable=True)
+        _, other = client.declare("q", "r", durable=True)
         client.vhost.declare_exchange("e", "topic", durable=True)
         client.bind("e", "q", "k")
         client.bind("e", "r", "k")
