@@ -27,16 +27,23 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, pairwise
 from zlib import crc32
 
 from warrener.storage.directory import Directory
 from warrener.storage.errors import StorageError
 from warrener.storage.files import Files
 from warrener.storage.index import run_entry
-from warrener.storage.record import COMMIT, CRC_BYTES, HEADER, HEADER_BYTES, encode_mark
+from warrener.storage.record import (
+    COMMIT,
+    CRC_BYTES,
+    HEADER,
+    HEADER_BYTES,
+    MARK_BYTES,
+    encode_mark,
+)
 from warrener.storage.recovery import Replay
-from warrener.storage.segment import GAP_BYTES, READ_BYTES, Segment
+from warrener.storage.segment import GAP_BYTES, READ_BYTES, REWRITTEN_HEADER_BYTES, Segment
 from warrener.storage.store import Bytes, Meaning, Position, Run
 
 # A rewriting that would leave more than this share of the bytes is given up.
@@ -116,7 +123,8 @@ class Compaction:
         for source in self._rewriting.sources:
             self._choose(source)
         before = sum(segment.size for segment in self._rewriting.segments)
-        if self._kept_bytes() > WORTH_SHARE * before:
+        after = REWRITTEN_HEADER_BYTES + self._kept_bytes() + MARK_BYTES
+        if after > WORTH_SHARE * before:
             return False
         self._write()
         return True
@@ -220,6 +228,7 @@ class Compaction:
         self._files.close(handle)
         self._list_entries()
         target.add_mark(COMMIT)
+        self._count_holders()
 
     def _copy(self, source: Source, handle: int) -> None:
         """Append the records of one segment that stay; those that are damaged are left out."""
@@ -254,6 +263,25 @@ class Compaction:
             at = stop
         if len(whole) < len(source.kept):
             source.kept = whole
+
+    def _count_holders(self) -> None:
+        """As they were in the beginning; space.py knows which have let go since."""
+        target = self._target
+        for source in self._rewriting.sources:
+            for start in range(0, len(source.kept), STEP_RECORDS):
+                part = source.kept[start : start + STEP_RECORDS]
+                target.holders.extend(array("H", [source.holders[index] for index in part]))
+        for start in range(0, target.count, STEP_RECORDS):
+            holders = target.holders[start : start + STEP_RECORDS]
+            offsets = target.offsets[start : start + STEP_RECORDS + 1]
+            target.held += len(holders) - holders.count(0)
+            target.live_bytes += sum(
+                [
+                    end - begin
+                    for (begin, end), held in zip(pairwise(offsets), holders, strict=True)
+                    if held
+                ]
+            )
 
     def _list_entries(self) -> None:
         """What the index says, unless damage has taken something out: then it is made later."""

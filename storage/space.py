@@ -1,9 +1,9 @@
 """Which segments go, and which are rewritten: the decisions, made in the broker's thread.
 
 Segments go from the front of the log once no record in them has holders. If the front does not
-move because something old is still alive, and the segments take more than twice the bytes that
-are alive and two segments beside, some that are mostly dead are rewritten (compaction.py), the
-oldest first: an acknowledgement can go only after the message it settles.
+move because something old is still alive, and the full segments take more than twice the bytes that
+are alive, some that are mostly dead are rewritten (compaction.py), the oldest first: an
+acknowledgement can go only after the message it settles.
 
 What made a record lose its last holder (an acknowledgement, a message passed on to another queue)
 may have been appended but now, and until that is on disk the record is needed. So each decision
@@ -21,6 +21,10 @@ from warrener.storage.segment import Segment
 from warrener.storage.store import Position
 
 logger = logging.getLogger("warrener.journal")
+
+# What full segments may take beyond twice what is alive, in segments. One more is open, and one is
+# filled while others are rewritten.
+SLACK_SHARE = 1 / 8
 
 # Segments that are rewritten together at most.
 SOURCES_MAX = 16
@@ -101,7 +105,7 @@ class Space:
         full = [*dropwhile(lambda segment: not segment.held, full)]
         size = sum(segment.size for segment in full)
         live = sum(segment.live_bytes for segment in full)
-        if size <= 2 * live + self._segment_bytes:
+        if size <= 2 * live + self._segment_bytes * SLACK_SHARE:
             return []
         first = next((n for n, segment in enumerate(full) if self._pays(segment)), None)
         if first is None:
@@ -162,11 +166,13 @@ class Space:
 
 def _take_over(target: Segment, sources: list[Source]) -> None:
     """The records have the holders that they have now, which may be fewer than when it began."""
-    died = 0
+    before, now = target.holders, array("H")
     for source in sources:
-        target.holders.extend(array("H", map(source.segment.holders.__getitem__, source.kept)))
-        died += source.live_bytes - source.segment.live_bytes
-    target.held = target.count - target.holders.count(0)
-    # A little too much: the marks that stood between the records are no longer there.
-    live = sum(source.live_bytes for source in sources) - died
-    target.live_bytes = min(live, target.size) if target.held else 0
+        now.extend(array("H", map(source.segment.holders.__getitem__, source.kept)))
+    target.holders = now
+    if now != before:
+        offsets = target.offsets
+        for index, (had, has) in enumerate(zip(before, now, strict=True)):
+            if had and not has:
+                target.held -= 1
+                target.live_bytes -= offsets[index + 1] - offsets[index]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from warrener.storage.errors import DamagedRecord
+from warrener.storage.errors import DamagedRecord, JournalFailed
 from warrener.storage.files import DiskFiles, Handle
 from warrener.storage.store import Bytes, Meaning
 
@@ -360,8 +360,8 @@ def test_a_new_file_that_cannot_be_written_changes_nothing(
 def test_a_rename_that_fails_stops_the_journal(open_journal: Callable) -> None:
     line = Line(open_journal, files=RefusingFiles("rename", ".partial"))
     line.publish()
-    line.work(6)
-    line.store.trim()
+    with pytest.raises(JournalFailed):
+        line.work(1000)
     assert line.journal.wait_failure().errno == errno.ENOSPC
     assert line.store.failed
     line.store.close()
@@ -372,3 +372,23 @@ def test_a_rewriting_under_way_is_given_up_on_close(line: Line, open_journal: Ca
     line.work(20)
     line.store.trim()
     again(line, open_journal)
+
+
+# Old versions: one directory below data/ for each format that was ever released
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_journal_of_version_2_can_be_read(
+    open_journal: Callable, tmp_path: Path, indexed: bool
+) -> None:
+    fixture = Path(__file__).parent / "data" / "version-2"
+    directory = Path(shutil.copytree(fixture, tmp_path / "version-2"))
+    for path in [] if indexed else list(directory.glob("*.index")):
+        path.unlink()
+    journal = open_journal(directory, meaning=MEANING)
+    assert sorted(living(journal)) == [1, 2, 51, 52]
+    assert living(journal)[2] == b"head" + b"%0100d" % 2
+    assert [position for position, _, _ in journal.records] == [1, 2, *range(45, 53)]
+    assert journal.report.clean
+    assert journal.report.damaged == ()
+    assert journal.report.segments == 3
