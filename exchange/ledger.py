@@ -29,13 +29,17 @@ nowhere else. All numbers are big-endian.
     20    SEEN               u32 number of a deduplicating queue or exchange, u64 position before
                              which no record of it counts any more (0 for all do), then for each
                              message seen: 16 bytes digest, u64 time in ms until which it counts
+    21    RETURNED           u32 queue number, then for each message that came back there:
+                             u64 position, u32 how often it has failed by now,
+                             u64 time in ms since 1970 before which it is held back, or 0
 
 "table" is an AMQP field table, so that arguments keep their types. A queue is named by its
 number in the frequent records; numbers are never used again. A message is written once, with
 all the queues it went to, and is dead when each of them has settled it: the ledger tells the
 store how many holders a record has and lets go of one at a time.
 
-Settlements of one pass are collected and written as one record a queue when the pass ends.
+Settlements of one pass are collected and written as one record a queue when the pass ends, and so
+are returns, in front of them. Of several returns of one message the last counts.
 """
 
 from __future__ import annotations
@@ -45,7 +49,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from warrener.exchange.message import Envelope, Message, Properties
 
@@ -79,6 +83,15 @@ class Kind(IntEnum):
     POLICY_SET = 18
     POLICY_CLEARED = 19
     SEEN = 20
+    RETURNED = 21
+
+
+class Return(NamedTuple):
+    """What is known of a message that came back to its queue."""
+
+    position: int
+    failures: int
+    not_before: int
 
 
 class Record(Protocol):
@@ -138,11 +151,13 @@ _COUNT = struct.Struct(">H")
 _NUMBER = struct.Struct(">I")
 _SEEN_HEAD = struct.Struct(">IQ")
 _SEEN_KEY = struct.Struct(">16sQ")
-_QUEUES_AT = _STAMP.size + _COUNT.size
-SETTLED_MAX = 65536
-"""Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
 Seen = tuple[bytes, int]
 """What a message is known by, and until when, in ms since 1970."""
+_RETURN = struct.Struct(">QIQ")
+_QUEUES_AT = _STAMP.size + _COUNT.size
+SETTLED_MAX = 65536
+"""Positions in one SETTLED record, so that a purge of millions does not make one huge record; and
+messages in one RETURNED record."""
 
 
 class Ledger:
@@ -150,6 +165,7 @@ class Ledger:
 
     __slots__ = (
         "_envelopes",
+        "_returned",
         "_settled",
         "_stamp",
         "_store",
@@ -164,6 +180,7 @@ class Ledger:
         self.codec = codec
         self._settled: list[Queue] = []
         self._windows: list[Window] = []
+        self._returned: dict[Queue, list[Return]] = {}
         self._envelopes: dict[tuple[str, str], Envelope] = {}
         self.now_ms = 0
         self.full = False
@@ -210,6 +227,10 @@ class Ledger:
             self._settled.append(queue)
         queue.settled.append(position)
 
+    def returned(self, queue: Queue, back: Return) -> None:
+        """A message has come back to a queue that counts."""
+        self._returned.setdefault(queue, []).append(back)
+
     def forget(self, position: int) -> None:
         """A queue that is itself gone lets go of a message."""
         if position:
@@ -237,6 +258,10 @@ class Ledger:
         After the store has failed nothing is written any more: the broker is about to end.
         """
         try:
+            if self._returned:
+                returned, self._returned = self._returned, {}
+                for queue, returns in returned.items():
+                    self._write_returned(queue, returns)
             if self._settled:
                 queues, self._settled = self._settled, []
                 for queue in queues:
@@ -266,6 +291,14 @@ class Ledger:
         for start in range(0, len(positions), SETTLED_MAX):
             part = positions[start : start + SETTLED_MAX]
             self._store.append(Kind.SETTLED, head, struct.pack(f">{len(part)}Q", *part))
+
+    def _write_returned(self, queue: Queue, returns: list[Return]) -> None:
+        if queue.deleted:
+            return
+        head = _NUMBER.pack(queue.number)
+        for start in range(0, len(returns), SETTLED_MAX):
+            part = returns[start : start + SETTLED_MAX]
+            self._store.append(Kind.RETURNED, head, b"".join([_RETURN.pack(*r) for r in part]))
 
     def _message(self, position: int, payload: bytes) -> Message:
         at = _QUEUES_AT + _NUMBER.size * _COUNT.unpack_from(payload, _STAMP.size)[0]
@@ -389,6 +422,14 @@ def seen_summary(payload: bytes) -> tuple[int, int]:
 def seen_keys(payload: bytes) -> Iterator[Seen]:
     """What a SEEN record says was seen."""
     return _SEEN_KEY.iter_unpack(memoryview(payload)[_SEEN_HEAD.size :])
+
+
+def returned_messages(payload: bytes) -> tuple[int, list[Return]]:
+    """The queue number and the messages of a RETURNED record."""
+    body = memoryview(payload)[_NUMBER.size :]
+    return _NUMBER.unpack_from(payload)[0], [
+        Return(*fields) for fields in _RETURN.iter_unpack(body)
+    ]
 
 
 def _pack_short_string(text: str) -> bytes:

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from warrener.exchange.broker import Broker
 from warrener.exchange.definitions import Survivors, lasting_windows
 from warrener.exchange.entries import ENDED_BY
-from warrener.exchange.ledger import Kind, Record, message_summary, settled_positions
+from warrener.exchange.ledger import (
+    Kind,
+    Record,
+    Return,
+    message_summary,
+    returned_messages,
+    settled_positions,
+)
 from warrener.exchange.window import Sightings
 
 logger = logging.getLogger("warrener.recovery")
@@ -29,6 +36,8 @@ class Waiting:
     expiring: set[int] = field(default_factory=set)
     """Numbers of the queues that got a message that may expire."""
     seen: Sightings = field(default_factory=Sightings)
+    returns: dict[int, dict[int, Return]] = field(default_factory=dict)
+    """By queue number: of messages that came back, by position, what is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,12 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
     holders: dict[int, int] = {}
     for number, queue in queues.items():
         sizes = waiting.sizes.get(number, {})
-        queue.restore(list(sizes), sum(sizes.values()), expiring=number in waiting.expiring)
+        queue.restore(
+            list(sizes),
+            sum(sizes.values()),
+            expiring=number in waiting.expiring,
+            returns=waiting.returns.get(number, {}),
+        )
         for position in sizes:
             holders[position] = holders.get(position, 0) + 1
     for position, count in holders.items():
@@ -97,13 +111,19 @@ def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting
         elif kind is Kind.SETTLED:
             number, positions = settled_positions(record.payload)
             sizes = waiting.sizes.get(number, {})
+            returns = waiting.returns.get(number, {})
             for position in positions:
                 sizes.pop(position, None)
+                returns.pop(position, None)
         elif kind is Kind.SEEN:
             waiting.seen.read(record)
+        elif kind is Kind.RETURNED:
+            number, found = returned_messages(record.payload)
+            waiting.returns.setdefault(number, {}).update((each.position, each) for each in found)
         else:
             fields = broker.ledger.read_topology(record)
             ended = survivors.read(kind, record.position, fields)
             waiting.sizes.pop(ended, None)
             waiting.seen.end(ended)
+            waiting.returns.pop(ended, None)
     return survivors, waiting

@@ -147,9 +147,9 @@ class ServerChannel:
         """Settle deliveries, or note it for the commit. Raises: PreconditionFailed."""
         (self.transaction or self.core).acknowledge(tags, multiple)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """Give deliveries back, or note it for the commit. Raises: PreconditionFailed."""
-        (self.transaction or self.core).reject(tag, multiple, requeue)
+        (self.transaction or self.core).reject(tag, multiple, requeue, failed)
 
     def permit(self, publication: Publication, copies: Sequence[str] = ()) -> None:
         """Ask once, and again after every change, whether the client may publish there.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.exchange.errors import PreconditionFailed
@@ -61,10 +62,11 @@ class Transaction:
         for tag in tags:
             self._note(self._channel.core.settle, tag, multiple)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """See `Channel.reject`. Raises: PreconditionFailed."""
         core = self._channel.core
-        self._note(core.requeue if requeue else core.drop, tag, multiple)
+        give_back = partial(core.requeue, failed=failed)
+        self._note(give_back if requeue else core.drop, tag, multiple)
 
     def commit(self) -> None:
         """Do it all. Raises: Refused, and then nothing is done."""
