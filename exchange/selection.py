@@ -21,8 +21,8 @@ passed over when they come up.
 A message with a deadline leaves at that time from wherever it is (`dates.py`); what is late is
 given to nobody. What must be remembered of a message while it waits or is out is its `Note`.
 
-What it costs: a dictionary entry for each waiting message (about 100 bytes, and some 400 with a
-note and a group), which a plain queue does not pay. Content beyond the window stays in the store.
+What it costs: a dictionary entry for each waiting message (about 100 bytes, 350 with a group),
+which a plain queue does not pay. Content beyond the window stays in the store.
 """
 
 from __future__ import annotations
