@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where it is set, each of the many processes would compile everything anew: half of a run's time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check unit bench interop clean
 
 demo: $(READY)
@@ -17,8 +20,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Several processes, a file of tests to each; tests/conftest.py says how many and in which order.
 unit: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench_broker.py

@@ -8,7 +8,7 @@ write what must last, and answers the publishers whose messages are safe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,20 @@ from warrener.exchange.connections import Connections
 from warrener.exchange.deadlines import Deadlines
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Codec, Kind, Ledger, Store
+from warrener.exchange.ledger import Codec, Ledger, Store
 from warrener.exchange.limits import VirtualHostLimits, limit_fields
 from warrener.exchange.permissions import Permission, Permissions
+from warrener.exchange.policies import Policies
 from warrener.exchange.pump import Pump
 from warrener.exchange.queue import QueueStatistics
+from warrener.exchange.records import Kind
 from warrener.exchange.users import GUEST, User, Users
 from warrener.exchange.vhost import VirtualHost
 
 MESSAGE_OVERHEAD_BYTES = 250
 """What a message in memory takes beside its content, measured on CPython 3.11."""
+REWRITTEN_MAX = 500
+"""Records of topology written anew at once, some five milliseconds."""
 
 UNLIMITED = VirtualHostLimits()
 
@@ -50,12 +54,15 @@ class Broker:
         self.deadlines = Deadlines()
         self.confirms = Confirms()
         self._segments = 1
+        self._rewriting: Iterator[int] | None = None
+        """What is left to be written anew, if that has been begun."""
         self.last_number = 0
         """The highest number a queue ever had."""
         self.entries = Entries(self.ledger)
         self.vhosts: dict[str, VirtualHost] = {}
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
+        self.policies = Policies(self.entries, self.vhosts)
         self.connections = Connections(self.users, self.permissions, self.vhosts)
         self._assume_defaults()
 
@@ -75,23 +82,59 @@ class Broker:
         """The store has put more on disk: answer the publishers who waited for it."""
         self.confirms.settle(self.ledger.durable)
 
+    def watch_disk(self, enough_bytes: int) -> bool:
+        """See whether there is space for messages; returns whether that has changed.
+
+        As long as there is none, persistent messages for durable queues are refused. There is
+        space again when `enough_bytes` are free and the store has its own reserve back.
+        """
+        ledger = self.ledger
+        if ledger.out_of_space and ledger.free_bytes() >= enough_bytes:
+            ledger.restock()
+        if ledger.out_of_space == ledger.full:
+            return False
+        ledger.full = ledger.out_of_space
+        for vhost in self.vhosts.values():
+            vhost.forget_routes()
+        return True
+
+    def fail(self) -> None:
+        """The store has failed: whoever waits for a confirm is told that none will come."""
+        self.confirms.fail()
+
     def tidy(self) -> None:
         """Have the store give back the space of records that are no longer needed.
 
         It can drop only what lies before the oldest living record, so the topology, which lives
-        long, is written anew whenever a new segment has been begun.
+        long, is written anew whenever a new segment has been begun: if there is much of it, a
+        slice at each call.
         """
-        if self.ledger.segments > self._segments:
-            self.rewrite_definitions()
+        if self._rewriting is None and self.ledger.segments > self._segments:
+            self._rewriting = self._rewrite()
+        if self._rewriting is not None:
+            self._rewrite_some(self._rewriting)
         if self.ledger.segments > 1:
             self.ledger.trim()
-        self._segments = self.ledger.segments
+        if self._rewriting is None:
+            self._segments = self.ledger.segments
 
     def rewrite_definitions(self) -> None:
         """Write what lasts anew, messages aside, so that old segments of the store can go."""
-        for vhost in self.vhosts.values():
-            vhost.rewrite_definitions()
+        for _ in self._rewrite():
+            pass
+
+    def _rewrite(self) -> Iterator[int]:
+        for vhost in list(self.vhosts.values()):
+            yield from vhost.rewrite_definitions()
         self.entries.rewrite()
+
+    def _rewrite_some(self, rewriting: Iterator[int]) -> None:
+        written = 0
+        for count in rewriting:
+            written += count
+            if written >= REWRITTEN_MAX:
+                return
+        self._rewriting = None
 
     def memory_bytes(self) -> int:
         """An estimate of what the messages held in memory take."""
@@ -140,6 +183,15 @@ class Broker:
         """Raises: NotFound."""
         self._put_vhost(self.vhost(name), limits)
 
+    def set_tracing(self, name: str, on: bool) -> None:
+        """Have copies of all messages of a virtual host go to its trace exchange, or no longer.
+
+        Raises: NotFound.
+        """
+        vhost = self.vhost(name)
+        vhost.tracing = on
+        self.entries.put(Kind.VHOST_SET, name, _describe(vhost))
+
     def delete_vhost(self, name: str) -> None:
         """Remove a virtual host with all that is in it; its connections are closed.
 
@@ -150,6 +202,7 @@ class Broker:
             connection.force_close(f"vhost '{name}' is down")
         vhost.clear()
         self.permissions.forget(vhost=name)
+        self.policies.forget(name)
         del self.vhosts[name]
         self.entries.end(Kind.VHOST_SET, name)
 
@@ -187,6 +240,7 @@ class Broker:
     def restore_vhost(self, position: int, fields: Mapping[str, Any]) -> None:
         vhost = self._make_vhost(fields["name"])
         vhost.limits = VirtualHostLimits(**fields["limits"])
+        vhost.tracing = fields.get("tracing", False)
         self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
 
     def _next_number(self) -> int:
@@ -195,4 +249,5 @@ class Broker:
 
 
 def _describe(vhost: VirtualHost) -> dict[str, Any]:
-    return {"name": vhost.name, "limits": limit_fields(vhost.limits)}
+    fields = {"name": vhost.name, "limits": limit_fields(vhost.limits)}
+    return {**fields, "tracing": True} if vhost.tracing else fields

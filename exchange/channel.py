@@ -112,22 +112,23 @@ class Channel:
         finally:
             self.settle(taken)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool = True) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
 
+        `failed` says that something is wrong with them, as in `Queue.requeue`.
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
         deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
         if requeue:
-            self.requeue(deliveries)
+            self.requeue(deliveries, failed)
         else:
             self.drop(deliveries)
 
-    def recover(self) -> None:
+    def recover(self, failed: bool = False) -> None:
         """Give back everything that is unacknowledged."""
         deliveries = list(self.unacked.values())
         self.unacked.clear()
-        self.requeue(deliveries)
+        self.requeue(deliveries, failed)
 
     # Consumers
 
@@ -171,7 +172,7 @@ class Channel:
         queues = [consumer.queue for consumer in self.consumers.values()]
         for tag in list(self.consumers):
             self.cancel(tag)
-        self.recover()
+        self.recover(failed=True)
         return queues
 
     # Settling
@@ -204,10 +205,10 @@ class Channel:
             consumer.queue.reject(part)
             consumer.queue.wake()
 
-    def requeue(self, deliveries: list[Delivery]) -> None:
+    def requeue(self, deliveries: list[Delivery], failed: bool = True) -> None:
         """Deliveries that were taken out go back to their queues."""
         for consumer, part in self._release(deliveries):
-            consumer.queue.requeue(part)
+            consumer.queue.requeue(part, failed)
 
     def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)

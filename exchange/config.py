@@ -35,6 +35,20 @@ class Config:
     http_port: int = option(
         0, "port of the management API, which is not built yet: nothing listens there"
     )
+    tls_port: int = option(5671, "port for AMQP over TLS, 0 for any free one", SHORT)
+    tls_certificate: str = option(
+        "", "PEM file with the broker's certificate; without it there is no TLS"
+    )
+    tls_key: str = option("", "PEM file with its key, if that is not in the same file")
+    tls_authority: str = option("", "PEM file with those who sign certificates of clients")
+    tls_client_certificate: str = option(
+        "none",
+        "whether clients need a certificate: none, optional, required",
+        ("none", "optional", "required"),
+    )
+    proxy_protocol: bool = option(
+        False, "expect a PROXY header, version 1 or 2, at the start of every connection"
+    )
     data: str = option("warrener-data", "directory of the journal")
     memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
     sync: str = option("always", "when a write is safe: always, interval:MS or never")
@@ -52,6 +66,9 @@ class Config:
     loopback_users: str = option(
         "guest", "users who may log in from this machine only, separated by commas"
     )
+    consumer_timeout_ms: int = option(
+        0, "time a delivery may stay unacknowledged, 0 for any; then its channel is closed", COUNT
+    )
     handshake_timeout_s: int = option(10, "time a client has to log in", COUNT)
     output_mark_bytes: int = option(
         1 << 20,
@@ -60,6 +77,10 @@ class Config:
     )
     memory_mark_bytes: int = option(
         0, "messages in memory past which publishers are not read; 0 for 40% of the memory", COUNT
+    )
+
+    disk_free_mark_bytes: int = option(
+        192 << 20, "free space on the journal's disk below which publishers are not read", COUNT
     )
 
     @property

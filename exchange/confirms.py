@@ -26,6 +26,9 @@ class Publisher(Protocol):
     def confirm(self, number: int) -> None:
         """Tell the client that all publishes up to `number` are safe."""
 
+    def give_up(self, number: int) -> None:
+        """Tell the client that the publishes up to `number` are not safe, and will not be."""
+
 
 class Confirms:
     """Publishes waiting for the disk."""
@@ -59,3 +62,11 @@ class Confirms:
             answers[publisher] = number
         for publisher, number in answers.items():
             publisher.confirm(number)
+
+    def fail(self) -> None:
+        """Nothing more will be on disk: everybody who waits is told so."""
+        waiting = {publisher for _, publisher, _ in self._waiting} | self._noted.keys()
+        self._waiting.clear()
+        self._noted.clear()
+        for publisher in waiting:
+            publisher.give_up(publisher.published)

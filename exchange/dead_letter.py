@@ -28,6 +28,9 @@ EXPIRED = "expired"
 MAXLEN = "maxlen"
 DELIVERY_LIMIT = "delivery_limit"
 
+COUNT_MAX = 2**32
+"""How many deaths of one kind are counted; an account that tells of more was made up."""
+
 DELIVERY_COUNT = "x-delivery-count"
 """The header that tells how often a message came back to the queue it is delivered from."""
 
@@ -51,7 +54,7 @@ def _letter(
     assert options.dead_letter_exchange is not None, "the queue has somewhere to send it"
     headers.pop(DELIVERY_COUNT, None)
     expiration = message.properties.expiration
-    _add_death(headers, queue.name, message.envelope, reason, expiration, codec.timestamp(now))
+    _add_death(codec, headers, queue.name, message.envelope, reason, expiration, now)
     routing_key = options.dead_letter_routing_key
     if routing_key is None:
         routing_key = message.envelope.routing_key
@@ -75,30 +78,31 @@ def goes_round(headers: Mapping[str, Any] | None, queue: Queue) -> bool:
 
 
 def _add_death(
+    codec: Codec,
     headers: dict[str, Any],
     queue: str,
     envelope: Envelope,
     reason: str,
     expiration: str | None,
-    time: int,
+    now: int,
 ) -> None:
     deaths = _deaths(headers)
     same = [d for d in deaths if d.get("queue") == queue and d.get("reason") == reason]
     others = [d for d in deaths if d not in same]
     if same:
-        death = {**same[0], "count": _count(same[0]) + 1}
+        death = {**same[0], "count": codec.int64(_count(same[0]) + 1)}
     else:
         death = {
-            "count": 1,
+            "count": codec.int64(1),
             "reason": reason,
             "queue": queue,
-            "time": time,
+            "time": codec.timestamp(now),
             "exchange": envelope.exchange,
             "routing-keys": [envelope.routing_key, *carbon_copies(headers, "CC")],
         }
         if expiration is not None:
             death["original-expiration"] = expiration
-    headers["x-death"] = [death, *others]
+    headers["x-death"] = [death, *(_as_counted(codec, other) for other in others)]
     for key, value in (("queue", queue), ("reason", reason), ("exchange", envelope.exchange)):
         headers.setdefault(f"x-first-death-{key}", value)
         headers[f"x-last-death-{key}"] = value
@@ -109,6 +113,13 @@ def _deaths(headers: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [d for d in deaths if isinstance(d, dict)] if isinstance(deaths, list) else []
 
 
+def _as_counted(codec: Codec, death: dict[str, Any]) -> dict[str, Any]:
+    """An earlier death, whose count lost its width when it was read."""
+    count = death.get("count")
+    return {**death, "count": codec.int64(count)} if isinstance(count, int) else death
+
+
 def _count(death: Mapping[str, Any]) -> int:
     count = death.get("count")
-    return count if isinstance(count, int) else 1
+    # A client may have made it up, and one more must still fit 64 bits.
+    return count if isinstance(count, int) and 0 < count < COUNT_MAX else 1

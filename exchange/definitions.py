@@ -8,16 +8,18 @@ records after a restart and keeps those that were not ended, in whatever order t
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.arguments import identity
 from warrener.exchange.binding import Binding
 from warrener.exchange.entries import ENDED_BY
-from warrener.exchange.ledger import Kind, Ledger
+from warrener.exchange.ledger import Ledger
 from warrener.exchange.queue import Queue
+from warrener.exchange.records import Kind
 from warrener.exchange.types import Exchange
+from warrener.exchange.window import Window
 
 if TYPE_CHECKING:
     from warrener.exchange.vhost import VirtualHost
@@ -52,6 +54,8 @@ class Definitions:
         """Write down that `thing` is gone, if it ever was written."""
         position = self._positions.pop(thing, 0)
         if position:
+            for window in windows((thing,)):
+                window.release(self._ledger)
             _, end = _kinds(thing)
             self._ledger.write_end(end, describe(self._vhost, thing), position)
 
@@ -60,13 +64,21 @@ class Definitions:
         self._positions[thing] = position
         self._ledger.hold(position)
 
-    def rewrite(self) -> None:
-        """Write every live record anew, so that the segments that hold the old ones can go."""
+    def rewrite(self) -> Iterator[int]:
+        """Write every live record anew, so that the segments that hold the old ones can go.
+
+        Yields now and then how many were written since, for whoever wants to do it bit by bit:
+        between two steps things may come and go.
+        """
         for thing, position in list(self._positions.items()):
-            begin, _ = _kinds(thing)
-            again = self._ledger.write(begin, describe(self._vhost, thing), position)
-            self._positions[thing] = again
-            self._ledger.forget(position)
+            if self._positions.get(thing) == position:
+                begin, _ = _kinds(thing)
+                again = self._ledger.write(begin, describe(self._vhost, thing), position)
+                self._positions[thing] = again
+                self._ledger.forget(position)
+                yield 1
+        for window in list(windows(self._positions)):
+            yield from window.rewrite(self._ledger)
 
 
 @dataclass(slots=True)
@@ -107,8 +119,36 @@ class Survivors:
 
 
 _KEYS = frozenset(
-    ("vhost", "name", "source", "destination", "to_queue", "key", "binding", "user", "exchange")
+    (
+        "vhost",
+        "name",
+        "source",
+        "destination",
+        "to_queue",
+        "key",
+        "binding",
+        "user",
+        "exchange",
+        "operator",
+    )
 )
+
+
+def windows(things: Iterable[Thing]) -> Iterator[Window]:
+    """The windows that last, of those that have one."""
+    for thing in things:
+        if isinstance(thing, Binding):
+            continue
+        memory = thing.memory if isinstance(thing, Queue) else thing.window
+        if isinstance(memory, Window) and memory.number:
+            yield memory
+
+
+def lasting_windows(vhosts: Iterable[VirtualHost]) -> Iterator[Window]:
+    """The windows that last, of all virtual hosts."""
+    for vhost in vhosts:
+        yield from windows(vhost.exchanges.values())
+        yield from windows(vhost.queues.values())
 
 
 def lasts(thing: Thing) -> bool:
@@ -139,7 +179,7 @@ def describe(vhost: str, thing: Thing) -> dict[str, Any]:
             "key": thing.routing_key,
             "binding": dict(thing.arguments),
         }
-    return {
+    fields = {
         "vhost": vhost,
         "name": thing.name,
         "type": thing.type,
@@ -147,6 +187,7 @@ def describe(vhost: str, thing: Thing) -> dict[str, Any]:
         "internal": thing.internal,
         "arguments": thing.arguments,
     }
+    return {**fields, "number": thing.number} if thing.number else fields
 
 
 def _kinds(thing: Thing) -> tuple[Kind, Kind]:

@@ -1,4 +1,4 @@
-"""Entries: users, virtual hosts and permissions, as the ledger keeps them.
+"""Entries: users, virtual hosts, permissions and policies, as the ledger keeps them.
 
 Like topology (`warrener.exchange.definitions`), each has one live record, which a second one
 ends. But an entry changes while it lives; a change writes its record anew and gives the old one
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from warrener.exchange.ledger import Kind
+from warrener.exchange.records import Kind
 
 if TYPE_CHECKING:
     from warrener.exchange.ledger import Ledger
@@ -25,6 +25,7 @@ ENDED_BY = {
     Kind.VHOST_SET: Kind.VHOST_DELETED,
     Kind.PERMISSION_SET: Kind.PERMISSION_CLEARED,
     Kind.TOPIC_PERMISSION_SET: Kind.TOPIC_PERMISSION_CLEARED,
+    Kind.POLICY_SET: Kind.POLICY_CLEARED,
 }
 
 

@@ -1,80 +1,43 @@
 """The ledger: what the broker writes down so that it survives, and how it is read back.
 
-The store below knows records of a kind and a payload; the meaning of the kinds is here and
-nowhere else. All numbers are big-endian.
+The store below knows records of a kind and a payload; what they say is in `records.py`. A message
+is written once, with all the queues it went to, and is dead when each of them has settled it: the
+ledger tells the store how many holders a record has and lets go of one at a time.
 
-    kind  record             payload
-    1     EXCHANGE_DECLARED  table: vhost, name, type, auto_delete, internal, arguments
-    2     EXCHANGE_DELETED   table: as EXCHANGE_DECLARED
-    3     QUEUE_DECLARED     table: vhost, name, number, auto_delete, arguments
-    4     QUEUE_DELETED      table: as QUEUE_DECLARED
-    5     BOUND              table: vhost, source, destination, to_queue, key, binding (arguments)
-    6     UNBOUND            table: as BOUND
-    7     USER_SET           table: name, password_hash, tags, limits (table)
-    8     USER_DELETED       table: as USER_SET
-    9     VHOST_SET          table: name, limits (table)
-    10    VHOST_DELETED      table: as VHOST_SET
-    11    PERMISSION_SET     table: user, vhost, configure, write, read
-    12    PERMISSION_CLEARED table: as PERMISSION_SET
-    13    TOPIC_PERMISSION_SET      table: user, vhost, exchange, write, read
-    14    TOPIC_PERMISSION_CLEARED  table: as TOPIC_PERMISSION_SET
-    16    MESSAGE            u64 time of publication in ms, u8 1 if it may expire else 0,
-                             u16 n, n x u32 queue number, u8 length and exchange,
-                             u8 length and routing key, content
-    17    SETTLED            u32 queue number, then u64 positions of messages settled there
-
-"table" is an AMQP field table, so that arguments keep their types. Behind each of them stands the
-u64 position of the record that this one replaces or ends, 0 if there is none; early versions wrote
-no position. A queue is named by its
-number in the frequent records; numbers are never used again. A message is written once, with
-all the queues it went to, and is dead when each of them has settled it: the ledger tells the
-store how many holders a record has and lets go of one at a time.
-
-Settlements of one pass are collected and written as one record a queue when the pass ends.
+Settlements of one pass are collected and written as one record a queue when the pass ends, and so
+are returns, in front of them. Of several returns of one message the last counts.
 """
 
 from __future__ import annotations
 
 import logging
-import struct
-import sys
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from warrener.exchange.message import Envelope, Message, Properties
+from warrener.exchange.records import (
+    NUMBER,
+    POSITION,
+    RETURN,
+    SEEN_HEAD,
+    SEEN_KEY,
+    STAMP,
+    Kind,
+    Return,
+    Seen,
+    message_head_bytes,
+    names_at,
+    pack_positions,
+    short_string,
+)
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
+    from warrener.exchange.window import Window
 
 
 logger = logging.getLogger("warrener.ledger")
-
-
-class Kind(IntEnum):
-    """What a record says."""
-
-    EXCHANGE_DECLARED = 1
-    EXCHANGE_DELETED = 2
-    QUEUE_DECLARED = 3
-    QUEUE_DELETED = 4
-    BOUND = 5
-    UNBOUND = 6
-    USER_SET = 7
-    USER_DELETED = 8
-    VHOST_SET = 9
-    VHOST_DELETED = 10
-    PERMISSION_SET = 11
-    PERMISSION_CLEARED = 12
-    TOPIC_PERMISSION_SET = 13
-    TOPIC_PERMISSION_CLEARED = 14
-    MESSAGE = 16
-    SETTLED = 17
-
-
-_TOPOLOGY = range(Kind.EXCHANGE_DECLARED, Kind.TOPIC_PERMISSION_CLEARED + 1)
 
 
 class Run(Protocol):
@@ -100,7 +63,11 @@ class Store(Protocol):
     @property
     def failed(self) -> bool: ...
     @property
+    def full(self) -> bool: ...
+    @property
     def segments(self) -> int: ...
+    def free_bytes(self) -> int: ...
+    def restock(self) -> None: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
     def append_run(
         self, kind: int, head: bytes, bodies: Sequence[bytes], holders: int = 0
@@ -131,29 +98,41 @@ class Codec:
     """Whether a message that has grown by `rewrite` can still be read, and sent to a client."""
     timestamp: Callable[[int], Any]
     """A time in ms since 1970 as a value of a table."""
+    int64: Callable[[int], Any]
+    """A number as a value of a table that has 64 bits however small it is."""
 
 
-_STAMP = struct.Struct(">QB")
-_COUNT = struct.Struct(">H")
-_NUMBER = struct.Struct(">I")
-_POSITION = struct.Struct(">Q")
-_QUEUES_AT = _STAMP.size + _COUNT.size
 SETTLED_MAX = 65536
-"""Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
+"""Positions in one SETTLED record, so that a purge of millions does not make one huge record; and
+messages in one RETURNED record."""
 
 
 class Ledger:
     """Writes the broker's records to a store and reads messages back."""
 
-    __slots__ = ("_envelopes", "_settled", "_stamp", "_store", "codec", "now_ms")
+    __slots__ = (
+        "_envelopes",
+        "_returned",
+        "_settled",
+        "_stamp",
+        "_store",
+        "_windows",
+        "codec",
+        "full",
+        "now_ms",
+    )
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._store = store
         self.codec = codec
         self._settled: list[Queue] = []
+        self._windows: list[Window] = []
+        self._returned: dict[Queue, list[Return]] = {}
         self._envelopes: dict[tuple[str, str], Envelope] = {}
         self.now_ms = 0
-        self._stamp = _STAMP.pack(0, False)
+        self.full = False
+        """Whether no message is to be written, for lack of space; see `Broker.watch_disk`."""
+        self._stamp = STAMP.pack(0, False)
 
     @property
     def end(self) -> int:
@@ -166,7 +145,7 @@ class Ledger:
     def set_time(self, now_ms: int) -> None:
         """Say what time it is, in milliseconds since 1970: what messages are stamped with."""
         self.now_ms = now_ms
-        self._stamp = _STAMP.pack(now_ms, False)
+        self._stamp = STAMP.pack(now_ms, False)
 
     # Messages
 
@@ -177,7 +156,7 @@ class Ledger:
 
         `expiring` says that some of them may have an expiration.
         """
-        head = (_STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
+        head = (STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
         if len({id(message.properties) for message in messages}) != 1:
             messages = _persistent(messages)
         elif not messages[0].properties.persistent:
@@ -193,6 +172,10 @@ class Ledger:
         if not queue.settled:
             self._settled.append(queue)
         queue.settled.append(position)
+
+    def returned(self, queue: Queue, back: Return) -> None:
+        """A message has come back to a queue that counts."""
+        self._returned.setdefault(queue, []).append(back)
 
     def forget(self, position: int) -> None:
         """A queue that is itself gone lets go of a message."""
@@ -227,7 +210,7 @@ class Ledger:
             if payload is None:
                 logger.error("message at position %d is damaged and left out", position)
             else:
-                time, _ = _STAMP.unpack_from(payload)
+                time, _ = STAMP.unpack_from(payload)
                 found.append((reader.message(position, payload), time))
         return found
 
@@ -237,10 +220,18 @@ class Ledger:
         After the store has failed nothing is written any more: the broker is about to end.
         """
         try:
+            if self._returned:
+                returned, self._returned = self._returned, {}
+                for queue, returns in returned.items():
+                    self._write_returned(queue, returns)
             if self._settled:
                 queues, self._settled = self._settled, []
                 for queue in queues:
                     self._write_settled(queue)
+            if self._windows:
+                windows, self._windows = self._windows, []
+                for window in windows:
+                    window.write(self)
             self._store.commit()
         except Exception:
             if not self._store.failed:
@@ -253,12 +244,20 @@ class Ledger:
 
     def _write_settled(self, queue: Queue) -> None:
         positions, queue.settled = queue.settled, []
-        head = _NUMBER.pack(queue.number)
+        head = NUMBER.pack(queue.number)
         for start in range(0, len(positions), SETTLED_MAX):
             part = positions[start : start + SETTLED_MAX]
             self._store.release_all(part)
             if not queue.deleted:
-                self._store.append(Kind.SETTLED, head, _pack_positions(part))
+                self._store.append(Kind.SETTLED, head, pack_positions(part))
+
+    def _write_returned(self, queue: Queue, returns: list[Return]) -> None:
+        if queue.deleted:
+            return
+        head = NUMBER.pack(queue.number)
+        for start in range(0, len(returns), SETTLED_MAX):
+            part = returns[start : start + SETTLED_MAX]
+            self._store.append(Kind.RETURNED, head, b"".join([RETURN.pack(*r) for r in part]))
 
     def envelope(self, exchange: str, routing_key: str) -> Envelope:
         """The envelope that messages with this exchange and routing key share."""
@@ -280,6 +279,20 @@ class Ledger:
         copy.position = message.position
         return copy if self.codec.fits(copy) else message
 
+    # What was seen
+
+    def write_at_end(self, window: Window) -> None:
+        """Have a window write down, when the pass ends, what was added to it."""
+        self._windows.append(window)
+
+    def write_seen(self, number: int, seen: Sequence[Seen], since: int = 0) -> int:
+        """Append what was seen; it is alive until its position is forgotten.
+
+        Given `since`, no record with this number before that position counts any more.
+        """
+        keys = b"".join([SEEN_KEY.pack(key, deadline) for key, deadline in seen])
+        return self._store.append(Kind.SEEN, SEEN_HEAD.pack(number, since), keys, 1)
+
     # Topology
 
     def write(self, kind: Kind, fields: Mapping[str, Any], replaced: int = 0) -> int:
@@ -288,11 +301,11 @@ class Ledger:
         It counts in place of the one at position `replaced`, if there is one.
         """
         table = self.codec.encode_table(fields)
-        return self._store.append(kind, table, _POSITION.pack(replaced), 1)
+        return self._store.append(kind, table, POSITION.pack(replaced), 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._store.append(kind, self.codec.encode_table(fields), _POSITION.pack(ended))
+        self._store.append(kind, self.codec.encode_table(fields), POSITION.pack(ended))
         self.forget(ended)
 
     def read_topology(self, payload: bytes) -> dict[str, Any]:
@@ -301,6 +314,19 @@ class Ledger:
     @property
     def segments(self) -> int:
         return self._store.segments
+
+    @property
+    def out_of_space(self) -> bool:
+        """Whether the store has no space left but for small records."""
+        return self._store.full
+
+    def free_bytes(self) -> int:
+        """What may still be written to the disk."""
+        return self._store.free_bytes()
+
+    def restock(self) -> None:
+        """There is space again: have the store set some aside."""
+        self._store.restock()
 
     def trim(self) -> None:
         """Have the store give back what it can."""
@@ -336,76 +362,11 @@ class _Reader:
         return message
 
     def _take_apart(self, payload: bytes) -> None:
-        self._head = payload[: _head_bytes(payload)]
-        at = _names_at(payload)
-        exchange, at = _short_string(payload, at)
-        routing_key, _ = _short_string(payload, at)
+        self._head = payload[: message_head_bytes(payload)]
+        at = names_at(payload)
+        exchange, at = short_string(payload, at)
+        routing_key, _ = short_string(payload, at)
         self._envelope = self._ledger.envelope(exchange, routing_key)
-
-
-def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> bytes:
-    """What stands between the time and the content of a MESSAGE record."""
-    return b"".join(
-        (
-            _COUNT.pack(len(numbers)),
-            *(_NUMBER.pack(number) for number in numbers),
-            _pack_short_string(exchange),
-            _pack_short_string(routing_key),
-        )
-    )
-
-
-def message_summary(payload: bytes) -> tuple[tuple[int, ...], int, bool]:
-    """Of a MESSAGE record: the numbers of the queues, the size of the content as far as it is
-    there, and whether the message may expire."""
-    _, expiring = _STAMP.unpack_from(payload)
-    count = _COUNT.unpack_from(payload, _STAMP.size)[0]
-    numbers = struct.unpack_from(f">{count}I", payload, _QUEUES_AT)
-    return numbers, len(payload) - _head_bytes(payload), bool(expiring)
-
-
-def settled_positions(payload: bytes) -> tuple[int, array[int]]:
-    """The queue number and the positions of a SETTLED record."""
-    positions = array("Q", payload[_NUMBER.size :])
-    if sys.byteorder == "little":
-        positions.byteswap()
-    return _NUMBER.unpack_from(payload)[0], positions
-
-
-def head_bytes(kind: int, payload: bytes) -> int | None:
-    """How much of a record recovery needs to see; None for all of it."""
-    return _head_bytes(payload) if kind == Kind.MESSAGE else None
-
-
-def refers_to(kind: int, payload: bytes) -> Sequence[int] | None:
-    """The records that a record says something about, None for any before it.
-
-    Once they are gone, the record may go, too, unless it is alive. A queue that is deleted ends its
-    messages as well, but those of a queue that is not declared are passed over anyway.
-    """
-    if kind == Kind.MESSAGE:
-        return ()
-    if kind == Kind.SETTLED:
-        return settled_positions(payload)[1]
-    if kind not in _TOPOLOGY:
-        return None
-    table_bytes = _NUMBER.size + _NUMBER.unpack_from(payload)[0]
-    if len(payload) != table_bytes + _POSITION.size:
-        return None
-    position = _POSITION.unpack_from(payload, table_bytes)[0]
-    return (position,) if position else ()
-
-
-def _head_bytes(payload: bytes) -> int:
-    at = _names_at(payload)
-    at += 1 + payload[at]
-    return at + 1 + payload[at]
-
-
-def _names_at(payload: bytes) -> int:
-    """Where in a MESSAGE record the names of exchange and routing key begin."""
-    count: int = _COUNT.unpack_from(payload, _STAMP.size)[0]
-    return _QUEUES_AT + _NUMBER.size * count
 
 
 def _persistent(messages: Sequence[Message]) -> list[Message]:
@@ -419,20 +380,3 @@ def _persistent(messages: Sequence[Message]) -> list[Message]:
         if persistent:
             found.append(message)
     return found
-
-
-def _pack_positions(positions: Sequence[int]) -> bytes:
-    packed = array("Q", positions)
-    if sys.byteorder == "little":
-        packed.byteswap()
-    return packed.tobytes()
-
-
-def _pack_short_string(text: str) -> bytes:
-    encoded = text.encode()
-    return bytes([len(encoded)]) + encoded
-
-
-def _short_string(payload: bytes, at: int) -> tuple[str, int]:
-    stop = at + 1 + payload[at]
-    return payload[at + 1 : stop].decode(), stop

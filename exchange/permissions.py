@@ -16,21 +16,22 @@ keys of publishes (write) and of bindings (read). In them `{username}` and `{vho
 names, taken literally. Without one, every routing key is allowed.
 
 Expressions are compiled when they are set, and a permission is asked when a route is found, not
-for each message; so every change makes the routes of its virtual host out of date. How long
-an expression takes is in the hands of whoever writes it: only administrators should.
+for each message; so every change makes the routes of its virtual host out of date. No expression
+takes long, whoever wrote it (`warrener.exchange.expressions`).
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
-from warrener.exchange.ledger import Kind
+from warrener.exchange.expressions.expression import Expression
+from warrener.exchange.expressions.syntax import NotAnExpression, literally
+from warrener.exchange.records import Kind
 
 if TYPE_CHECKING:
     from warrener.exchange.types import Exchange
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("warrener.permissions")
 
 DEFAULT_EXCHANGE = "amq.default"
-NOTHING = re.compile(r"(?!)")
+NOTHING = Expression("(?!)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,9 @@ class Rights:
         if topics is not None:
             self._require_topic(topics.read, exchange, routing_key)
 
-    def _require(self, expression: re.Pattern[str], kind: str, name: str) -> None:
+    def _require(self, expression: Expression, kind: str, name: str) -> None:
         name = name or DEFAULT_EXCHANGE
-        if not _matches(expression, name):
+        if not expression.found_in(name):
             raise AccessRefused(
                 f"access to {kind} '{name}' in vhost '{self.vhost}' refused for user '{self.user}'"
             )
@@ -132,10 +133,8 @@ class Rights:
     def _topics_of(self, exchange: Exchange) -> _Topics | None:
         return self._topics.get(exchange.name) if exchange.type == "topic" else None
 
-    def _require_topic(
-        self, expression: re.Pattern[str], exchange: Exchange, routing_key: str
-    ) -> None:
-        if not _matches(expression, routing_key):
+    def _require_topic(self, expression: Expression, exchange: Exchange, routing_key: str) -> None:
+        if not expression.found_in(routing_key):
             raise AccessRefused(
                 f"access to topic '{routing_key}' in exchange '{exchange.name}' "
                 f"in vhost '{self.vhost}' refused for user '{self.user}'"
@@ -279,31 +278,24 @@ class Permissions:
 
 def _check(*expressions: str) -> None:
     """Raises: PreconditionFailed for a text that is no regular expression."""
-    for expression in expressions:
+    for text in expressions:
         try:
-            re.compile(expression)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise PreconditionFailed(
-                f"'{expression}' is not a regular expression: {error}"
-            ) from None
+            Expression(text)
+        except NotAnExpression as error:
+            raise PreconditionFailed(f"'{text}' is not a regular expression: {error}") from None
 
 
-def _compiled(expression: str) -> re.Pattern[str]:
-    """An expression that was checked. If another version of Python did that, and this one does
-    not understand it, it matches nothing: who cannot be asked does not say yes."""
+def _compiled(text: str) -> Expression:
+    """An expression that was checked. If another version did that, and this one does not
+    understand it, it matches nothing: who cannot be asked does not say yes."""
     try:
-        return re.compile(expression or "^$")
-    except (re.error, RecursionError, OverflowError) as error:
-        logger.error("the expression '%s' of a permission allows nothing: %s", expression, error)
+        return Expression(text or "^$")
+    except NotAnExpression as error:
+        logger.error("the expression '%s' of a permission allows nothing: %s", text, error)
         return NOTHING
 
 
-def _matches(expression: re.Pattern[str], name: str) -> bool:
-    # `$` also matches before a line break at the end: without one, a name cannot hide behind it.
-    return expression.search(name.replace("\n", "\0")) is not None
-
-
 def _with_names(expression: str, permission: TopicPermission) -> str:
-    return expression.replace("{username}", re.escape(permission.user)).replace(
-        "{vhost}", re.escape(permission.vhost)
+    return expression.replace("{username}", literally(permission.user)).replace(
+        "{vhost}", literally(permission.vhost)
     )

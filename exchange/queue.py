@@ -18,55 +18,36 @@ filters, or whose messages have priorities, deadlines or counted deliveries, kee
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.consumer import Consumer, Delivery
-from warrener.exchange.dead_letter import (
-    DELIVERY_COUNT,
-    DELIVERY_LIMIT,
-    EXPIRED,
-    MAXLEN,
-    REJECTED,
-)
-from warrener.exchange.errors import AccessRefused
+from warrener.exchange.consumers import Consumers
+from warrener.exchange.dead_letter import DELIVERY_COUNT, DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.expiry import time_to_live
-from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions
+from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
+from warrener.exchange.policy import UNGOVERNED, Applied, Governed, queue_groups
 from warrener.exchange.ready import Ready, Taken
+from warrener.exchange.records import Return
 from warrener.exchange.selection import Selection
 
 if TYPE_CHECKING:
-    from warrener.exchange.deadlines import Deadlines
-    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.deduplication import Memory
     from warrener.exchange.message import Message, Properties
-    from warrener.exchange.pump import Pump
-    from warrener.exchange.types.exchange import Exchange
+    from warrener.exchange.surroundings import Surroundings
 
 ANY_SIZE = 1 << 62
-
-
-class Surroundings(Protocol):
-    """What a queue needs of the virtual host it stands in."""
-
-    ledger: Ledger
-    pump: Pump
-    deadlines: Deadlines
-
-    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
-        """Publish messages that `queue` gives up to its dead-letter exchange."""
-
-    def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
-        """Route messages on that `exchange` has held back."""
-
-    def expire_queue(self, queue: Queue) -> None:
-        """Remove a queue that nobody has used for as long as it is meant to last unused."""
+DROPPED_MAX = 1000
+"""Messages given up at once because the queue is too long; after a change it may be much so."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStatistics:
-    """Counts of one queue at one moment; bytes are those of the content as it travels."""
+    """Counts of one queue at one moment; bytes are those of the content as it travels.
+
+    Ready are all messages that wait, also the `messages_delayed` that are held back for a retry.
+    """
 
     name: str
     messages_ready: int
@@ -74,20 +55,23 @@ class QueueStatistics:
     bytes_ready: int
     bytes_unacked: int
     consumers: int
+    messages_delayed: int = 0
 
 
-class Queue:
+class Queue(Governed):
     """One queue of a virtual host.
 
     `number` names it in the ledger and is 0 for a queue that does not outlive the broker.
     `owner` is the connection an exclusive queue belongs to.
     """
 
+    memory: Memory | None = None
+    """What it knows messages by, if it deduplicates."""
+
     __slots__ = (
         "_host",
         "_ledger",
         "_pump",
-        "active",
         "arguments",
         "auto_delete",
         "consumers",
@@ -124,12 +108,10 @@ class Queue:
         self.owner = owner
         self.arguments = dict(arguments or {})
         self.options = options
+        self.applied = UNGOVERNED
         self.number = number
         self.ready: Ready | Selection = Ready(host.ledger.load_some if number else None)
-        self.consumers: deque[Consumer] = deque()
-        self.active: Consumer | None = None
-        """In a queue with a single active consumer, the one that is; it stays until it leaves,
-        and is followed by the oldest of those with the highest priority."""
+        self.consumers = Consumers(options.single_active)
         self.unacked = 0
         self.unacked_bytes = 0
         self.waiting = False
@@ -152,6 +134,27 @@ class Queue:
     @property
     def exclusive(self) -> bool:
         return self.owner is not None
+
+    # Policies
+
+    @property
+    def groups(self) -> Collection[str]:
+        return queue_groups(self.arguments)
+
+    def govern(self, applied: Applied) -> None:
+        self.applied = applied
+        before, self.options = self.options, queue_options(self.arguments, applied.definition)
+        if self.options == before:
+            return
+        if self.options.expires_ms != before.expires_ms:
+            self.last_used_ms = self._ledger.now_ms
+        if self.options.indexed:
+            self._select()
+        if isinstance(self.ready, Selection):
+            self.ready.go_by(self.options)
+            self._pump.wake_later(self)
+        self._plan()
+        self.wake()
 
     # Messages in
 
@@ -180,11 +183,21 @@ class Queue:
         if self.options.overflow == REJECT_PUBLISH_DLX:
             self._bury(messages, MAXLEN)
 
-    def restore(self, positions: Sequence[int], size: int, expiring: bool) -> None:
-        """After a restart: the messages at `positions`, `size` bytes together, wait here."""
-        if expiring and not isinstance(self.ready, Selection):
-            self._select()
-        self.ready.restore(positions, size)
+    def restore(
+        self,
+        positions: Sequence[int],
+        size: int,
+        expiring: bool,
+        returns: Mapping[int, Return] | None = None,
+    ) -> None:
+        """After a restart: the messages at `positions`, `size` bytes together, wait here.
+
+        `returns` is, by position, what is known of those that had come back.
+        """
+        if expiring or returns or isinstance(self.ready, Selection):
+            self._select().restore(positions, returns or {})
+        else:
+            self.ready.restore(positions, size)
         self._plan()
         self.wake()
 
@@ -201,7 +214,7 @@ class Queue:
 
     def _pump_ready(self, ready: Ready) -> None:
         while waiting := len(ready):
-            takers, share = self._takers(waiting)
+            takers, share = self.consumers.takers(waiting)
             if not takers:
                 return
             room = min([consumer.channel.outlet.room() for consumer in takers])
@@ -210,14 +223,15 @@ class Queue:
                 self._deal(taken, takers)
 
     def take(self, consumer: Consumer) -> Taken | None:
-        """Take the message at the head for `consumer`, which has room for exactly one."""
+        """Take the first message that may be had for `consumer`, which has room for exactly one."""
         self.last_used_ms = self._ledger.now_ms
         while self._is_late():
             self._let_go(self._ledger.now_ms - 1)
-        if not len(self.ready):
-            return None
-        taken = self.ready.take(1, 0)
-        if not taken.messages:
+        if isinstance(self.ready, Selection):
+            taken = self.ready.take_for(consumer)
+        else:
+            taken = self.ready.take(1, 0) if len(self.ready) else None
+        if taken is None or not taken.messages:
             return None
         consumer.deliver(*taken)
         return taken
@@ -249,24 +263,46 @@ class Queue:
             self._bury([delivery.message for delivery in deliveries], reason)
         self.settle(deliveries)
 
-    def requeue(self, deliveries: Iterable[Delivery]) -> None:
-        """Put delivered messages back to where they were taken from."""
+    def requeue(self, deliveries: Iterable[Delivery], failed: bool = True) -> None:
+        """Put delivered messages back to where they were taken from.
+
+        `failed` says that something is wrong with them, or with whoever had them: a queue that
+        counts gives up a message that fails too often. Where messages are retried with a delay,
+        they are held back.
+        """
+        counts = self.options.counts and not self.deleted
         for delivery in deliveries:
-            returns = self._count_return(delivery)
-            if returns > (self.options.delivery_limit or 0):
-                self.reject([delivery], DELIVERY_LIMIT)
+            if counts:
+                self._come_back(self._select(), delivery, failed)
                 continue
-            message = delivery.message
-            self.unacked -= 1
-            self.unacked_bytes -= len(message.content)
+            message = self._out_no_more(delivery)
             if self.deleted:
                 self._forget([message])
-                continue
-            if returns:
-                message = self._ledger.with_headers(message, {DELIVERY_COUNT: returns})
-            self.ready.give_back(delivery.sequence, message)
+            else:
+                self.ready.give_back(delivery.sequence, message)
         self._plan()
         self.wake()
+
+    def _come_back(self, selection: Selection, delivery: Delivery, failed: bool) -> None:
+        """Put one message back into a queue that counts, or give it up."""
+        sequence, limit, retry = delivery.sequence, self.options.delivery_limit, self.options.retry
+        count = selection.count_failure(sequence) if failed else selection.failures(sequence)
+        if limit is not None and count > limit:
+            self.reject([delivery], DELIVERY_LIMIT)
+            return
+        message = self._out_no_more(delivery)
+        if failed:
+            message = self._ledger.with_headers(message, {DELIVERY_COUNT: count})
+        delay = 0 if retry is None else retry.delay(count, failed)
+        not_before = self._ledger.now_ms + delay if delay else 0
+        selection.give_back(sequence, message, not_before)
+        if self.number and message.position and (failed or delay):
+            self._ledger.returned(self, Return(message.position, count, not_before))
+
+    def _out_no_more(self, delivery: Delivery) -> Message:
+        self.unacked -= 1
+        self.unacked_bytes -= len(delivery.message.content)
+        return delivery.message
 
     def purge(self) -> int:
         """Drop every ready message; returns how many there were."""
@@ -285,10 +321,13 @@ class Queue:
     # Time
 
     def due(self, now: int) -> None:
-        """Give up the messages whose time is over, and the queue itself if nobody uses it."""
+        """Give up the messages whose time is over, hand out those whose time has come, and give
+        up the queue itself if nobody uses it."""
         if self.deleted:
             return
         self._let_go(now)
+        if isinstance(self.ready, Selection):
+            self.ready.admit(now)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
             self._host.expire_queue(self)
@@ -310,6 +349,7 @@ class Queue:
         """Have messages whose time is over at `now` leave; if they are many, some of them."""
         if isinstance(self.ready, Selection):
             expired = self.ready.expire(now)
+            self._host.deadlines.spend(len(expired.messages))
             self.time_is_over(expired.messages)
             self.ready.settled(expired.sequences)
 
@@ -322,8 +362,8 @@ class Queue:
 
     def _plan(self) -> None:
         """Say when something is to be done next."""
-        if isinstance(self.ready, Selection) and self.ready.next_deadline is not None:
-            self._host.deadlines.schedule(self.ready.next_deadline, self)
+        if isinstance(self.ready, Selection) and (due := self.ready.next_due) is not None:
+            self._host.deadlines.schedule(due, self)
         if self.options.expires_ms is not None and not self.consumers:
             self._host.deadlines.schedule(self.last_used_ms + self.options.expires_ms, self)
 
@@ -331,21 +371,18 @@ class Queue:
 
     def add_consumer(self, consumer: Consumer) -> None:
         """Raises: AccessRefused if one of the two wants the queue for itself."""
-        if self.consumers and (consumer.exclusive or self.consumers[0].exclusive):
-            raise AccessRefused(f"queue '{self.name}' in exclusive use")
-        self.consumers.append(consumer)
-        self.active = self.active or consumer
+        self.consumers.add(consumer)
         if consumer.filter is not None:
-            self._select().add_filter(consumer.filter)
+            self._select()
+        if isinstance(self.ready, Selection):
+            self.ready.join(consumer)
         self.wake()
 
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
-        if consumer is self.active:
-            self.active = max(self.consumers, key=lambda c: c.priority, default=None)
         self.last_used_ms = self._ledger.now_ms
-        if consumer.filter is not None:
-            self._select().remove_filter(consumer.filter)
+        if isinstance(self.ready, Selection):
+            self.ready.leave(consumer)
         self._simplify()
         self._plan()
         self.wake()
@@ -363,28 +400,32 @@ class Queue:
             bytes_ready=self.ready.bytes,
             bytes_unacked=self.unacked_bytes,
             consumers=len(self.consumers),
+            messages_delayed=self.ready.delayed if isinstance(self.ready, Selection) else 0,
         )
 
-    # Giving up messages
+    @property
+    def group_holders(self) -> dict[str, Consumer]:
+        """Who has which group of messages; a `get` has one as a consumer without a tag."""
+        return self.ready.assignments if isinstance(self.ready, Selection) else {}
 
-    def _count_return(self, delivery: Delivery) -> int:
-        """How often a message has come back by now; 0 if that does not matter here."""
-        if self.options.delivery_limit is None or self.deleted:
-            return 0
-        return self._select().count_return(delivery.sequence)
+    # Giving up messages
 
     def _drop_excess(self) -> None:
         """Give up messages at the head until the queue is no longer than it may be."""
         options = self.options
         if not options.limited or options.rejects:
             return
+        stop = len(self.ready) - DROPPED_MAX
         while len(self.ready) and (
             (options.max_length is not None and len(self.ready) > options.max_length)
             or (options.max_bytes is not None and self.ready.bytes > options.max_bytes)
         ):
+            if len(self.ready) <= stop:
+                self._pump.wake_later(self)
+                return
             excess = 1
             if options.max_length is not None:
-                excess = max(1, len(self.ready) - options.max_length)
+                excess = max(1, min(len(self.ready) - options.max_length, DROPPED_MAX))
             messages, sequences, _ = self.ready.take(excess, ANY_SIZE if excess > 1 else 0)
             self._bury(messages, MAXLEN)
             self.handed_over(messages, sequences)
@@ -407,7 +448,12 @@ class Queue:
         """Have the waiting messages in an order from which they can be selected."""
         if not isinstance(self.ready, Selection):
             self.ready = Selection(
-                self._ledger, self.options, bool(self.number), self.deadline, self.ready
+                self._ledger,
+                self.options,
+                bool(self.number),
+                self.deadline,
+                self.wake,
+                self.ready,
             )
         return self.ready
 
@@ -428,50 +474,21 @@ class Queue:
     def _pump_selection(self, selection: Selection) -> None:
         if selection.examine():
             self._pump.wake_later(self)
+            self._plan()
         if self._is_late():
             self._let_go(self._ledger.now_ms - 1)
             if self._is_late():
                 # They were too many for now. When all are gone, `due` wakes this queue again.
                 return
-        for priority in sorted({consumer.priority for consumer in self._able()}, reverse=True):
-            while hands := selection.deal([c for c in self._able() if c.priority == priority]):
+        consumers = self.consumers
+        for priority in sorted({consumer.priority for consumer in consumers.able()}, reverse=True):
+            while hands := selection.deal([c for c in consumers.able() if c.priority == priority]):
                 for consumer, taken in hands:
                     if taken.messages:
                         consumer.deliver(*taken)
                 last, _ = hands[-1]
-                self._rotate(self.consumers.index(last) + 1)
+                consumers.served(last)
         self._simplify()
-
-    def _able(self) -> Sequence[Consumer]:
-        """The consumers that may be given messages, in turn."""
-        if not self.options.single_active:
-            return self.consumers
-        return [] if self.active is None else [self.active]
-
-    def _most_important(self) -> Iterable[Consumer]:
-        """The consumers that come first: of those with capacity, the ones of highest priority."""
-        able = [consumer for consumer in self._able() if consumer.capacity() > 0]
-        highest = max((consumer.priority for consumer in able), default=0)
-        return [consumer for consumer in able if consumer.priority == highest]
-
-    def _takers(self, waiting: int) -> tuple[list[Consumer], int]:
-        """Consumers with capacity, in turn, no more than there are messages; and for how many
-        messages each is good."""
-        takers: list[Consumer] = []
-        limited = set()
-        ranked = self.options.single_active or any(c.priority for c in self.consumers)
-        for consumer in self._most_important() if ranked else self.consumers:
-            if len(takers) == waiting or consumer.channel in limited:
-                break
-            if consumer.capacity() <= 0:
-                continue
-            if consumer.channel.prefetch:
-                limited.add(consumer.channel)
-            takers.append(consumer)
-        if limited and len(self.consumers) > 1:
-            # A channel's limit is shared by its consumers: one message each, then look again.
-            return takers, 1
-        return takers, min([consumer.capacity() for consumer in takers], default=0)
 
     def _deal(self, taken: Taken, takers: list[Consumer]) -> None:
         messages, sequences, redelivered = taken
@@ -479,10 +496,4 @@ class Queue:
         for seat, consumer in enumerate(takers[: len(messages)]):
             consumer.deliver(messages[seat::hands], sequences[seat::hands], redelivered)
         if len(self.consumers) > 1:
-            last = takers[(len(messages) - 1) % hands]
-            self._rotate(self.consumers.index(last) + 1)
-
-    def _rotate(self, count: int) -> None:
-        """Have the consumer after the next `count` be the next; age counts if one is active."""
-        if not self.options.single_active:
-            self.consumers.rotate(-count)
+            self.consumers.served(takers[(len(messages) - 1) % hands])

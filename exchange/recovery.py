@@ -2,22 +2,34 @@
 
 The records are read once, in order, neighbours that begin alike as one run. Definitions that were
 ended and messages that were settled drop out on the way; what is left at the end is the state. Of
-a message only its position and size are kept, in arrays (`waiting.py`), and its body is not read.
+a message only its position and size are kept, in arrays (`unsettled.py`), and its body is not read.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.definitions import Survivors
+from warrener.exchange.definitions import Survivors, lasting_windows
 from warrener.exchange.entries import ENDED_BY
-from warrener.exchange.ledger import Kind, Run, settled_positions
-from warrener.exchange.waiting import Waiting
+from warrener.exchange.ledger import Run
+from warrener.exchange.records import Kind, Return, returned_messages, settled_positions
+from warrener.exchange.unsettled import Unsettled
+from warrener.exchange.window import Sightings
 
 logger = logging.getLogger("warrener.recovery")
+
+
+@dataclass(slots=True)
+class Found:
+    """What the records say of messages."""
+
+    unsettled: Unsettled = field(default_factory=Unsettled)
+    seen: Sightings = field(default_factory=Sightings)
+    returns: dict[int, dict[int, Return]] = field(default_factory=dict)
+    """By queue number: of messages that came back, by position, what is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +42,22 @@ class Restored:
 
 def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
     """Take up the state that a store recovered; called once, on a new broker."""
-    survivors, waiting = _read(broker, runs)
+    survivors, found = _read(broker, runs)
     _restore_entries(broker, survivors)
     queues = survivors.restore(broker.vhosts)
     # Numbers are not used again, not even that of a queue of which nothing but a message is left.
-    broker.last_number = max(survivors.highest_number, waiting.highest_number)
+    broker.last_number = max(survivors.highest_number, found.unsettled.highest_number)
     for number, queue in queues.items():
-        positions, size = waiting.take(number)
+        positions, size = found.unsettled.take(number)
         broker.ledger.hold_all(positions)
-        queue.restore(positions, size, expiring=number in waiting.expiring)
+        expiring = number in found.unsettled.expiring
+        queue.restore(positions, size, expiring, found.returns.get(number, {}))
+    found.seen.restore(lasting_windows(broker.vhosts.values()), broker.ledger)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
 
 
 def _restore_entries(broker: Broker, survivors: Survivors) -> None:
-    """Take up users, virtual hosts and permissions; a store without any gets those of a new broker.
+    """Take up all entries; a store without any gets those of a new broker.
 
     What damage has torn apart is made whole the safe way: a virtual host in which there is still
     something is made again, a permission of nobody is dropped.
@@ -63,19 +77,41 @@ def _restore_entries(broker: Broker, survivors: Survivors) -> None:
         broker.permissions.restore(position, fields)
     for position, fields in survivors.live[Kind.TOPIC_PERMISSION_SET].values():
         broker.permissions.restore_topic(position, fields)
+    for position, fields in survivors.live[Kind.POLICY_SET].values():
+        broker.policies.restore(position, fields)
     broker.permissions.drop_orphans()
 
 
-def _read(broker: Broker, runs: Iterable[Run]) -> tuple[Survivors, Waiting]:
+def _read(broker: Broker, runs: Iterable[Run]) -> tuple[Survivors, Found]:
     survivors = Survivors()
-    waiting = Waiting()
-    message, settled = int(Kind.MESSAGE), int(Kind.SETTLED)
+    found = Found()
+    # Called for each run: an enumeration's name takes as long as the rest.
+    message = int(Kind.MESSAGE)
     for run in runs:
         if run.kind == message:
-            waiting.add(run)
-        elif run.kind == settled:
-            waiting.settle(*settled_positions(run.head))
+            found.unsettled.add(run)
         else:
-            fields = broker.ledger.read_topology(run.head)
-            waiting.forget(survivors.read(Kind(run.kind), run.positions[0], fields))
-    return survivors, waiting
+            _read_other(broker, run, survivors, found)
+    return survivors, found
+
+
+def _read_other(broker: Broker, run: Run, survivors: Survivors, found: Found) -> None:
+    (position,) = run.positions
+    if run.kind == Kind.SETTLED:
+        number, settled = settled_positions(run.head)
+        found.unsettled.settle(number, settled)
+        returns = found.returns.get(number, {})
+        for each in settled if returns else ():
+            returns.pop(each, None)
+    elif run.kind == Kind.SEEN:
+        found.unsettled.note_number(found.seen.read(position, run.head))
+    elif run.kind == Kind.RETURNED:
+        number, back = returned_messages(run.head)
+        found.unsettled.note_number(number)
+        found.returns.setdefault(number, {}).update((each.position, each) for each in back)
+    else:
+        fields = broker.ledger.read_topology(run.head)
+        ended = survivors.read(Kind(run.kind), position, fields)
+        found.unsettled.forget(ended)
+        found.seen.end(ended)
+        found.returns.pop(ended, None)

@@ -17,11 +17,12 @@ from warrener.exchange.delay import released_headers
 from warrener.exchange.errors import AccessRefused, NotFound
 from warrener.exchange.message import Envelope, Message, Properties
 from warrener.exchange.queue import Queue
-from warrener.exchange.route import Route
+from warrener.exchange.route import Route, Windows
 from warrener.exchange.types import Exchange
 
 if TYPE_CHECKING:
     from warrener.exchange.ledger import Ledger
+    from warrener.exchange.window import Window
 
 VARIANTS_MAX = 4096
 """Routes kept for exchanges that look at each message."""
@@ -72,10 +73,12 @@ class Router:
         """Put messages, `size` bytes of content together, into the queues of their route.
 
         `expiring` says that some of them may have an expiration. Returns the messages that a
-        queue was too full to take; the other queues of the route have them.
+        queue was too full to take, which the other queues of the route have, and those that the
+        disk was too full to keep, which no queue has. Those that were seen before are gone, and not
+        among them.
         """
-        if route.rejecting:
-            return self._publish_where_room(route, messages, expiring)
+        if route.careful:
+            return self._publish_carefully(route, messages, expiring)
         if route.holders:
             self._ledger.write_messages(messages, route.head, route.holders, expiring)
         for queue in route.queues:
@@ -98,7 +101,8 @@ class Router:
             headers = letter.properties.headers
             keys = (letter.envelope.routing_key, *letter.copies())
             route = self._find(exchange, letter.envelope, keys, letter.properties)
-            self._put(letter, route, [q for q in route.queues if goes_round(headers, q)], False)
+            closed = [queue for queue in route.queues if goes_round(headers, queue)]
+            self._put_once(letter, route, closed, False)
 
     def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
         """Route messages on that `exchange` has held back until now."""
@@ -107,7 +111,15 @@ class Router:
             free = self._ledger.codec.rewrite(message, message.envelope, {"headers": headers})
             keys = (message.envelope.routing_key, *message.copies())
             route = self._find(exchange, message.envelope, keys, free.properties)
-            self._put(free, route, (), free.properties.expiration is not None)
+            expiring = free.properties.expiration is not None
+            self._put_once(free, route, (), expiring, passed=exchange)
+
+    def publish_copy(self, copy: Message) -> None:
+        """Publish a message that the broker itself has made, to an exchange that is there."""
+        place = copy.envelope
+        first = self._exchanges[place.exchange]
+        route = self._find(first, place, (place.routing_key,), copy.properties)
+        self._put_once(copy, route, (), False)
 
     def replay(self, message: Message, binding: Binding) -> None:
         """Give a destination a message from before it was bound, as one of its own."""
@@ -115,7 +127,7 @@ class Router:
         again.position = 0
         place = message.envelope
         if isinstance(binding.destination, Queue):
-            route = self._variant(place, (binding.destination,), ())
+            route = self._variant(place, (binding.destination,), (), (), None, ())
         else:
             keys = (place.routing_key,)
             route = self._find(binding.destination, place, keys, message.properties)
@@ -125,70 +137,154 @@ class Router:
     # Finding
 
     def _find(
-        self, first: Exchange, place: Envelope, keys: Sequence[str], properties: Properties
+        self,
+        first: Exchange,
+        place: Envelope,
+        keys: Sequence[str],
+        properties: Properties,
+        closed: Sequence[Exchange] = (),
     ) -> Route:
-        """Follow the bindings from `first` on, for a message that was published to `place`."""
+        """Follow the bindings from `first` on, for a message that was published to `place`.
+
+        `closed` are exchanges that do not let it through.
+        """
         queues: dict[Queue, None] = {}
         seen = [first]
         lasting = len(keys) == 1
         for source in seen:
-            lasting = lasting and not source.reads_properties
+            lasting = lasting and not source.reads_properties and source.window is None
+            if source in closed:
+                continue
             for destination in self._destinations(source, keys, properties):
                 if isinstance(destination, Queue):
                     queues[destination] = None
                 elif destination not in seen:
                     seen.append(destination)
-        observers = tuple(source for source in seen if source.observes)
+        passed = [source for source in seen if source not in closed]
+        observers = tuple(source for source in passed if source.observes)
         if lasting:
-            return self._make(place, tuple(queues), observers, True)
-        return self._variant(place, tuple(queues), observers)
+            return Route(
+                place.exchange,
+                place.routing_key,
+                tuple(queues),
+                self.generation,
+                True,
+                observers,
+                self._ledger.full,
+                keys=keys,
+            )
+        windows = tuple((source, source.window) for source in passed if source.window is not None)
+        return self._variant(place, tuple(queues), observers, windows, first, keys)
 
     def _destinations(
         self, source: Exchange, keys: Sequence[str], properties: Properties
     ) -> list[Destination]:
         now = self._ledger.now_ms
         found = [b.destination for key in keys for b in source.match(key, properties, now)]
-        if not found and "alternate-exchange" in source.arguments:
-            alternate = self._exchanges.get(source.arguments["alternate-exchange"])
+        if not found and source.alternate is not None:
+            alternate = self._exchanges.get(source.alternate)
             if alternate is not None:
                 found.append(alternate)
         return found
 
     def _variant(
-        self, place: Envelope, queues: tuple[Queue, ...], observers: tuple[Exchange, ...]
-    ) -> Route:
-        """A route that depends on the message: few differ, so they are kept and shared."""
-        key = (place.exchange, place.routing_key, queues, observers)
-        route = self._variants.get(key)
-        if route is None or route.generation != self.generation:
-            if len(self._variants) >= VARIANTS_MAX:
-                self._variants.clear()
-            route = self._variants[key] = self._make(place, queues, observers, False)
-        return route
-
-    def _make(
         self,
         place: Envelope,
         queues: tuple[Queue, ...],
         observers: tuple[Exchange, ...],
-        lasting: bool,
+        windows: Windows,
+        start: Exchange | None,
+        keys: Sequence[str],
     ) -> Route:
-        return Route(place.exchange, place.routing_key, queues, self.generation, lasting, observers)
+        """A route that depends on the message: few differ, so they are kept and shared."""
+        key = (place.exchange, place.routing_key, queues, observers, windows, start, keys)
+        route = self._variants.get(key)
+        if route is None or route.generation != self.generation:
+            if len(self._variants) >= VARIANTS_MAX:
+                self._variants.clear()
+            route = self._variants[key] = Route(
+                place.exchange,
+                place.routing_key,
+                queues,
+                self.generation,
+                False,
+                observers,
+                self._ledger.full,
+                windows,
+                start,
+                keys,
+            )
+        return route
 
-    # Queues that may be full
+    # Queues that may be full, and messages that may have been seen
 
-    def _publish_where_room(
+    def _publish_carefully(
         self, route: Route, messages: Sequence[Message], expiring: bool
     ) -> Sequence[Message]:
         refused = []
         for message in messages:
-            full = [queue for queue in route.queues if _is_full(queue, len(message.content))]
-            if full:
+            way, windows = self._sift(message, route)
+            if self._ledger.full and way.holders and message.properties.persistent:
                 refused.append(message)
-                for queue in full:
-                    queue.refuse([message])
-            self._put(message, route, full, expiring)
+                continue
+            known = self._known(message, way)
+            size = len(message.content)
+            full = [queue for queue in way.queues if queue not in known and _is_full(queue, size)]
+            self._put(message, way, [*known, *full], expiring)
+            if not full:
+                # A publisher that is refused will try again, and must not be known by then.
+                self._note(message, windows)
+                continue
+            refused.append(message)
+            for queue in full:
+                queue.refuse([message])
         return refused
+
+    def _put_once(
+        self,
+        message: Message,
+        route: Route,
+        without: Sequence[Queue],
+        expiring: bool,
+        passed: Exchange | None = None,
+    ) -> None:
+        """Put one message into the queues of a route, some left out, where it is new.
+
+        `passed` is an exchange that has let it through already.
+        """
+        way, windows = self._sift(message, route, passed)
+        self._put(message, way, [*without, *self._known(message, way)], expiring)
+        self._note(message, windows)
+
+    def _sift(
+        self, message: Message, route: Route, passed: Exchange | None = None
+    ) -> tuple[Route, list[Window]]:
+        """The way of a message past exchanges that have seen it; and who has not."""
+        now = self._ledger.now_ms
+        closed = [
+            exchange
+            for exchange, window in route.windows
+            if exchange is not passed and window.knows(message.properties, now)
+        ]
+        if closed:
+            assert route.start is not None, "who has windows has been found"
+            route = self._find(
+                route.start, message.envelope, route.keys, message.properties, closed
+            )
+        return route, [window for exchange, window in route.windows if exchange is not passed]
+
+    def _known(self, message: Message, route: Route) -> list[Queue]:
+        """The queues that do not want a message, as they have had one like it."""
+        now = self._ledger.now_ms
+        return [
+            queue
+            for queue in route.queues
+            if queue.memory is not None and queue.memory.knows(message.properties, now)
+        ]
+
+    def _note(self, message: Message, windows: Sequence[Window]) -> None:
+        for window in windows:
+            window.note(message, self._ledger)
 
     def _put(
         self, message: Message, route: Route, without: Sequence[Queue], expiring: bool
@@ -196,7 +292,7 @@ class Router:
         """Put one message into the queues of a route, leaving some out."""
         queues = tuple(queue for queue in route.queues if queue not in without)
         if without:
-            route = self._variant(message.envelope, queues, route.observers)
+            route = self._variant(message.envelope, queues, route.observers, (), None, ())
         if route.holders:
             self._ledger.write_messages([message], route.head, route.holders, expiring)
         for queue in queues:

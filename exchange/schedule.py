@@ -7,13 +7,14 @@ routed on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from warrener.exchange.delay import delivery_time
 from warrener.exchange.message import Message, Properties
 from warrener.exchange.options import QueueOptions
-from warrener.exchange.queue import Queue, Surroundings
+from warrener.exchange.queue import Queue
+from warrener.exchange.surroundings import Surroundings
 from warrener.exchange.types import Exchange
 
 SCHEDULE_PREFIX = "amq.delayed."
@@ -29,6 +30,10 @@ class Schedule(Queue):
         super().__init__(
             SCHEDULE_PREFIX + exchange.name, host, owner=exchange, options=_OPTIONS, **options
         )
+
+    @property
+    def groups(self) -> Collection[str]:
+        return ()
 
     def deadline(self, properties: Properties, published: int) -> int | None:
         return delivery_time(properties, published)

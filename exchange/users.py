@@ -26,7 +26,6 @@ from typing import Any
 
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Kind
 from warrener.exchange.limits import UserLimits, limit_fields
 from warrener.exchange.passwords import (
     NO_PASSWORD,
@@ -36,6 +35,7 @@ from warrener.exchange.passwords import (
     hash_password,
     is_outdated,
 )
+from warrener.exchange.records import Kind
 
 ADMINISTRATOR = "administrator"
 IMPERSONATOR = "impersonator"
@@ -177,6 +177,10 @@ class Users:
             and hmac.compare_digest(known[1], self._keyed(password))
         )
         return Login(name, password, user.password_hash, user if is_known else None)
+
+    def vouched(self, name: str, *, admitted: bool = True) -> Login:
+        """A login of somebody whose identity was proved by other means, such as a certificate."""
+        return Login(name, "", NO_PASSWORD, self._users.get(name) if admitted else None)
 
     def again(self, login: Login) -> User | None:
         """The user, if that is known by now from another login with the same password."""

@@ -10,12 +10,14 @@ from all others.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange.arguments import check_exchange_arguments, require_equivalent
+from warrener.exchange.arguments import check_exchange_arguments
 from warrener.exchange.binding import Binding, Destination
+from warrener.exchange.deduplicating_queue import make_queue
 from warrener.exchange.definitions import Definitions
+from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import (
     AccessRefused,
     NotFound,
@@ -25,11 +27,14 @@ from warrener.exchange.errors import (
 from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.limits import VirtualHostLimits, reached
 from warrener.exchange.options import queue_options
+from warrener.exchange.policies import Rules
+from warrener.exchange.predeclared import predeclared_exchanges
 from warrener.exchange.queue import Queue
+from warrener.exchange.reply_queue import ReplyQueue
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
 from warrener.exchange.schedule import SCHEDULE_PREFIX, Schedule
-from warrener.exchange.types import TYPES, DefaultExchange, DelayedExchange, Exchange
+from warrener.exchange.types import TYPES, DelayedExchange, Exchange
 
 if TYPE_CHECKING:
     from warrener.exchange.deadlines import Deadlines
@@ -37,18 +42,9 @@ if TYPE_CHECKING:
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.pump import Pump
 
-REPLY_QUEUE_PREFIX = "amq.rabbitmq.reply-to."
-PREDECLARED = {
-    "amq.direct": "direct",
-    "amq.fanout": "fanout",
-    "amq.topic": "topic",
-    "amq.headers": "headers",
-    "amq.match": "headers",
-}
-
 
 class VirtualHost:
-    """Exchanges, queues and bindings under one name."""
+    """Exchanges, queues and bindings under one name; `tracing` is for `Broker.set_tracing`."""
 
     def __init__(
         self,
@@ -60,10 +56,10 @@ class VirtualHost:
     ) -> None:
         self.name = name
         self.limits = VirtualHostLimits()
+        self.rules = Rules()
         self.queues: dict[str, Queue] = {}
-        self.exchanges: dict[str, Exchange] = {"": DefaultExchange(self.queues)}
-        for exchange, kind in PREDECLARED.items():
-            self.exchanges[exchange] = TYPES[kind](exchange, durable=True)
+        self.exchanges = predeclared_exchanges(self.queues)
+        self.tracing = False
         self._inbound: dict[Destination, list[Binding]] = {}
         self._definitions = Definitions(name, ledger)
         self._router = Router(name, self.exchanges, ledger)
@@ -80,7 +76,7 @@ class VirtualHost:
         return self._router.generation
 
     def forget_routes(self) -> None:
-        """Permissions have changed: what was remembered may no longer be true."""
+        """Permissions or policies have changed: what was remembered may no longer be true."""
         self._router.generation += 1
 
     def route(
@@ -102,6 +98,10 @@ class VirtualHost:
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
         """See `Router.dead_letter`."""
         self._router.dead_letter(queue, messages, reason)
+
+    def publish_copy(self, copy: Message) -> None:
+        """See `Router.publish_copy`."""
+        self._router.publish_copy(copy)
 
     # Exchanges
 
@@ -131,7 +131,7 @@ class VirtualHost:
             raise PreconditionFailed(f"unknown exchange type '{kind}'")
         there = self.exchanges.get(name)
         if there is not None:
-            self._require_same_exchange(there, kind, durable, auto_delete, internal, arguments)
+            require_same_exchange(self.name, there, kind, durable, auto_delete, internal, arguments)
             return there
         self._refuse_reserved("exchange", name)
         check_exchange_arguments(arguments)
@@ -139,6 +139,8 @@ class VirtualHost:
         if isinstance(exchange, DelayedExchange):
             number = self._next_number() if durable else 0
             self._definitions.add(self._make_schedule(exchange, number))
+        if exchange.window is not None and durable:
+            exchange.remember_as(self._next_number())
         self._definitions.add(exchange)
         return exchange
 
@@ -197,7 +199,9 @@ class VirtualHost:
         arguments = arguments or {}
         if name in self.queues:
             queue = self.queue(name, owner)
-            self._require_same_queue(queue, durable, exclusive, auto_delete, arguments)
+            if exclusive != queue.exclusive:
+                raise self._locked(name)
+            require_same_queue(self.name, queue, durable, auto_delete, arguments)
             queue.last_used_ms = self.ledger.now_ms
             return queue
         options = queue_options(arguments)
@@ -223,8 +227,7 @@ class VirtualHost:
 
     def add_reply_queue(self, owner: object) -> Queue:
         """Make a queue for direct replies to one channel; it goes with its consumer."""
-        name = f"{REPLY_QUEUE_PREFIX}{secrets.token_urlsafe(16)}"
-        return self._make_queue(name, auto_delete=True, owner=owner)
+        return self._add_queue(ReplyQueue(secrets.token_urlsafe(16), self, owner))
 
     def delete_queue(
         self, name: str, owner: object, *, if_unused: bool = False, if_empty: bool = False
@@ -250,6 +253,7 @@ class VirtualHost:
         for binding in self._inbound.pop(queue, []):
             self._unbind(binding)
         del self.queues[queue.name]
+        self.deadlines.cancel(queue)
         self._definitions.remove(queue)
         self._router.generation += 1
         return queue.delete()
@@ -260,6 +264,7 @@ class VirtualHost:
 
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""
+        self.deadlines.spend(len(self._inbound.get(queue, ())))
         self.remove_queue(queue)
 
     def consumer_left(self, queue: Queue) -> None:
@@ -352,6 +357,7 @@ class VirtualHost:
         exchange = self.exchanges[name] = TYPES[kind](
             name, durable=durable, auto_delete=auto_delete, internal=internal, arguments=arguments
         )
+        exchange.govern(self.rules.applied_to(exchange))
         self._router.generation += 1
         return exchange
 
@@ -377,7 +383,11 @@ class VirtualHost:
         return schedule
 
     def _make_queue(self, name: str, **options: Any) -> Queue:
-        queue = self.queues[name] = Queue(name, self, **options)
+        return self._add_queue(make_queue(name, self, **options))
+
+    def _add_queue(self, queue: Queue) -> Queue:
+        self.queues[queue.name] = queue
+        queue.govern(self.rules.applied_to(queue))
         self._router.generation += 1
         return queue
 
@@ -404,52 +414,6 @@ class VirtualHost:
                 f"{what} name '{name}' contains reserved prefix 'amq.*' in vhost '{self.name}'"
             )
 
-    def _require_same_exchange(
-        self,
-        there: Exchange,
-        kind: str,
-        durable: bool,
-        auto_delete: bool,
-        internal: bool,
-        arguments: Mapping[str, Any],
-    ) -> None:
-        require_equivalent(
-            f"exchange '{there.name}' in vhost '{self.name}'",
-            asked={
-                "type": kind,
-                "durable": durable,
-                "auto_delete": auto_delete,
-                "internal": internal,
-            },
-            current={
-                "type": there.type,
-                "durable": there.durable,
-                "auto_delete": there.auto_delete,
-                "internal": there.internal,
-            },
-        )
-        require_equivalent(
-            f"exchange '{there.name}' in vhost '{self.name}'", arguments, there.arguments
-        )
-
-    def _require_same_queue(
-        self,
-        there: Queue,
-        durable: bool,
-        exclusive: bool,
-        auto_delete: bool,
-        arguments: Mapping[str, Any],
-    ) -> None:
-        if exclusive != there.exclusive:
-            raise self._locked(there.name)
-        what = f"queue '{there.name}' in vhost '{self.name}'"
-        require_equivalent(
-            what,
-            asked={"durable": durable, "auto_delete": auto_delete},
-            current={"durable": there.durable, "auto_delete": there.auto_delete},
-        )
-        require_equivalent(what, arguments, there.arguments)
-
     # After a restart, from the records of `Definitions`
 
     def restore_exchange(self, position: int, fields: Mapping[str, Any]) -> None:
@@ -461,6 +425,7 @@ class VirtualHost:
             fields["internal"],
             fields["arguments"],
         )
+        exchange.remember_as(fields.get("number", 0))
         self._definitions.restored(exchange, position)
 
     def restore_queue(self, position: int, fields: Mapping[str, Any]) -> Queue:
@@ -492,6 +457,6 @@ class VirtualHost:
         self._bind(binding)
         self._definitions.restored(binding, position)
 
-    def rewrite_definitions(self) -> None:
-        """Write what lasts anew, so that old segments of the store can go."""
-        self._definitions.rewrite()
+    def rewrite_definitions(self) -> Iterator[int]:
+        """See `Definitions.rewrite`."""
+        return self._definitions.rewrite()

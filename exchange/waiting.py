@@ -1,142 +1,129 @@
-"""The messages that a restart has found and that are not settled so far.
+"""What waits in a queue with a `Selection`: messages by their place, in memory or in the store.
 
-There may be millions, so nothing is kept for a single one but its position, its size and a byte,
-in arrays; no object. Most leave a queue in the order in which they came: a settlement is looked up
-once and its positions are compared with the queue's as a whole. What was settled out of order is
-marked, and leaves the arrays when half of them is such.
+A message either *stands* in line, so that somebody may have it, or is *aside*, and nobody may. In
+which lines it stands is not known here. A stored message beyond the window is only its position.
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from itertools import compress
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from warrener.exchange.ledger import Run, message_summary
+from warrener.exchange.message import Message
+from warrener.exchange.ready import WINDOW_BYTES, Ready
 
-CLEARED_MIN = 4096
-"""Settled messages that an array may hold before it is cleared of them."""
-HEADS_MAX = 4096
-"""Beginnings of messages whose meaning is remembered."""
-TIME_BYTES = 8
-"""In each head, the time comes first."""
+if TYPE_CHECKING:
+    from warrener.exchange.ledger import Ledger
+
+Entry = Message | int
+"""A waiting message, or where the store holds it."""
 
 
 class Waiting:
-    """By number of a queue: what waits in it."""
+    """The waiting messages of one queue; `bytes` are those of their contents."""
 
-    def __init__(self) -> None:
-        self.highest_number = 0
-        """Of all queues that messages went to."""
-        self.expiring: set[int] = set()
-        """Numbers of the queues that got a message that may expire."""
-        self._lines: dict[int, _Line] = {}
-        self._heads: dict[bytes, tuple[Sequence[_Line], int]] = {}
+    __slots__ = (
+        "_ledger",
+        "aside",
+        "bytes",
+        "memory_bytes",
+        "messages_in_memory",
+        "standing",
+        "stored",
+    )
 
-    def add(self, run: Run) -> None:
-        """Messages came into the queues that their head names."""
-        # The time is nearly always another one, and what follows it nearly always the same.
-        known = self._heads.get(run.head[TIME_BYTES:])
-        lines, more = self._read_head(run.head) if known is None else known
-        sizes = [size + more for size in run.sizes] if more else run.sizes
-        for line in lines:
-            line.extend(run.positions, sizes)
+    def __init__(self, ledger: Ledger, stored: bool, ready: Ready) -> None:
+        """Take over what waits in `ready`; `stored` says whether the ledger knows the queue."""
+        self._ledger = ledger
+        self.stored = stored
+        self.bytes = ready.bytes
+        self.memory_bytes = ready.memory_bytes
+        self.messages_in_memory = ready.messages_in_memory
+        self.standing: dict[int, Entry] = {
+            sequence << 1 | redelivered: entry for sequence, entry, redelivered in ready.drain()
+        }
+        self.aside: dict[int, Entry] = {}
 
-    def settle(self, number: int, positions: array[int]) -> None:
-        """A queue is done with messages."""
-        self.highest_number = max(self.highest_number, number)
-        line = self._lines.get(number)
-        if line is not None:
-            line.settle(positions)
+    def __len__(self) -> int:
+        return len(self.standing) + len(self.aside)
 
-    def forget(self, number: int) -> None:
-        """A queue is gone, and what waited there with it."""
-        if number in self._lines:
-            # Not removed: heads lead to it, and its number does not come again.
-            self._lines[number].clear()
+    def __contains__(self, place: object) -> bool:
+        return place in self.standing or place in self.aside
 
-    def take(self, number: int) -> tuple[array[int], int]:
-        """The positions that wait in a queue, and the size of the messages; once."""
-        line = self._lines.pop(number, None)
-        return (array("Q"), 0) if line is None else line.left()
+    def __getitem__(self, place: int) -> Entry:
+        return self.standing[place] if place in self.standing else self.aside[place]
 
-    def _read_head(self, head: bytes) -> tuple[Sequence[_Line], int]:
-        numbers, more, expiring = message_summary(head)
-        self.highest_number = max(self.highest_number, *numbers, 0)
-        if expiring:
-            self.expiring.update(numbers)
-        lines = []
-        for number in numbers:
-            if number not in self._lines:
-                self._lines[number] = _Line()
-            lines.append(self._lines[number])
-        if not more:
-            if len(self._heads) >= HEADS_MAX:
-                self._heads.clear()
-            self._heads[head[TIME_BYTES:]] = lines, 0
-        return lines, more
+    def __iter__(self) -> Iterator[int]:
+        """All places, in no order."""
+        return chain(self.standing, self.aside)
 
+    def keep(self, message: Message) -> Message:
+        """Count a message that waits in memory."""
+        self.memory_bytes += len(message.content)
+        self.messages_in_memory += 1
+        return message
 
-class _Line:
-    """What waits in one queue, in order, among what no longer does."""
+    def keep_or_leave(self, message: Message) -> Entry:
+        """The message to wait with; its position, if the window is full and the store holds it."""
+        if self.stored and message.position and self.memory_bytes >= WINDOW_BYTES:
+            return message.position
+        self.memory_bytes += len(message.content)
+        self.messages_in_memory += 1
+        return message
 
-    __slots__ = ("_positions", "_settled", "_sizes", "_waits")
+    def step_forward(self, place: int) -> Entry:
+        """A message that is aside comes to stand in line."""
+        entry = self.standing[place] = self.aside.pop(place)
+        return entry
 
-    def __init__(self) -> None:
-        self._positions = array("Q")
-        self._sizes = array("I")
-        # for each position, whether it is not settled
-        self._waits = bytearray()
-        self._settled = 0
+    def step_aside(self, place: int) -> None:
+        """A message that stands in line, if it still waits, comes to be aside."""
+        if place in self.standing:
+            self.aside[place] = self.standing.pop(place)
 
-    def extend(self, positions: Sequence[int], sizes: Iterable[int]) -> None:
-        if len(positions) == 1:
-            self._positions.append(positions[0])
-            self._sizes.extend(sizes)
-            self._waits.append(1)
-        else:
-            self._positions.extend(positions)
-            self._sizes.extend(sizes)
-            self._waits += b"\1" * len(positions)
+    def remove(self, place: int) -> Entry:
+        """A message waits no more."""
+        entry = self.standing.pop(place, None)
+        return self.aside.pop(place) if entry is None else entry
 
-    def settle(self, positions: array[int]) -> None:
-        if not positions:
-            return
-        count = len(positions)
-        index = bisect_left(self._positions, positions[0])
-        if self._positions[index : index + count] == positions:
-            self._mark(index, count)
-        else:
-            self._settle_singly(positions, index)
-        if self._settled > CLEARED_MIN and 2 * self._settled > len(self._positions):
-            self._clear_settled()
+    def read(self, entries: Sequence[tuple[int, Entry]]) -> dict[int, Message]:
+        """The messages of entries by place; what the store cannot read is left out."""
+        positions = sorted(entry for _, entry in entries if isinstance(entry, int))
+        loaded: dict[int, Message] = {}
+        if positions:
+            loaded = {message.position: message for message in self._ledger.load(positions)}
+        messages = {}
+        for place, entry in entries:
+            message = loaded.get(entry) if isinstance(entry, int) else entry
+            if message is not None:
+                messages[place] = message
+        return messages
 
-    def _settle_singly(self, positions: array[int], index: int) -> None:
-        own = self._positions
-        for position in positions:
-            if index >= len(own) or own[index] != position:
-                index = bisect_left(own, position)
-            if index < len(own) and own[index] == position:
-                self._mark(index, 1)
-            index += 1
+    def count_out(
+        self, entries: Sequence[tuple[int, Entry]], messages: Mapping[int, Message]
+    ) -> None:
+        """Entries have been removed, and `messages` are what could be read of them."""
+        for _, entry in entries:
+            if not isinstance(entry, int):
+                self.memory_bytes -= len(entry.content)
+                self.messages_in_memory -= 1
+        size = sum([len(message.content) for message in messages.values()])
+        # What could not be read is gone from the count, so its bytes go with the last message.
+        self.bytes = self.bytes - size if len(self) else 0
 
-    def _mark(self, index: int, count: int) -> None:
-        self._settled += self._waits.count(1, index, index + count)
-        self._waits[index : index + count] = bytes(count)
-
-    def _clear_settled(self) -> None:
-        self._positions = array("Q", compress(self._positions, self._waits))
-        self._sizes = array("I", compress(self._sizes, self._waits))
-        self._waits = bytearray(b"\1" * len(self._positions))
-        self._settled = 0
+    def stored_positions(self) -> list[int]:
+        """Where the store holds messages that wait here."""
+        entries = chain(self.standing.values(), self.aside.values())
+        held = [position_of(entry) for entry in entries]
+        return [position for position in held if position]
 
     def clear(self) -> None:
-        del self._positions[:], self._sizes[:], self._waits[:]
-        self._settled = 0
+        self.standing.clear()
+        self.aside.clear()
+        self.bytes = self.memory_bytes = self.messages_in_memory = 0
 
-    def left(self) -> tuple[array[int], int]:
-        """What waits: positions, and the sum of sizes."""
-        if self._settled:
-            self._clear_settled()
-        return self._positions, sum(self._sizes)
+
+def position_of(entry: Entry) -> int:
+    """Where the store holds a message, 0 if it does not."""
+    return entry if isinstance(entry, int) else entry.position

@@ -4,12 +4,17 @@
     AMQPLAIN   a field table without its length: LOGIN, PASSWORD
 
 Both send the password as it is, which is why a listener beyond this machine wants TLS.
+
+    EXTERNAL   nothing: the client is who its certificate says
+
+That is offered to those only who have shown one, and there is nothing to read in the response.
 """
 
 from warrener.protocol.errors import CommandInvalid, FrameError, MalformedField
 from warrener.protocol.tables import decode_table
 
 MECHANISMS = b"PLAIN AMQPLAIN"
+EXTERNAL = "EXTERNAL"
 
 
 def read_response(mechanism: str, response: bytes) -> tuple[str, str]:

@@ -8,7 +8,7 @@ the tags; this is the list that RabbitMQ, and so every client, goes by:
     b B    8 bits, signed and unsigned    int
     s u    16 bits, signed and unsigned   int
     I i    32 bits, signed and unsigned   int           I: an int of 32 bits
-    l L    64 bits, both signed           int           l: a larger int
+    l L    64 bits, both signed           int           l: a larger int, Int64
     t      an octet, 0 is false           bool          bool
     f      single precision               Float32       Float32
     d      double precision               float         float
@@ -65,6 +65,10 @@ class Float32(float):
 
 class ByteArray(bytes):
     """Bytes under tag x, where plain bytes are a long string that is no UTF-8."""
+
+
+class Int64(int):
+    """An int that goes out in 64 bits however small it is: clients in Java or C# cast to a type."""
 
 
 class Timestamp(int):
@@ -223,6 +227,10 @@ def _encode_value(value: object, depth_left: int) -> bytes:
 def _encode_int(value: int) -> bytes:
     if -(2**31) <= value < 2**31:
         return _INT32.pack(b"I", value)
+    return _encode_int64(value)
+
+
+def _encode_int64(value: int) -> bytes:
     if -(2**63) <= value < 2**63:
         return _INT64.pack(b"l", value)
     raise ValueError(f"{value} does not fit 64 bits")
@@ -259,11 +267,13 @@ _SINGLE = Struct(">cf")
 _DOUBLE = Struct(">cd")
 _DECIMAL = Struct(">cBi")
 
-# In this order: a bool and a Timestamp are ints to Python, a Float32 is a float, a ByteArray bytes.
+# In this order: a bool, a Timestamp, an Int64 are ints to Python, a Float32 is a float, a ByteArray
+# bytes.
 _ENCODERS: tuple[tuple[type, Callable[[Any], bytes]], ...] = (
     (str, lambda value: b"S" + encode_length(value.encode("utf-8"))),
     (bool, lambda value: b"t\x01" if value else b"t\x00"),
     (Timestamp, _encode_timestamp),
+    (Int64, _encode_int64),
     (int, _encode_int),
     (Float32, _encode_float32),
     (float, lambda value: _DOUBLE.pack(b"d", value)),

@@ -4,6 +4,7 @@
     00000000000000000001.index      what is in it, see index.py
     00000000000000065810.1.segment  one that compaction has rewritten
     lock                            see lock.py
+    reserve                         see reserve.py
     quarantine/                     what could not be read or was cut off with care: never deleted
 
 This module knows paths, and which handles are open for reading; what is in a segment is the
@@ -192,6 +193,15 @@ class Directory:
 
     def open(self, segment: Segment) -> Handle:
         return self._files.open(self._path(segment.name))
+
+    def allocate(self, name: str, size: int) -> None:
+        self._files.allocate(self._path(name), size)
+
+    def has(self, name: str) -> bool:
+        return name in self._files.names(self.path)
+
+    def free_bytes(self) -> int:
+        return self._files.free_bytes(self.path)
 
     def remove(self, name: str) -> None:
         """Durably, so that of several removals in a row the first is never the one undone."""

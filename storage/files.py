@@ -65,6 +65,12 @@ class Files(Protocol):
 
     def unlink(self, path: str) -> None: ...
 
+    def allocate(self, path: str, size: int) -> None:
+        """Make a file of this size whose space is its own, durably; one that is there serves."""
+
+    def free_bytes(self, directory: str) -> int:
+        """What may still be written to the disk that a directory is on."""
+
 
 class DiskFiles:
     """The operating system's files."""
@@ -156,6 +162,21 @@ class DiskFiles:
 
     def unlink(self, path: str) -> None:
         os.unlink(path)
+
+    def allocate(self, path: str, size: int) -> None:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(handle, 0, size)
+            else:
+                _write_some(handle, [bytes(size)], 0)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def free_bytes(self, directory: str) -> int:
+        disk = os.statvfs(directory)
+        return disk.f_bavail * disk.f_frsize
 
 
 def _write_some(handle: Handle, pieces: Sequence[Bytes], offset: int) -> int:

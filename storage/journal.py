@@ -40,6 +40,7 @@ from warrener.storage.record import (
     encode_mark,
 )
 from warrener.storage.recovery import Replay
+from warrener.storage.reserve import Reserve
 from warrener.storage.segment import Segment
 from warrener.storage.space import Space
 from warrener.storage.store import (
@@ -50,7 +51,7 @@ from warrener.storage.store import (
     RecoveryReport,
     Run,
 )
-from warrener.storage.writer import Batch, Close, Part, SyncMode, Writer
+from warrener.storage.writer import Batch, Close, Part, Restock, SyncMode, Writer
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # Offsets have four bytes, and one record may stick out beyond the end of its segment.
@@ -73,6 +74,7 @@ class Journal:
         sync: `always`, `interval:MS` or `never`; see writer.py.
         meaning: what records say, as far as recovery and compaction need to know.
         segment_bytes: a segment that has grown to this is followed by a new one.
+        reserve_bytes: space set aside for when the disk is full; see reserve.py.
         on_durable: called in another thread whenever `durable` has moved, or trim() has something
             to do. Must not raise.
         on_failure: called in another thread, once, when a write or sync has failed: the journal
@@ -96,6 +98,7 @@ class Journal:
         "_parts",
         "_pieces",
         "_released_from",
+        "_reserve",
         "_salt",
         "_segment",
         "_segment_bytes",
@@ -116,6 +119,7 @@ class Journal:
         sync: str = "always",
         meaning: Meaning = UNKNOWN,
         segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = 0,
         files: Files | None = None,
     ) -> None:
         if not 0 < segment_bytes <= SEGMENT_BYTES_MAX:
@@ -125,8 +129,15 @@ class Journal:
         path = os.fspath(directory)
         self._directory = Directory(path, self._files)
         self._lock = DirectoryLock(path)
+        self._reserve = Reserve(self._directory, reserve_bytes)
         self._writer = Writer(
-            self._directory, self._files, mode, segment_bytes, on_durable, on_failure
+            self._directory,
+            self._files,
+            mode,
+            segment_bytes,
+            self._reserve,
+            on_durable,
+            on_failure,
         )
         self._meaning = meaning
         self._segment_bytes = segment_bytes
@@ -158,6 +169,17 @@ class Journal:
     @property
     def durable(self) -> Position:
         return self._writer.durable
+
+    @property
+    def full(self) -> bool:
+        return self._writer.full
+
+    def free_bytes(self) -> int:
+        return self._directory.free_bytes()
+
+    def restock(self) -> None:
+        if self.full:
+            self._writer.put(Restock())
 
     def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
         # Written out rather than composed of encode() and friends: a call costs a tenth of the
@@ -334,7 +356,7 @@ class Journal:
         for segment in replay.scanned:
             self._directory.remove_index(segment)
         damaged += replay.damaged
-        cut_bytes = cut_log(replay, self._directory, self._files, damaged)
+        cut_bytes = cut_log(replay, self._directory, self._files, self._reserve, damaged)
         self.report = RecoveryReport(
             segments=len(segments),
             records=replay.records,

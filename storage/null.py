@@ -5,6 +5,7 @@ to `end` with each commit and nobody has to wait for a confirm. Only held record
 until its last holder lets go.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 
 from warrener.storage.errors import UnknownPosition
@@ -30,6 +31,16 @@ class NullStore:
     @property
     def failed(self) -> bool:
         return False
+
+    @property
+    def full(self) -> bool:
+        return False
+
+    def free_bytes(self) -> int:
+        return sys.maxsize
+
+    def restock(self) -> None:
+        pass
 
     def recover(self) -> Iterator[Run]:
         return iter(())

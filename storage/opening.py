@@ -7,11 +7,18 @@ from warrener.storage.directory import Directory
 from warrener.storage.files import Files
 from warrener.storage.record import COMMIT, encode_mark
 from warrener.storage.recovery import Place, Replay
+from warrener.storage.reserve import Reserve
 from warrener.storage.scan import filled_bytes
 from warrener.storage.store import Damage, Position
 
 
-def cut_log(replay: Replay, directory: Directory, files: Files, damaged: list[Damage]) -> int:
+def cut_log(
+    replay: Replay,
+    directory: Directory,
+    files: Files,
+    reserve: Reserve,
+    damaged: list[Damage],
+) -> int:
     """Make the log end where the replay says; returns how many filled bytes were behind."""
     if replay.cut is None:
         return 0
@@ -34,11 +41,13 @@ def cut_log(replay: Replay, directory: Directory, files: Files, damaged: list[Da
         directory.remove_index(last)
         last.cut(position, offset, entries)
     if not last.generation:
-        _write_opening_mark(replay.cut, replay.synced, directory, files)
+        _write_opening_mark(replay.cut, replay.synced, directory, files, reserve)
     return cut_bytes + len(tail)
 
 
-def _write_opening_mark(cut: Place, synced: Position, directory: Directory, files: Files) -> None:
+def _write_opening_mark(
+    cut: Place, synced: Position, directory: Directory, files: Files, reserve: Reserve
+) -> None:
     """Say that the log up to here is on disk, having made it so.
 
     What no mark vouches for is written again: it was read from the system's cache, and if
@@ -50,7 +59,7 @@ def _write_opening_mark(cut: Place, synced: Position, directory: Directory, file
     mark = encode_mark(COMMIT, position, position, segment.salt)
     handle = directory.open(segment)
     try:
-        files.write_through(handle, [data, mark], start)
+        reserve.fall_back(lambda: files.write_through(handle, [data, mark], start))
         segment.add_mark(COMMIT)
         files.truncate(handle, segment.size)
     finally:

@@ -110,6 +110,19 @@ class Store(Protocol):
         """Whether a write or sync has failed: nothing is written any more."""
 
     @property
+    def full(self) -> bool:
+        """Whether the disk has no space left but what was set aside for small records.
+
+        What is appended nevertheless takes of that space; when it is used up, the store fails.
+        """
+
+    def free_bytes(self) -> int:
+        """What may still be written to the disk."""
+
+    def restock(self) -> None:
+        """There is space again: set aside anew what a full disk has taken, then not be full."""
+
+    @property
     def report(self) -> RecoveryReport:
         """What was found on opening; meaningful once recover() is exhausted."""
 

@@ -35,8 +35,9 @@ only every sys.getswitchinterval(), 5 ms by default: one commit beside such a th
 (p50), and 0.6 ms with an interval of 0.1 ms (tests/bench/bench_journal.py, last table). The
 setting belongs to the process, so it is not made here: whoever runs a broker should make it.
 
-A write or sync that fails ends the thread: nothing is retried, `durable` stays where it
-is. A full disk is such a failure; nothing is kept in reserve here.
+A write or sync that fails ends the thread: nothing is retried, `durable` stays where it is.
+The one exception is a write that finds no space: it is made once more, whole, in the space of
+the reserve (reserve.py), and `full` says so.
 """
 
 import contextlib
@@ -51,6 +52,7 @@ from typing import NamedTuple, TypeAlias
 from warrener.storage.directory import Directory
 from warrener.storage.files import Files, Handle
 from warrener.storage.record import CLOSE, encode_mark
+from warrener.storage.reserve import Reserve
 from warrener.storage.segment import HEADER_BYTES, Segment
 from warrener.storage.store import Bytes, Position
 
@@ -105,7 +107,12 @@ class Close(NamedTuple):
     end: Position
 
 
-Item: TypeAlias = Batch | Close
+@dataclass(frozen=True, slots=True)
+class Restock:
+    """Set a reserve aside again, if there is space for it."""
+
+
+Item: TypeAlias = Batch | Restock | Close
 
 
 class Writer:
@@ -117,10 +124,12 @@ class Writer:
         files: Files,
         mode: SyncMode,
         segment_bytes: int,
+        reserve: Reserve,
         on_durable: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._directory = directory
+        self._reserve = reserve
         self._files = files
         self._mode = mode
         self._segment_bytes = segment_bytes
@@ -131,6 +140,8 @@ class Writer:
         self.synced: Position = 1
         self.durable: Position = 1
         self.failure: BaseException | None = None
+        # whether the disk has no space but what is in the reserve, or not even that
+        self.full = False
         self._queue: SimpleQueue[Item] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="warrener-journal", daemon=True)
         self._segment: Segment | None = None
@@ -170,6 +181,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
+            self._restock()
             while self._serve(self._take()):
                 pass
         except BaseException as failure:
@@ -198,7 +210,9 @@ class Writer:
         if batches:
             self._write(batches)
         for item in items:
-            if isinstance(item, Close):
+            if isinstance(item, Restock):
+                self._restock()
+            elif isinstance(item, Close):
                 self._finish(item)
                 return False
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
@@ -221,28 +235,37 @@ class Writer:
         self._on_durable()
 
     def _write_part(self, part: Part, through: bool) -> None:
+        if part.segment is not self._segment:
+            assert part.offset == HEADER_BYTES
+            self._leave()
+        if self._reserve.fall_back(lambda: self._try_part(part, through)):
+            self.full = True
+
+    def _try_part(self, part: Part, through: bool) -> None:
+        """Write a part where it belongs; may be done again if there was no space for it."""
         _, _, offset, end, pieces = part
-        begun = part.segment is not self._segment
-        if begun:
-            assert offset == HEADER_BYTES
+        if part.segment is not self._segment:
             self._begin(part.segment)
+        begins = offset == HEADER_BYTES
+        if begins:
             offset, pieces = 0, [part.segment.header, *pieces]
-        if end > self._filled:
-            zeros = self._zeros(end - offset, end)
-            pieces = [*pieces, zeros]
-            self._filled = end + len(zeros)
+        zeros = self._zeros(end - offset, end) if end > self._filled else b""
         write = self._files.write_through if through else self._files.write
-        write(self._handle, pieces, offset)
-        if begun:
+        write(self._handle, [*pieces, zeros] if zeros else pieces, offset)
+        self._filled = max(self._filled, end + len(zeros))
+        if begins:
             self._directory.sync()
 
-    def _begin(self, segment: Segment) -> None:
-        """Leave the full segment, synced and with an index, and create the file of the next."""
+    def _leave(self) -> None:
+        """Have done with the full segment, synced and with an index."""
         if self._segment:
             self._files.datasync(self._handle)
             self._files.close(self._handle)
             self._directory.write_index(self._segment)
             self._segment = None
+
+    def _begin(self, segment: Segment) -> None:
+        """Create the file of the next segment."""
         self._handle = self._directory.create(segment)
         self._segment = segment
         self._filled = 0
@@ -250,7 +273,12 @@ class Writer:
     def _zeros(self, length: int, end: int) -> memoryview:
         """What to write behind a write that passes the end of the file."""
         room = max(0, self._segment_bytes - end)
-        return memoryview(ZEROS)[: room if length < LARGE_WRITE_BYTES else 0]
+        spare = length < LARGE_WRITE_BYTES and not self._reserve.missing
+        return memoryview(ZEROS)[: room if spare else 0]
+
+    def _restock(self) -> None:
+        self._reserve.take()
+        self.full = self._reserve.missing
 
     def _sync(self) -> None:
         self._files.datasync(self._handle)

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from typing import Any
 
 from warrener.exchange.commands import CommandError
-from warrener.exchange.ledger import Kind, head_bytes, refers_to, settled_positions
+from warrener.exchange.records import Kind, head_bytes, refers_to, settled_positions
 from warrener.exchange.server.codec import CODEC
-from warrener.exchange.waiting import Waiting
+from warrener.exchange.unsettled import Unsettled
 from warrener.storage.errors import StorageError
 from warrener.storage.inspection import Inspection, SegmentSize
 from warrener.storage.store import Meaning, Run
@@ -70,7 +70,7 @@ def check(inspection: Inspection, as_json: bool) -> int:
 
 def stat(inspection: Inspection, as_json: bool) -> int:
     names: dict[int, tuple[str, str]] = {}
-    waiting = Waiting()
+    waiting = Unsettled()
     for found in inspection.runs():
         if found.kind == Kind.MESSAGE:
             waiting.add(found)
@@ -91,7 +91,7 @@ def stat(inspection: Inspection, as_json: bool) -> int:
     return SOUND
 
 
-def _note_queue(found: Run, names: dict[int, tuple[str, str]], waiting: Waiting) -> None:
+def _note_queue(found: Run, names: dict[int, tuple[str, str]], waiting: Unsettled) -> None:
     fields = CODEC.decode_table(found.head)
     if found.kind == Kind.QUEUE_DELETED:
         names.pop(fields["number"], None)

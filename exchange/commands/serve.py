@@ -17,11 +17,13 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
-from warrener.exchange.ledger import head_bytes, refers_to
+from warrener.exchange.records import head_bytes, refers_to
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
+from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
+from warrener.exchange.server.tls import CertificateError, Certificates
 from warrener.storage.errors import DirectoryInUse, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
@@ -33,6 +35,8 @@ THREAD_SWITCH_S = 0.0001
 """How long the journal's thread waits for the interpreter when the broker is busy: with Python's
 5 ms, a commit that takes 0.2 ms alone took 10 ms (tests/bench/bench_journal.py)."""
 MEANING = Meaning(head_bytes, refers_to)
+RESERVE_BYTES = 32 << 20
+"""Set aside for a full disk: several times what can be on its way to the journal at once."""
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -59,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         logger.warning("there is no management API yet: nothing listens on %d", config.http_port)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
-    listeners = listen(config)
-    return trio.run(serve, config, listeners)
+    return trio.run(serve, config, listen(config))
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -75,19 +78,43 @@ def read_config(arguments: argparse.Namespace) -> Config:
         raise CommandError(str(error)) from error
 
 
-def listen(config: Config) -> list[socket.socket]:
-    where = f"{config.host}:{config.port}"
+def listen(config: Config) -> list[Listener]:
+    """Open every port that clients come in by."""
+    certificates = read_certificates(config)
+    listeners = [Listener(each) for each in listen_on(config.host, config.port, "--port")]
+    if certificates is not None:
+        tls = listen_on(config.host, config.tls_port, "--tls-port")
+        listeners += [Listener(each, certificates) for each in tls]
+    return listeners
+
+
+def read_certificates(config: Config) -> Certificates | None:
+    if not config.tls_certificate:
+        return None
     try:
-        return open_listeners(config.host, config.port)
+        return Certificates(
+            config.tls_certificate,
+            config.tls_key,
+            config.tls_authority,
+            config.tls_client_certificate,
+        )
+    except CertificateError as error:
+        raise CommandError(str(error)) from error
+
+
+def listen_on(host: str, port: int, flag: str) -> list[socket.socket]:
+    where = f"{host}:{port}"
+    try:
+        return open_listeners(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
-                f"{where} is in use by another program; stop it or choose another --port"
+                f"{where} is in use by another program; stop it or choose another {flag}"
             ) from error
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
 
 
-async def serve(config: Config, listeners: list[socket.socket]) -> int:
+async def serve(config: Config, listeners: list[Listener]) -> int:
     """Run a broker on `listeners` until a signal or a failure of the store."""
     ending = Ending()
     store = open_store(config, ending)
@@ -97,9 +124,13 @@ async def serve(config: Config, listeners: list[socket.socket]) -> int:
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
     recover(broker, store)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with (
+        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
+        trio.open_signal_receiver(signal.SIGHUP) as hangups,
+    ):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ending.on_signal, signals)
+            nursery.start_soon(reload_certificates, hangups, listeners)
             nursery.start_soon(ending.shut_down_when_told, server)
             await server.serve(listeners, ready=lambda: announce(listeners))
             nursery.cancel_scope.cancel()
@@ -160,6 +191,7 @@ def open_store(config: Config, ending: Ending) -> Store:
             config.data,
             sync=config.sync,
             meaning=MEANING,
+            reserve_bytes=RESERVE_BYTES,
             on_durable=ending.stored_from_thread,
             on_failure=ending.failed_from_thread,
         )
@@ -198,8 +230,21 @@ def recover(broker: Broker, store: Store) -> None:
         )
 
 
-def announce(listeners: list[socket.socket]) -> None:
+async def reload_certificates(hangups: Any, listeners: list[Listener]) -> None:
+    """Read the certificates anew at every SIGHUP; what cannot be used changes nothing."""
+    held = {listener.certificates for listener in listeners if listener.certificates}
+    async for _ in hangups:
+        for certificates in held:
+            try:
+                certificates.reload()
+                logger.info("certificates read again")
+            except CertificateError as error:
+                logger.error("certificates not read again: %s", error)
+
+
+def announce(listeners: list[Listener]) -> None:
     for listener in listeners:
-        host, port = listener.getsockname()[:2]
-        print(f"amqp://{f'[{host}]' if ':' in host else host}:{port}")
+        scheme = "amqps" if listener.certificates else "amqp"
+        host, port = listener.socket.getsockname()[:2]
+        print(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
     print("Server startup complete", flush=True)

@@ -1,26 +1,45 @@
-"""The memory alarm: past a mark publishers are not read until consumers have caught up."""
+"""Alarms: what is short, so that publishers are not read until there is enough again.
+
+An alarm that is on goes off a little later than it came on, so that it does not flicker.
+"""
 
 from __future__ import annotations
 
 import os
 
-RELEASE_SHARE = 0.9
-"""The alarm ends when memory is this share of the mark, so that it does not flicker."""
-DEFAULT_SHARE = 0.4
+MEMORY_SHARE = 0.4
 """Part of the machine's memory that messages may take, RabbitMQ's old default."""
+MARGIN = 0.1
+"""How far beyond its mark a reading must be for the alarm to end, as a part of the mark."""
 
 
 class MemoryAlarm:
     """Whether messages take more memory than they should."""
 
+    resource = "memory"
+
     def __init__(self, mark_bytes: int) -> None:
-        self.mark_bytes = mark_bytes or int(DEFAULT_SHARE * machine_memory_bytes())
+        self.mark_bytes = mark_bytes or int(MEMORY_SHARE * machine_memory_bytes())
         self.on = False
 
     def update(self, used_bytes: int) -> bool:
         """Take a new reading; returns whether the alarm went on or off by it."""
-        mark = self.mark_bytes * (RELEASE_SHARE if self.on else 1)
-        was, self.on = self.on, used_bytes > mark
+        was, self.on = self.on, used_bytes > self.mark_bytes * (1 - MARGIN * self.on)
+        return self.on != was
+
+
+class DiskAlarm:
+    """Whether there is less space on the disk than there should be."""
+
+    resource = "disk"
+
+    def __init__(self, mark_bytes: int) -> None:
+        self.mark_bytes = mark_bytes
+        self.on = False
+
+    def update(self, free_bytes: int) -> bool:
+        """Take a new reading; returns whether the alarm went on or off by it."""
+        was, self.on = self.on, free_bytes < self.mark_bytes * (1 + MARGIN * self.on)
         return self.on != was
 
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
-from warrener.exchange.errors import NotSupported, Refused
+from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
 from warrener.exchange.message import Envelope, Message
+from warrener.exchange.patience import Patience
+from warrener.exchange.server.firehose import trace_deliveries, trace_publishes
 from warrener.exchange.server.preparation import prepare
 from warrener.exchange.server.publication import Publication
 from warrener.exchange.server.transaction import Transaction
@@ -44,6 +46,12 @@ class ServerChannel:
         self.number = number
         self.state = ChannelState.CLOSED
         self.core = Channel(self)
+        self.patience = Patience(
+            self.core,
+            connection.broker.deadlines,
+            connection.config.consumer_timeout_ms,
+            self._lose_patience,
+        )
         self.last_queue = ""
         """The queue declared last, which the empty name means from then on."""
         self.confirming = False
@@ -96,6 +104,7 @@ class ServerChannel:
     def end(self) -> None:
         """Give back everything this channel holds."""
         self.connection.forget_publications(self)
+        self.patience.end()
         if self.transaction is not None:
             self.transaction.rollback()
         queues = self.core.close()
@@ -138,9 +147,9 @@ class ServerChannel:
         """Settle deliveries, or note it for the commit. Raises: PreconditionFailed."""
         (self.transaction or self.core).acknowledge(tags, multiple)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """Give deliveries back, or note it for the commit. Raises: PreconditionFailed."""
-        (self.transaction or self.core).reject(tag, multiple, requeue)
+        (self.transaction or self.core).reject(tag, multiple, requeue, failed)
 
     def permit(self, publication: Publication, copies: Sequence[str] = ()) -> None:
         """Ask once, and again after every change, whether the client may publish there.
@@ -210,10 +219,13 @@ class ServerChannel:
     ) -> None:
         """Publish a run of messages that all go the same way."""
         broker = self.connection.broker
+        vhost = self.connection.vhost
+        if vhost.tracing:
+            trace_publishes(self, route, messages)
         end = broker.ledger.end if self.confirming else 0
         refused: Sequence[Message] = ()
-        if route.queues or route.observers:
-            refused = self.connection.vhost.publish(route, messages, size, expiring)
+        if route.queues or route.observers or route.careful:
+            refused = vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
         if publication.mandatory and not route.queues:
             for message in messages:
@@ -222,7 +234,8 @@ class ServerChannel:
             if refused:
                 self._refuse(messages, refused)
             self.published += len(messages)
-            if broker.ledger.end != end:
+            if broker.ledger.end != end or route.careful:
+                # What was seen before may not be on disk yet: whoever sends it again waits as well.
                 self.written = broker.ledger.end
             broker.confirms.note(self)
 
@@ -253,6 +266,12 @@ class ServerChannel:
         if self.state is ChannelState.OPEN and number > confirmed:
             self.send(m.BasicAck(number, multiple=number > confirmed + 1))
 
+    def give_up(self, number: int) -> None:
+        """The publishes up to `number` that were not confirmed will not be."""
+        if self.state is ChannelState.OPEN and number > self._confirmed:
+            self._confirmed = number
+            self.send(m.BasicNack(number, multiple=True, requeue=False))
+
     # Delivering
 
     def room(self) -> int:
@@ -267,6 +286,11 @@ class ServerChannel:
         and a tail that depends on where the message was published to. Head and tail are kept
         with consumer and envelope, so only the tag is made anew (bench S1, S5).
         """
+        if self.connection.vhost.tracing:
+            trace_deliveries(self, consumer.queue, messages, redelivered)
+        timeout = 0 if consumer.no_ack else self.patience.timeout_of(consumer.queue)
+        if timeout:
+            self.patience.delivered(timeout, first_tag, self.connection.broker.ledger.now_ms)
         if not consumer.tag:
             self._got(consumer.queue, messages[0], first_tag, redelivered)
             return
@@ -294,6 +318,15 @@ class ServerChannel:
             size += around + len(content)
             tag += 1
         connection.output.count(size)
+
+    def _lose_patience(self, timeout: int) -> None:
+        """A delivery was not acknowledged in time."""
+        text = (
+            f"delivery acknowledgement on channel {self.number} timed out. "
+            f"Timeout value used: {timeout} ms. "
+            "This timeout value can be configured, see consumers doc guide to learn more"
+        )
+        self.fail(PreconditionFailed(text), 0, 0)
 
     def cancelled(self, consumer: Consumer) -> None:
         if self.connection.notifies_cancel and self.state is ChannelState.OPEN:

@@ -14,7 +14,7 @@ from warrener.protocol.frames import (
     replace_properties,
 )
 from warrener.protocol.properties import Properties
-from warrener.protocol.tables import TABLE_ITEMS_MAX, Timestamp, decode_table, encode_table
+from warrener.protocol.tables import TABLE_ITEMS_MAX, Int64, Timestamp, decode_table, encode_table
 
 PROPERTIES_BYTES_MAX = (128 << 10) - FRAME_OVERHEAD_BYTES - HEADER_FIXED_BYTES
 """What fits a frame of the size that nearly all clients agree to: properties are never cut."""
@@ -65,4 +65,5 @@ CODEC = Codec(
     rewrite,
     _fits,
     timestamp=lambda ms: Timestamp(ms // 1000),
+    int64=Int64,
 )

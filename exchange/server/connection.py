@@ -25,6 +25,7 @@ from warrener.exchange.server.greeting import (
     HANDSHAKE_FRAME_MAX_BYTES,
     REFUSED_LOGIN_DELAY_S,
     answer_to_strangers,
+    begin_login,
     first_frame,
     has_capability,
     negotiated,
@@ -56,7 +57,6 @@ from warrener.protocol.frames import (
 )
 from warrener.protocol.methods import decode_method
 from warrener.protocol.reader import Reader
-from warrener.protocol.sasl import read_response
 from warrener.protocol.state import (
     ChannelState,
     ConnectionState,
@@ -82,7 +82,8 @@ READ_BEHIND_BYTES = 16 * 1024
 READ_ALONE_BYTES = 4096
 BEHIND_BYTES = 256 * 1024
 """A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
-more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5)."""
+more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5). So is
+who sends other methods or new routing keys: they take longer (tests/bench/bench_topology.py)."""
 UNLIMITED = 1 << 62
 CONNECTION_FORCED = 320
 
@@ -100,6 +101,7 @@ class Connection:
         *,
         name: str,
         from_loopback: bool,
+        certified_name: str = "",
         now: float,
         on_pending: Callable[[Connection], None],
     ) -> None:
@@ -128,7 +130,8 @@ class Connection:
         self.retunes = False
         """Whether a new prefetch counts for this client's running consumers, too."""
         self.last_sent = now
-        self._from_loopback = from_loopback
+        self._excluded = frozenset() if from_loopback else config.loopback_names
+        self._certified_name = certified_name
         self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
         self._early = b""
         """Bytes of a client that is not known yet."""
@@ -186,12 +189,10 @@ class Connection:
         missing = self._reader.missing
         if missing >= READ_ALONE_BYTES:
             return min(missing, READ_BYTES)
-        if self._target is not None:
-            for queue in self._target.queues:
-                if queue.consumers and queue.ready.bytes > BEHIND_BYTES:
-                    return READ_BEHIND_BYTES
-        # Of someone who is not known yet, no more is kept than a login needs.
-        return READ_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
+        if self._target is None or self._gathered is None:
+            return READ_BEHIND_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
+        behind = any(q.consumers and q.ready.bytes > BEHIND_BYTES for q in self._target.queues)
+        return READ_BEHIND_BYTES if behind else READ_BYTES
 
     def room(self) -> int:
         """Bytes of deliveries this connection still takes."""
@@ -261,6 +262,7 @@ class Connection:
             elif self._listens():
                 # What was published before in this pass counts for what is asked now.
                 self.broker.hand_out()
+                self._gathered = None
                 self._receive_on(number, decode_method(payload))
         except (ProtocolError, Refused) as error:
             self.fail(
@@ -385,7 +387,7 @@ class Connection:
         if understood:
             self._early = self._early[len(PROTOCOL_HEADER) :]
             self.state = ConnectionState.START
-            self._send(start(self.config))
+            self._send(start(self.config, certified=bool(self._certified_name)))
         elif understood is False:
             logger.warning("%s: not AMQP 0-9-1: %r", self.name, self._early[:8])
             self.output.write(answer_to_strangers(self._early))
@@ -411,9 +413,7 @@ class Connection:
         # on the specification's reading of basic.qos, not on RabbitMQ's.
         self.retunes = self.client_properties.get("product") == "py-amqp"
         self._mechanism = method.mechanism
-        name, password = read_response(method.mechanism, method.response)
-        admitted = self._from_loopback or name not in self.config.loopback_names
-        login = self.broker.users.login(name, password, admitted=admitted)
+        login = begin_login(self.broker.users, method, self._certified_name, self._excluded)
         if login.user is not None:
             self._welcome(login.user)
         else:

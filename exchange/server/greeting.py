@@ -7,10 +7,12 @@ login, without waiting for an answer, is not looked at before the login has been
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from warrener import __version__
 from warrener.exchange.config import Config
+from warrener.exchange.users import Login, Users
 from warrener.protocol import methods as m
 from warrener.protocol.errors import AccessRefused, NotAllowed
 from warrener.protocol.frames import (
@@ -20,7 +22,7 @@ from warrener.protocol.frames import (
     PROTOCOL_HEADER,
     unpack_frame_head,
 )
-from warrener.protocol.sasl import MECHANISMS
+from warrener.protocol.sasl import EXTERNAL, MECHANISMS, read_response
 
 HANDSHAKE_FRAME_MAX_BYTES = 8192
 """The largest frame before one was negotiated, as in RabbitMQ; login needs far less."""
@@ -98,9 +100,23 @@ def negotiated(method: m.ConnectionTuneOk, config: Config) -> tuple[int, int]:
     return frame_max, channel_max
 
 
-def start(config: Config) -> m.ConnectionStart:
-    """What the broker says first."""
-    return m.ConnectionStart(server_properties=server_properties(config), mechanisms=MECHANISMS)
+def start(config: Config, *, certified: bool) -> m.ConnectionStart:
+    """What the broker says first; somebody with a certificate may refer to it."""
+    mechanisms = MECHANISMS + b" " + EXTERNAL.encode() if certified else MECHANISMS
+    return m.ConnectionStart(server_properties=server_properties(config), mechanisms=mechanisms)
+
+
+def begin_login(
+    users: Users, method: m.ConnectionStartOk, certified_name: str, excluded: Container[str]
+) -> Login:
+    """Begin the login that a client asks for; whoever is `excluded` will be refused.
+
+    Raises: ProtocolError for a mechanism or a response that cannot be understood.
+    """
+    if method.mechanism == EXTERNAL and certified_name:
+        return users.vouched(certified_name, admitted=certified_name not in excluded)
+    name, password = read_response(method.mechanism, method.response)
+    return users.login(name, password, admitted=name not in excluded)
 
 
 def tune(config: Config) -> m.ConnectionTune:

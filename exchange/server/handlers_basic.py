@@ -121,11 +121,12 @@ def basic_ack(channel: ServerChannel, method: m.BasicAck) -> None:
 
 
 def basic_nack(channel: ServerChannel, method: m.BasicNack) -> None:
-    channel.reject(method.delivery_tag, method.multiple, method.requeue)
+    # As in RabbitMQ from 4.3 on: who sends a nack does not say that the message has failed.
+    channel.reject(method.delivery_tag, method.multiple, method.requeue, failed=False)
 
 
 def basic_reject(channel: ServerChannel, method: m.BasicReject) -> None:
-    channel.reject(method.delivery_tag, False, method.requeue)
+    channel.reject(method.delivery_tag, False, method.requeue, failed=True)
 
 
 def basic_recover(channel: ServerChannel, method: m.BasicRecover) -> Method:

@@ -14,15 +14,19 @@ import math
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import trio
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
-from warrener.exchange.server.alarm import MemoryAlarm
+from warrener.exchange.failed_logins import FailedLogins
+from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
+from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
+from warrener.exchange.server.tls import Certificates
 from warrener.exchange.users import Login, Verdict
 
 logger = logging.getLogger("warrener.server")
@@ -34,9 +38,11 @@ ACCEPT_RETRY_S = 0.1
 """Pause after an accept that failed because the machine is out of something."""
 LOGINS_AT_ONCE = 2
 """Logins that are checked at the same time: each takes a core, and 16 MiB, for a while."""
-GC_THRESHOLD = 100_000
-"""Objects made before the garbage collector looks: messages have no cycles, and its look at
-a million waiting ones would cost more than it could ever find (bench S9)."""
+GC_THRESHOLDS = (25_000, 1, 200)
+"""Objects made before the garbage collector looks at the new ones, how often it does so before it
+looks at the last of them again, and how often that before it looks at all: messages have no cycles,
+and its look at a million waiting ones would cost more than it could ever find (bench S9). With its
+own second figure of 10, one look at half a million bindings took a fifth of a second."""
 
 
 class Server:
@@ -47,12 +53,14 @@ class Server:
         self.config = config
         self._sessions: dict[Connection, Session] = {}
         self._pending: list[Connection] = []
-        self._alarm = MemoryAlarm(config.memory_mark_bytes)
-        self._alarm_over = trio.Event()
+        self._memory_alarm = MemoryAlarm(config.memory_mark_bytes)
+        self._disk_alarm = DiskAlarm(config.disk_free_mark_bytes)
+        self._alarms_over = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._accepting = trio.CancelScope()
         self._ending = False
         self._logins = trio.CapacityLimiter(LOGINS_AT_ONCE)
+        self._failed_logins = FailedLogins()
         self._now = 0.0
         self._continuing = False
         self._sooner = trio.Event()
@@ -86,10 +94,24 @@ class Server:
 
     def stored(self) -> None:
         """The store has put more on disk: answer the publishers who wait for that."""
+        self._watch_space()
         self.broker.settle_confirms()
         self.end_pass()
 
-    async def check_login(self, login: Login) -> Verdict:
+    async def check_login(self, login: Login, address: str) -> Verdict:
+        """Find out whether a login from a peer's address is right.
+
+        One that has failed there too often has to wait first.
+        """
+        await trio.sleep(self._failed_logins.delay_s(address, login.name, trio.current_time()))
+        verdict = await self._check_in_turn(login)
+        if verdict.right:
+            self._failed_logins.succeeded(address, login.name)
+        else:
+            self._failed_logins.failed(address, login.name, trio.current_time())
+        return verdict
+
+    async def _check_in_turn(self, login: Login) -> Verdict:
         """Check a login in a thread: it takes longer than any pass may.
 
         Whoever has waited for his turn may be known by then: after a restart all clients come at
@@ -101,9 +123,14 @@ class Server:
             return await trio.to_thread.run_sync(login.check, abandon_on_cancel=True)
 
     async def wait_until_read(self, connection: Connection) -> None:
-        """Wait while `connection` is a publisher and the memory alarm is on."""
-        while self._alarm.on and connection.publishes and not self._ending:
-            await self._alarm_over.wait()
+        """Wait while `connection` is a publisher and there is an alarm."""
+        while self.alarms and connection.publishes and not self._ending:
+            await self._alarms_over.wait()
+
+    @property
+    def alarms(self) -> list[str]:
+        """What is short."""
+        return [alarm.resource for alarm in (self._memory_alarm, self._disk_alarm) if alarm.on]
 
     async def _continue(self) -> None:
         """Run another pass for work that was too much for one, after the others had theirs."""
@@ -122,22 +149,45 @@ class Server:
     def forget(self, session: Session) -> None:
         self._sessions.pop(session.connection, None)
 
-    def _open_session(self, sock: socket.socket) -> None:
+    def _admit(self, sock: socket.socket, certificates: Certificates | None) -> None:
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = sock.getpeername()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if certificates is None and not self.config.proxy_protocol:
+            self.start(self._open_session(Guest(sock, sock.getpeername()[:2])).run)
+        else:
+            self.start(partial(self._serve_at_entrance, sock, certificates))
+
+    async def _serve_at_entrance(
+        self, sock: socket.socket, certificates: Certificates | None
+    ) -> None:
+        """Serve a client that has something to pass first."""
+        config = self.config
+        try:
+            guest = await enter(
+                sock,
+                certificates,
+                proxied=config.proxy_protocol,
+                patience_s=config.handshake_timeout_s,
+            )
+        except (TurnedAway, OSError) as error:
+            logger.warning("a client was turned away at the entrance: %s", error)
+            return
+        await self._open_session(guest).run()
+
+    def _open_session(self, guest: Guest) -> Session:
+        host, port = guest.address
         connection = Connection(
             self.broker,
             self.config,
-            name=f"{peer[0]}:{peer[1]}",
-            from_loopback=is_loopback(peer[0]),
+            name=f"{host}:{port}",
+            from_loopback=is_loopback(host),
+            certified_name=guest.certified_name,
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, sock, connection)
+        session = Session(self, guest.socket, connection, host)
         self._sessions[connection] = session
-        self.start(session.run)
+        return session
 
     def _note_pending(self, connection: Connection) -> None:
         self._pending.append(connection)
@@ -145,7 +195,7 @@ class Server:
     # The life of the server
 
     async def serve(
-        self, listeners: list[socket.socket], ready: Callable[[], None] = lambda: None
+        self, listeners: list[Listener], ready: Callable[[], None] = lambda: None
     ) -> None:
         """Serve until `shut_down`, which closes the listeners.
 
@@ -153,7 +203,7 @@ class Server:
         """
         gc.collect()
         gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
+        gc.set_threshold(*GC_THRESHOLDS)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._tick_forever)
@@ -164,9 +214,11 @@ class Server:
         """Take no new work, tell the clients, and stop serving."""
         assert self._nursery is not None, "only a server that serves can end"
         self._ending = True
-        self._alarm_over.set()
+        self._alarms_over.set()
         self._accepting.cancel()
         now = self.begin_pass()
+        if self.broker.ledger.failed:
+            self.broker.fail()
         for connection, session in list(self._sessions.items()):
             connection.close(CONNECTION_FORCED, reason, now)
             if connection.finished:
@@ -177,20 +229,20 @@ class Server:
                 await trio.sleep(0.01)
         self._nursery.cancel_scope.cancel()
 
-    async def _accept_all(self, listeners: list[socket.socket]) -> None:
+    async def _accept_all(self, listeners: list[Listener]) -> None:
         """Let clients in until the end is told."""
         with self._accepting:
             async with trio.open_nursery() as nursery:
                 for listener in listeners:
                     nursery.start_soon(self._accept, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
+    async def _accept(self, listener: Listener) -> None:
+        with listener.socket as listening:
             while True:
-                await trio.lowlevel.wait_readable(listener)
+                await trio.lowlevel.wait_readable(listening)
                 try:
-                    sock, _ = listener.accept()
-                    self._open_session(sock)
+                    sock, _ = listening.accept()
+                    self._admit(sock, listener.certificates)
                 except BlockingIOError:
                     continue
                 except OSError as error:
@@ -218,22 +270,37 @@ class Server:
             connection.tick(now)
             if connection.dropped:
                 session.drop()
-        self._watch_memory()
+        self._watch_resources()
         self.broker.tidy()
 
-    def _watch_memory(self) -> None:
-        changed = self._alarm.update(self.broker.memory_bytes())
-        if changed:
-            logger.warning("memory alarm %s", "set" if self._alarm.on else "cleared")
-        if self._alarm.on:
+    def _watch_resources(self) -> None:
+        self._watch_space()
+        changed = [
+            alarm
+            for alarm, reading in (
+                (self._memory_alarm, self.broker.memory_bytes()),
+                (self._disk_alarm, self.broker.ledger.free_bytes()),
+            )
+            if alarm.update(reading)
+        ]
+        for alarm in changed:
+            logger.warning("%s alarm %s", alarm.resource, "set" if alarm.on else "cleared")
+        if self.alarms:
             # At every tick, for those who have come since.
             for connection in self._sessions:
-                connection.block("low on memory")
+                connection.block(f"low on {' & '.join(self.alarms)}")
         elif changed:
             for connection in self._sessions:
                 connection.unblock()
-            self._alarm_over.set()
-            self._alarm_over = trio.Event()
+            self._alarms_over.set()
+            self._alarms_over = trio.Event()
+
+    def _watch_space(self) -> None:
+        if self.broker.watch_disk(self.config.disk_free_mark_bytes):
+            if self.broker.ledger.full:
+                logger.error("the disk is full: persistent messages are refused")
+            else:
+                logger.warning("there is space on the disk again: messages are accepted")
 
 
 def is_loopback(address: str) -> bool:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from warrener.exchange.server.connection import Connection
+from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.users import Login
 from warrener.protocol.errors import InternalError
 
@@ -37,10 +38,17 @@ LINGER_S = 5
 class Session:
     """A client's socket and its connection."""
 
-    def __init__(self, server: Server, sock: socket.socket, connection: Connection) -> None:
+    def __init__(
+        self,
+        server: Server,
+        sock: socket.socket | TlsSocket,
+        connection: Connection,
+        address: str,
+    ) -> None:
         self._server = server
         self._sock = sock
         self.connection = connection
+        self._address = address
         self._drained: trio.Event | None = None
         """Set when the task that waits to write has written everything; None without one."""
         self._closed = False
@@ -117,8 +125,8 @@ class Session:
         self._server.end_pass()
 
     async def _check(self, login: Login) -> None:
-        """Find out, in a thread, whether the client is who it says."""
-        verdict = await self._server.check_login(login)
+        """Find out whether the client is who it says."""
+        verdict = await self._server.check_login(login, self._address)
         self._pass(self.connection.finish_login, verdict)
 
     async def _linger(self) -> None:

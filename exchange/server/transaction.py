@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.exchange.errors import PreconditionFailed
@@ -21,6 +22,7 @@ from warrener.protocol import methods as m
 
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Delivery
+    from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message
     from warrener.exchange.queue import Queue
     from warrener.exchange.route import Route
@@ -60,10 +62,11 @@ class Transaction:
         for tag in tags:
             self._note(self._channel.core.settle, tag, multiple)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """See `Channel.reject`. Raises: PreconditionFailed."""
         core = self._channel.core
-        self._note(core.requeue if requeue else core.drop, tag, multiple)
+        give_back = partial(core.requeue, failed=failed)
+        self._note(give_back if requeue else core.drop, tag, multiple)
 
     def commit(self) -> None:
         """Do it all. Raises: Refused, and then nothing is done."""
@@ -72,7 +75,7 @@ class Transaction:
             if noted.route.generation != channel.connection.vhost.generation:
                 channel.permit(noted.publication, noted.copies)
                 noted.route = channel.route(noted.publication, noted.message, noted.copies)
-        require_room(self._publishes)
+        require_room(self._publishes, channel.connection.broker.ledger)
         for noted in self._publishes:
             message = noted.message
             expiring = message.properties.expiration is not None
@@ -97,11 +100,14 @@ class Transaction:
         self._settlements.append((settle, self._channel.core.set_aside(tag, multiple)))
 
 
-def require_room(publishes: Iterable[Noted]) -> None:
-    """Raises: PreconditionFailed if a queue that refuses what is too much cannot take it all."""
+def require_room(publishes: Iterable[Noted], ledger: Ledger) -> None:
+    """Raises: PreconditionFailed if the disk, or a queue that refuses what is too much, cannot
+    take it all."""
     sizes: dict[Queue, list[int]] = {}
     for noted in publishes:
         if noted.route.rejecting:
+            if ledger.full and noted.route.holders and noted.message.properties.persistent:
+                raise PreconditionFailed("the disk is too full for the transaction")
             for queue in noted.route.queues:
                 sizes.setdefault(queue, []).append(len(noted.message.content))
     for queue, wanted in sizes.items():
@@ -125,3 +131,6 @@ class Commit:
     def confirm(self, number: int) -> None:
         if self._channel.is_open:
             self._channel.send(m.TxCommitOk())
+
+    def give_up(self, number: int) -> None:
+        """There is no word for that: the connection is about to be closed."""

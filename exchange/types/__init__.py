@@ -1,6 +1,7 @@
 """The exchange types, by the name a client declares them with."""
 
 from warrener.exchange.types.consistent_hash import ConsistentHashExchange
+from warrener.exchange.types.deduplication import DeduplicationExchange
 from warrener.exchange.types.default import DefaultExchange
 from warrener.exchange.types.delayed import DelayedExchange
 from warrener.exchange.types.direct import DirectExchange
@@ -22,6 +23,7 @@ TYPES: dict[str, type[Exchange]] = {
     "topic": TopicExchange,
     "x-consistent-hash": ConsistentHashExchange,
     "x-delayed-message": DelayedExchange,
+    "x-message-deduplication": DeduplicationExchange,
     "x-local-random": LocalRandomExchange,
     "x-modulus-hash": ModulusHashExchange,
     "x-random": RandomExchange,

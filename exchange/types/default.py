@@ -1,6 +1,6 @@
 """The default exchange: every queue is bound to it by its own name, and nothing else can be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from warrener.exchange.binding import Binding
@@ -20,6 +20,10 @@ class DefaultExchange(Exchange):
     def __init__(self, queues: "Mapping[str, Queue]") -> None:
         super().__init__("", durable=True)
         self._queues = queues
+
+    @property
+    def groups(self) -> Collection[str]:
+        return ()
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         queue = self._queues.get(routing_key)

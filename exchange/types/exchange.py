@@ -10,14 +10,17 @@ exchange-to-exchange, permission.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from warrener.exchange.binding import Binding
+from warrener.exchange.deduplication import exchange_deduplication
 from warrener.exchange.message import Message, Properties
+from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Governed
+from warrener.exchange.window import Window
 
 
-class Exchange:
+class Exchange(Governed):
     """An exchange of a virtual host.
 
     Subclasses set `type` and implement `index`, `unindex` and `match`.
@@ -30,6 +33,7 @@ class Exchange:
     """Whether `published` wants to know what passes; without, a publish does not pay for it."""
 
     __slots__ = (
+        "alternate",
         "arguments",
         "auto_delete",
         "bindings",
@@ -38,6 +42,8 @@ class Exchange:
         "filters",
         "internal",
         "name",
+        "number",
+        "window",
     )
 
     def __init__(
@@ -55,14 +61,30 @@ class Exchange:
         self.internal = internal
         self.arguments = dict(arguments or {})
         self.check_arguments(self.arguments)
+        deduplication = exchange_deduplication(self.type, self.arguments)
+        self.window = None if deduplication is None else Window(deduplication)
+        """What it has seen, if it passes each message once only."""
+        self.number = 0
+        """Names it in the ledger if its window lasts."""
         self.bindings: dict[Hashable, Binding] = {}
         self.filters = 0
         """Bindings with a filter."""
         self.deleted = False
+        self.govern(UNGOVERNED)
         self.prepare()
 
     def __repr__(self) -> str:
         return f"<Exchange {self.name!r} type={self.type}>"
+
+    @property
+    def groups(self) -> Collection[str]:
+        return EXCHANGE_GROUPS
+
+    def govern(self, applied: Applied) -> None:
+        self.applied = applied
+        settings = {**applied.definition, **self.arguments}
+        self.alternate: str | None = settings.get("alternate-exchange")
+        """Where a message goes that goes nowhere else."""
 
     @property
     def reads_properties(self) -> bool:
@@ -103,6 +125,11 @@ class Exchange:
     def history(self, binding: Binding, now: int) -> Sequence[Message]:
         """Called for each new binding: the messages from before that it gets, oldest first."""
         return ()
+
+    def remember_as(self, number: int) -> None:
+        """Have the window, if there is one, last under this number."""
+        if self.window is not None and self.window.deduplication.lasting:
+            self.number = self.window.number = number
 
     def bind(self, binding: Binding) -> bool:
         """Add a binding; returns False if it was there already."""

@@ -22,6 +22,7 @@ class Refused(Exception):
 
 class Connection:
     def __init__(self, port: int) -> None:
+        self.port = port
         self.socket = socket.create_connection(("127.0.0.1", port), REPLY_SECONDS_MAX)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = bytearray()
@@ -37,6 +38,17 @@ class Connection:
 
     def queue_declare(self, name: str, durable: bool) -> None:
         self._call(50, 10, b"\0\0" + frames.short_string(name) + bytes([durable << 1]) + bytes(4))
+
+    def queue_length(self, name: str) -> int | None:
+        """How many messages wait; None without such a queue, and then a new channel is open."""
+        self.socket.sendall(
+            frames.method(50, 10, b"\0\0" + frames.short_string(name) + b"\1" + bytes(4))
+        )
+        if self._next_method() == (50, 11):
+            return struct.unpack_from(">I", self._payload, 4 + len(frames.short_string(name)))[0]
+        self.socket.sendall(frames.method(20, 41))
+        self._call(20, 10, b"\0")
+        return None
 
     def queue_delete(self, name: str) -> None:
         self._call(50, 40, b"\0\0" + frames.short_string(name) + b"\0")

@@ -9,8 +9,8 @@ from typing import Any
 from tests.exchange.client import Client
 from warrener.exchange.arguments import identity
 from warrener.exchange.broker import Broker
-from warrener.exchange.ledger import head_bytes, refers_to
 from warrener.exchange.queue import Queue
+from warrener.exchange.records import head_bytes, refers_to
 from warrener.exchange.recovery import Restored, restore
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.files import DiskFiles, Handle
@@ -75,13 +75,16 @@ class DurableBroker:
 
     def open(self) -> None:
         """Open the journal, and nothing more."""
+        self.open_journal(files=self.files)
+
+    def open_journal(self, **options: Any) -> None:
         self.store = Journal(
             str(self.folder),
             on_durable=self._durable,
             on_failure=self._failed,
             meaning=MEANING,
             segment_bytes=SEGMENT_BYTES,
-            files=self.files,
+            **options,
         )
 
     def start(self) -> None:

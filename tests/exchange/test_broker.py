@@ -5,6 +5,7 @@ import pytest
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import make_message
+from warrener.exchange import broker as broker_module
 from warrener.exchange.broker import MESSAGE_OVERHEAD_BYTES
 
 EACH = len(make_message(b"1").content)
@@ -169,3 +170,26 @@ def test_what_was_tidied_is_left_alone_until_another_segment_is_begun(
     assert tidied > before
     durable.broker.tidy()
     assert durable.broker.ledger.end == tidied
+
+
+def test_much_topology_is_written_anew_in_slices(
+    durable: DurableBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "REWRITTEN_MAX", 10)
+    client = durable.client
+    names = [f"q{number}" for number in range(35)]
+    client.declare(*names, durable=True)
+    durable.broker.end_pass()
+    written = []
+    for _ in range(6):
+        before = durable.broker.ledger.end
+        durable.broker.tidy()
+        written.append(durable.broker.ledger.end - before)
+        if len(written) == 2:
+            client.vhost.delete_queue("q34", client)
+            client.declare("another", durable=True)
+    entries = len(list(durable.broker.users)) + 2
+    assert written == [10, 10, 10, 4 + entries, 0, 0]
+    durable.broker.end_pass()
+    durable.restart()
+    assert set(durable.broker.vhosts["/"].queues) == {*names[:-1], "another"}

@@ -13,6 +13,7 @@ class CountingPublisher:
         self.published = 0
         self.written = 0
         self.answers: list[int] = []
+        self.given_up = 0
         self.ends: list[int] = [0]
         """For each publish, the end of the ledger after it; 0 if it wrote nothing."""
 
@@ -28,6 +29,9 @@ class CountingPublisher:
     def confirm(self, number: int) -> None:
         if number > self.confirmed:
             self.answers.append(number)
+
+    def give_up(self, number: int) -> None:
+        self.given_up = number
 
 
 def publish(confirms: Confirms, publisher: CountingPublisher, *ends: int) -> None:
@@ -98,6 +102,17 @@ def test_a_pass_without_publishes_answers_nobody() -> None:
     confirms.end_pass(durable=2)
     confirms.settle(durable=2)
     assert publisher.answers == [1]
+
+
+def test_when_the_store_has_failed_everybody_who_waits_is_told():
+    confirms, early, late = Confirms(), CountingPublisher(), CountingPublisher()
+    publish(confirms, early, 3)
+    confirms.end_pass(durable=2)
+    publish(confirms, late, 4, 5)
+    confirms.fail()
+    confirms.settle(durable=9)
+    assert (early.given_up, late.given_up) == (1, 2)
+    assert early.answers == late.answers == []
 
 
 # A publisher and whether it writes; None ends the pass, a number lets the disk catch up.

@@ -56,6 +56,12 @@ def published(exchange: str = "e", routing_key: str = "k", **properties: Any) ->
 # The account
 
 
+def test_deaths_are_counted_in_64_bits_as_clients_in_java_cast_them(queue: Queue) -> None:
+    message = letter(letter(letter(published(), queue), queue), queue, EXPIRED)
+    for count in (b"\x01", b"\x02"):
+        assert b"\x05countl\x00\x00\x00\x00\x00\x00\x00" + count in message.content
+
+
 @pytest.mark.parametrize("reason", REASONS)
 def test_the_first_death_is_told_in_full(queue: Queue, reason: str) -> None:
     assert headers(letter(published(), queue, reason)) == {
@@ -239,6 +245,8 @@ def test_headers_of_any_kind_are_handed_on(mine: dict[str, Any]) -> None:
         [{"queue": "q"}],
         [{"queue": "q", "reason": "rejected", "count": "many"}],
         [{"queue": "q", "reason": "rejected", "count": None}],
+        [{"queue": "q", "reason": "rejected", "count": 2**63 - 1}],
+        [{"queue": "q", "reason": "rejected", "count": -1}],
         [{"queue": 5, "reason": ["rejected"], "count": 1}],
     ],
 )

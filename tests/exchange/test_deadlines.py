@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warrener.exchange.deadlines import Deadlines
+from warrener.exchange.deadlines import STALE_MIN, WORK_MAX, Deadlines
 
 
 class Sleeper:
@@ -126,3 +126,71 @@ def test_it_is_a_dictionary_of_the_earliest_time_of_each(
         assert {n: s.next_due for n, s in enumerate(sleepers) if s.next_due is not None} == expected
         # A time that was superseded may still stand in between: one wakes up for nothing.
         assert deadlines.next is None or deadlines.next <= min(expected.values(), default=30)
+
+
+def test_much_that_is_due_at_once_is_done_in_slices() -> None:
+    deadlines = Deadlines()
+    sleepers = [Sleeper(deadlines) for _ in range(3 * WORK_MAX - 1)]
+    for sleeper in sleepers:
+        deadlines.schedule(10, sleeper)
+    done = []
+    for now in range(10, 14):
+        deadlines.run(now)
+        done.append(sum(len(sleeper.called) for sleeper in sleepers))
+    assert done == [WORK_MAX, 2 * WORK_MAX, 3 * WORK_MAX - 1, 3 * WORK_MAX - 1]
+    assert deadlines.next is None
+
+
+def test_one_moment_has_one_slice() -> None:
+    deadlines = Deadlines()
+    sleepers = [Sleeper(deadlines) for _ in range(2 * WORK_MAX)]
+    for sleeper in sleepers:
+        deadlines.schedule(10, sleeper)
+    for _ in range(5):
+        deadlines.run(10)
+    assert sum(len(sleeper.called) for sleeper in sleepers) == WORK_MAX
+    assert deadlines.next == 10
+
+
+def test_who_does_much_makes_the_slice_shorter() -> None:
+    class Worker(Sleeper):
+        def due(self, now: int) -> None:
+            super().due(now)
+            deadlines.spend(WORK_MAX // 2)
+
+    deadlines = Deadlines()
+    workers = [Worker(deadlines) for _ in range(6)]
+    for worker in workers:
+        deadlines.schedule(10, worker)
+    deadlines.run(10)
+    assert [len(worker.called) for worker in workers] == [1, 1, 0, 0, 0, 0]
+    deadlines.run(11)
+    deadlines.run(12)
+    assert [worker.called for worker in workers] == [[10], [10], [11], [11], [12], [12]]
+
+
+def test_what_is_cancelled_is_not_called() -> None:
+    deadlines = Deadlines()
+    sleeper, other = Sleeper(deadlines), Sleeper(deadlines)
+    deadlines.schedule(10, sleeper)
+    deadlines.schedule(10, other)
+    deadlines.cancel(sleeper)
+    deadlines.cancel(sleeper)
+    deadlines.run(10)
+    assert (sleeper.called, other.called) == ([], [10])
+    deadlines.schedule(20, sleeper)
+    deadlines.run(20)
+    assert sleeper.called == [20]
+
+
+def test_what_is_cancelled_does_not_pile_up() -> None:
+    deadlines = Deadlines()
+    kept = Sleeper(deadlines)
+    deadlines.schedule(5, kept)
+    for _ in range(10 * STALE_MIN):
+        sleeper = Sleeper(deadlines)
+        deadlines.schedule(10, sleeper)
+        deadlines.cancel(sleeper)
+    assert len(deadlines) < 3 * STALE_MIN
+    deadlines.run(10)
+    assert kept.called == [10]

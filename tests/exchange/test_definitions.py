@@ -7,7 +7,7 @@ import pytest
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.definitions import Survivors, describe, lasts
-from warrener.exchange.ledger import Kind
+from warrener.exchange.records import Kind
 
 QUEUE = {"vhost": "/", "name": "q", "number": 1, "auto_delete": False, "arguments": {}}
 BOUND = {
@@ -177,9 +177,9 @@ def test_rewriting_changes_nothing_but_the_places(durable: DurableBroker) -> Non
     client.declare("q", durable=True)
     client.bind("amq.topic", "q", "#")
     before = durable.broker.ledger.end
-    client.vhost.rewrite_definitions()
+    list(client.vhost.rewrite_definitions())
     assert durable.broker.ledger.end == before + 2
-    client.vhost.rewrite_definitions()
+    list(client.vhost.rewrite_definitions())
     durable.restart()
     assert durable.client.publish("amq.topic", "k", b"1") == ["q"]
 
@@ -206,7 +206,7 @@ def test_what_ends_after_a_rewrite_is_gone_after_a_restart(durable: DurableBroke
     (queue,) = client.declare("q", durable=True)
     client.vhost.declare_exchange("e", "fanout", durable=True)
     client.bind("e", "q")
-    client.vhost.rewrite_definitions()
+    list(client.vhost.rewrite_definitions())
     client.vhost.unbind("e", queue, "")
     client.vhost.delete_exchange("e")
     durable.restart()

@@ -12,14 +12,16 @@ from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of, make_message
 from warrener.exchange import ledger as ledger_module
-from warrener.exchange.ledger import (
+from warrener.exchange.ledger import Ledger
+from warrener.exchange.message import Envelope
+from warrener.exchange.records import (
     Kind,
-    Ledger,
+    Return,
     message_head,
     message_summary,
+    returned_messages,
     settled_positions,
 )
-from warrener.exchange.message import Envelope
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.errors import UnknownPosition
 from warrener.storage.null import NullStore
@@ -221,3 +223,52 @@ def test_a_transient_message_in_a_lasting_queue_is_settled_in_memory(client: Cli
 def test_a_settlement_is_read_as_it_is_laid_out(number: int, positions: list[int]) -> None:
     payload = struct.pack(f">I{len(positions)}Q", number, *positions)
     assert settled_positions(payload) == (number, array("Q", positions))
+
+
+# Returns
+
+
+def returns(durable: DurableBroker) -> list[tuple[int, list[Return]]]:
+    found = [record for record in records(durable) if record.kind == Kind.RETURNED]
+    return [returned_messages(record.head) for record in found]
+
+
+def test_what_came_back_in_a_pass_is_one_record_a_queue(durable: DurableBroker) -> None:
+    client = durable.client
+    first, second = client.declare("a", "b", durable=True, arguments={"x-delivery-limit": 5})
+    for queue in ("a", "a", "b"):
+        client.publish("", queue, b"1", persistent=True)
+        client.get(queue)
+    positions = [delivery.message.position for delivery in client.channel.unacked.values()]
+    client.reject(0, multiple=True)
+    found = [Return(position, 1, 0) for position in positions]
+    assert returns(durable) == [(first.number, found[:2]), (second.number, found[2:])]
+
+
+def test_very_many_returns_are_several_records(
+    durable: DurableBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "SETTLED_MAX", 2)
+    durable.client.declare("q", durable=True, arguments={"x-delivery-limit": 5})
+    for _ in range(5):
+        durable.client.publish("", "q", b"1", persistent=True)
+        durable.client.get("q")
+    durable.client.reject(0, multiple=True)
+    assert [len(found) for _, found in returns(durable)] == [2, 2, 1]
+
+
+def test_what_comes_back_without_having_failed_is_not_written(durable: DurableBroker) -> None:
+    durable.client.declare("q", durable=True, arguments={"x-delivery-limit": 5})
+    durable.client.publish("", "q", b"1", persistent=True)
+    durable.client.get("q")
+    durable.client.nack(1)
+    assert returns(durable) == []
+
+
+def test_what_came_back_to_a_queue_that_is_gone_is_not_written(durable: DurableBroker) -> None:
+    durable.client.declare("q", durable=True, arguments={"x-delivery-limit": 5})
+    durable.client.publish("", "q", b"1", persistent=True)
+    durable.client.get("q")
+    durable.client.reject(1)
+    durable.client.vhost.delete_queue("q", durable.client)
+    assert returns(durable) == []

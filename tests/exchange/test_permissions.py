@@ -55,6 +55,20 @@ def test_tags_give_no_permission(permissions: Permissions, broker: Broker) -> No
     assert not any(allows(rights, what, "q") for what in ("configure", "write", "read"))
 
 
+def test_an_expression_that_would_take_for_ever_elsewhere_is_answered(
+    permissions: Permissions,
+) -> None:
+    permissions.set("ann", "v", "^(a+)+$", "", "")
+    rights = permissions.rights("ann", "v")
+    assert not allows(rights, "configure", "a" * 254 + "b")
+    assert allows(rights, "configure", "a" * 255)
+
+
+def test_what_cannot_be_answered_in_time_is_refused(permissions: Permissions) -> None:
+    with pytest.raises(PreconditionFailed, match="is not a regular expression: a lookbehind"):
+        permissions.set("ann", "v", ".*", "(?<!x)y", ".*")
+
+
 def test_each_expression_is_for_its_own_use(permissions: Permissions) -> None:
     permissions.set("ann", "v", "^c", "^w", "^r")
     rights = permissions.rights("ann", "v")

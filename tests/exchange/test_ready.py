@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from tests.exchange.messages import body_of, make_message, size_of
 from warrener.exchange import backlog, ready
-from warrener.exchange.ledger import Ledger, message_head
+from warrener.exchange.ledger import Ledger
 from warrener.exchange.message import DELIVERY_BYTES, Message
 from warrener.exchange.ready import Ready
+from warrener.exchange.records import message_head
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
 

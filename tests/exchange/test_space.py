@@ -135,3 +135,39 @@ def test_messages_are_delivered_in_order_while_files_are_rewritten_under_them(
     for number in range(40):
         assert durable.client.get("q", no_ack=True) == expected[number]
         work(durable, 2)
+
+
+def test_how_often_a_message_came_back_is_known_after_its_segment_is_rewritten(
+    durable: DurableBroker,
+) -> None:
+    limited = {"x-delivery-limit": 3}
+    durable.client.declare("q", durable=True, arguments=limited)
+    durable.client.publish("", "q", b"poison", persistent=True)
+    for _ in range(3):
+        durable.client.get("q")
+        (tag,) = durable.client.channel.unacked
+        durable.client.reject(tag)
+        work(durable)
+        durable.restart()
+        assert rewritten(durable)
+    assert durable.client.get("q") == b"poison"
+    (tag,) = durable.client.channel.unacked
+    durable.client.reject(tag)
+    durable.broker.end_pass()
+    assert durable.client.get("q") is None
+
+
+def test_policies_that_were_cleared_do_not_come_back(durable: DurableBroker) -> None:
+    policies = durable.broker.policies
+    policies.set("/", "p", "^q", {"max-length": 5})
+    work(durable, 20)
+    policies.set("/", "p", "^q", {"max-length": 7})
+    work(durable)
+    policies.clear("/", "p")
+    work(durable)
+    durable.restart()
+    durable.client.declare("q", durable=True)
+    for number in range(9):
+        durable.client.publish("", "q", b"%d" % number)
+    durable.broker.end_pass()
+    assert len(durable.client.vhost.queues["q"].ready) == 9

@@ -13,7 +13,7 @@ from warrener.exchange.errors import (
     Refused,
     ResourceLocked,
 )
-from warrener.exchange.vhost import PREDECLARED
+from warrener.exchange.predeclared import PREDECLARED
 
 # Exchanges
 

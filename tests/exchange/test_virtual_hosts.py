@@ -6,8 +6,8 @@ from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Kind
 from warrener.exchange.limits import VirtualHostLimits
+from warrener.exchange.records import Kind
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.codec import CODEC
 
@@ -166,3 +166,19 @@ def test_a_permission_whose_user_or_virtual_host_is_lost_is_dropped(
     permissions = durable.broker.permissions
     assert [(each.user, each.vhost) for each in permissions] == [("guest", "/")]
     assert permissions.topics == []
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+def test_a_virtual_host_is_traced_until_that_is_ended(durable: DurableBroker, how: str) -> None:
+    durable.broker.set_tracing("/", on=True)
+    durable.broker.end_pass()
+    durable.wait_durable()
+    getattr(durable, how)()
+    assert durable.broker.vhost("/").tracing
+    durable.broker.set_tracing("/", on=False)
+    durable.broker.end_pass()
+    durable.wait_durable()
+    getattr(durable, how)()
+    assert not durable.broker.vhost("/").tracing
+    with pytest.raises(NotFound):
+        durable.broker.set_tracing("nowhere", on=True)

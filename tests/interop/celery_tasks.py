@@ -16,8 +16,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     # Every message that is there is fetched only when there is work for it.
     worker_prefetch_multiplier=1,
-    **json.loads(os.environ.get("CELERY_SETTINGS", "{}")),
 )
+app.conf.update(json.loads(os.environ.get("CELERY_SETTINGS", "{}")))
 
 count = itertools.count(1)
 
@@ -27,12 +27,17 @@ def add(left: int, right: int) -> int:
     return left + right
 
 
-@app.task(name="fail_until", bind=True, max_retries=5, default_retry_delay=0.1)
-def fail_until(self: Task, tries: int) -> int:
+@app.task(name="total")
+def total(numbers: list[int]) -> int:
+    return sum(numbers)
+
+
+@app.task(name="fail_until", bind=True, max_retries=5)
+def fail_until(self: Task, tries: int, delay: float = 0.1) -> int:
     """Fails until it is tried for the last time; returns how often it was tried."""
     tried = self.request.retries + 1
     if tried < tries:
-        raise self.retry(exc=ValueError(f"failed {tried} times"))
+        raise self.retry(exc=ValueError(f"failed {tried} times"), countdown=delay)
     return tried
 
 

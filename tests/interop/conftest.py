@@ -22,7 +22,7 @@ from tests.interop.running_broker import RunningBroker
 
 running_broker_key = pytest.StashKey[RunningBroker]()
 
-SECONDS_PER_TEST_MAX = 30
+SECONDS_PER_TEST_MAX = 60
 
 Connect = Callable[..., pika.BlockingConnection]
 Fresh = Callable[[str], str]

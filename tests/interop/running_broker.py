@@ -6,16 +6,21 @@ is ready, and knows its URL, its process id and what it wrote to standard error.
 Why a process: foreign clients block, and a crash that is worth testing is `kill -9`.
 
 How: the first start takes a free port, later starts take the same one again, so a client may
-reconnect to the URL it had. Standard error goes to a file beside the data, which a failed test
+reconnect to the URL it had. It is not one of those that the system gives to clients: such a port
+may be taken while the broker is away, even by a client that tries to reach the broker there and
+ends up connected to itself. Standard error goes to a file beside the data, which a failed test
 prints; standard output is only read until the broker is ready, as it says nothing afterwards.
 """
 
+import secrets
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "warrener", "serve")
+PORTS = range(20_000, 32_000)
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0
 READY_LINE = "Server startup complete"
@@ -31,7 +36,7 @@ class RunningBroker:
         self._data = directory / "data"
         self._log = directory / "broker.log"
         self._process: subprocess.Popen[str] | None = None
-        self._port = 0
+        self._port = free_port()
         self.url = ""
 
     def start(self) -> None:
@@ -78,17 +83,13 @@ class RunningBroker:
         try:
             for line in process.stdout:
                 if line.startswith("amqp://"):
-                    self._remember(line.strip())
+                    self.url = line.strip()
                 if line.strip() == READY_LINE:
                     return
         finally:
             watchdog.cancel()
         self._reap()
         raise BrokerDidNotStart(self.log)
-
-    def _remember(self, url: str) -> None:
-        self.url = url
-        self._port = int(url.rpartition(":")[2].rstrip("/"))
 
     def _reap(self) -> int:
         process, self._process = self._process, None
@@ -99,3 +100,16 @@ class RunningBroker:
             except subprocess.TimeoutExpired:
                 process.kill()
                 return process.wait()
+
+
+def free_port() -> int:
+    while True:
+        # Not from `random`, whose seed the processes of a test run may share.
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

@@ -1,8 +1,7 @@
 """aio-pika, unmodified: the client whose connections mend themselves."""
 
 import asyncio
-import functools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aio_pika
@@ -14,20 +13,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from tests.interop.conftest import Fresh
 from tests.interop.cut_wire import CutWire
+from tests.interop.under_asyncio import under_asyncio
 
 pytestmark = pytest.mark.slow
-
-SECONDS_MAX = 20
-
-
-def under_asyncio(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
-    """The suite runs coroutines under trio; this client needs the other event loop."""
-
-    @functools.wraps(test)
-    def run(*arguments: object, **fixtures: object) -> None:
-        asyncio.run(asyncio.wait_for(test(*arguments, **fixtures), SECONDS_MAX))
-
-    return run
 
 
 @asynccontextmanager

@@ -1,48 +1,27 @@
 """Celery with a worker of its own: tasks, results, retries, times, remote control, events.
 
 The worker is a real one (`python -m celery worker`, a pool of processes, results by `rpc://`), and
-the tests are its caller. Chords are not tried: Celery has none for this kind of results.
+the tests are its caller. Workers of other kinds are in test_celery_workers.py.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import kombu.pools
 import pika
 import pytest
 from celery import Celery, chain, group
 from celery.exceptions import TaskRevokedError
-from celery.result import AsyncResult
 
+from tests.interop.celery_caller import RESULT_SECONDS_MAX, calling, result_of
 from tests.interop.celery_worker import CeleryWorker
 from tests.interop.conftest import Fresh
-from tests.interop.running_broker import RunningBroker
 
 pytestmark = pytest.mark.slow
 
-RESULT_SECONDS_MAX = 15
 LATER_S = 5
 """Long enough for everything that is to happen before a task's time has come."""
 REPLY_SECONDS = 2
-
-
-@contextmanager
-def calling(url: str, queue: str, **settings: object) -> Iterator[Celery]:
-    """An application without tasks of its own, which sends tasks by name and waits for results."""
-    with Celery("caller", broker=url, backend="rpc://", set_as_current=False) as caller:
-        caller.conf.update(task_default_queue=queue, **settings)
-        yield caller
-        # The end of the application leaves both kinds of its connections open.
-        if caller.backend.result_consumer._connection is not None:
-            caller.backend.result_consumer.stop()
-        kombu.pools.reset()
-
-
-def result_of(result: AsyncResult) -> object:
-    return result.get(timeout=RESULT_SECONDS_MAX)
 
 
 @pytest.fixture(scope="module")
@@ -166,59 +145,3 @@ def test_the_life_of_a_task_is_told_in_events(celery: Celery, worker: CeleryWork
             while "task-succeeded" not in told[result.id]:
                 consuming.drain_events(timeout=RESULT_SECONDS_MAX)
     assert told[result.id] == ["task-received", "task-started", "task-succeeded"]
-
-
-def test_the_task_of_a_worker_that_dies_is_given_to_the_next(broker_url: str, fresh: Fresh):
-    queue = fresh("queue")
-    with calling(broker_url, queue) as celery, CeleryWorker(broker_url, queue) as worker:
-        result = celery.send_task("survive", (60,))
-        inspect = celery.control.inspect([worker.name], timeout=REPLY_SECONDS)
-        while not inspect.active()[worker.name]:
-            pass
-        worker.kill()
-        worker.start()
-        assert result_of(result) is True
-
-
-def test_tasks_are_fetched_by_priority(broker_url: str, fresh: Fresh):
-    queue = fresh("queue")
-    settings = {"task_queue_max_priority": 9, "task_default_priority": 0}
-    with calling(broker_url, queue, **settings) as celery:
-        priorities = [1, 5, 0, 9, 5]
-        results = [celery.send_task("position", priority=priority) for priority in priorities]
-        with CeleryWorker(broker_url, queue, processes=1, **settings):
-            positions = [result_of(result) for result in results]
-    assert positions == [4, 2, 5, 1, 3]
-
-
-def test_the_broker_itself_keeps_tasks_for_later(broker_url: str, fresh: Fresh):
-    # With quorum queues Celery does not fetch ahead: tasks wait in queues of the broker, from which
-    # they are dead-lettered when their time has come.
-    queue = fresh("queue")
-    settings = {"task_default_queue_type": "quorum", "task_default_exchange_type": "topic"}
-    with (
-        calling(broker_url, queue, **settings) as celery,
-        CeleryWorker(broker_url, queue, **settings),
-    ):
-        start = time.time()
-        later = celery.send_task("now", countdown=3)
-        assert result_of(celery.send_task("now")) < start + 3
-        assert result_of(later) >= start + 3
-
-
-def test_a_worker_goes_on_after_its_broker_was_killed(
-    request: pytest.FixtureRequest, tmp_path: Path
-):
-    broker = RunningBroker(tmp_path)
-    broker.start()
-    request.addfinalizer(broker.stop)
-    with CeleryWorker(broker.url, "celery") as worker:
-        with calling(broker.url, "celery") as celery:
-            waiting = celery.send_task("add", (1, 2), queue="later")
-            assert result_of(celery.send_task("add", (1, 1))) == 2
-        broker.kill()
-        broker.start()
-        with calling(broker.url, "celery") as celery:
-            assert result_of(celery.send_task("add", (2, 2))) == 4
-        assert waiting
-        assert "Connection to broker lost" in worker.log

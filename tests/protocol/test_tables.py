@@ -14,6 +14,7 @@ from warrener.protocol.tables import (
     TABLE_ITEMS_MAX,
     ByteArray,
     Float32,
+    Int64,
     Timestamp,
     decode_table,
     encode_table,
@@ -242,6 +243,7 @@ def test_a_table_cut_or_flipped_anywhere_is_a_table_or_a_frame_error(table, data
         (b"bytes", b"S"),
         (ByteArray(b"bytes"), b"x"),
         (Timestamp(1), b"T"),
+        (Int64(1), b"l"),
         (Decimal("1.5"), b"D"),
         ([1], b"A"),
         ((1,), b"A"),
@@ -258,6 +260,7 @@ def test_what_we_write_keeps_to_tags_that_all_clients_read_alike(value, tag):
     [
         pytest.param(2**63, id="above 64 bits"),
         pytest.param(-(2**63) - 1, id="below 64 bits"),
+        pytest.param(Int64(2**63), id="integer of ours beyond 64 bits"),
         pytest.param(Timestamp(-1), id="time before 1970"),
         pytest.param(Timestamp(2**64), id="time beyond 64 bits"),
         pytest.param(Float32(1e300), id="beyond single precision"),

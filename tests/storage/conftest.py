@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -90,6 +91,13 @@ class OpenJournal:
     def wait_failure(self) -> BaseException:
         self._wait(lambda: bool(self.failures))
         return self.failures[0]
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the journal's thread does without saying so."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline
+            os.sched_yield()
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         with self._changed:

@@ -125,13 +125,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_selector_is_compiled_or_refused_soon(text):
-    started = time.perf_counter()
+    started = time.thread_time()
     try:
         matches = Filter(text, None).matches(SampleProperties(headers={"a": 3, "b": 1}))
     except FilterSyntaxError:
         matches = None
     assert matches in (True, False, None)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 PATTERNS = {
@@ -149,9 +149,9 @@ PATTERNS = {
 def test_a_hostile_pattern_passes_over_a_long_text_once(pattern):
     filter = Filter(f"text LIKE '{pattern}'", None)
     properties = SampleProperties(headers={"text": LONG_TEXT})
-    started = time.perf_counter()
+    started = time.thread_time()
     filter.matches(properties)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_a_string_of_digits_without_end_is_no_number():

@@ -9,6 +9,7 @@ Everything a client waits for it waits for at most PATIENCE_S.
 
 import gc
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,9 @@ from tests.exchange.server.wire import ALL_CAPABILITIES, PLAIN_GUEST, encode, pu
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.server.codec import CODEC
+from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
+from warrener.exchange.server.tls import Certificates
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.frames import PROTOCOL_HEADER
@@ -42,8 +45,10 @@ class Served:
         self._address = listener.getsockname()
         self._clients: list[SocketClient] = []
 
-    async def connect(self, *, small_buffer: bool = False) -> "SocketClient":
-        """A client that has said nothing yet."""
+    async def connect(
+        self, *, small_buffer: bool = False, tls: ssl.SSLContext | None = None, first: bytes = b""
+    ) -> "SocketClient":
+        """A client that has said nothing yet, but for a few bytes `first` and greetings of TLS."""
         sock = trio.socket.socket()
         if small_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
@@ -52,7 +57,12 @@ class Served:
         except OSError:
             sock.close()
             raise
-        self._clients.append(SocketClient(trio.SocketStream(sock)))
+        stream: trio.abc.Stream = trio.SocketStream(sock)
+        if first:
+            await stream.send_all(first)
+        if tls:
+            stream = trio.SSLStream(stream, tls, server_hostname="localhost", https_compatible=True)
+        self._clients.append(SocketClient(stream, sock))
         return self._clients[-1]
 
     async def login(self, *, small_buffer: bool = False, **options: Any) -> "SocketClient":
@@ -80,25 +90,29 @@ class Served:
 
     def close_clients(self) -> None:
         for client in self._clients:
-            client.stream.socket.close()
+            client.socket.close()
 
 
 @asynccontextmanager
 async def served(
-    store: Any = None, *, small_buffers: bool = False, **options: Any
+    store: Any = None,
+    *,
+    small_buffers: bool = False,
+    certificates: Certificates | None = None,
+    **options: Any,
 ) -> AsyncIterator[Served]:
     """A broker that serves until the block ends; with small buffers its sockets take little."""
     server = Server(Broker(store or NullStore(), CODEC), Config(**options))
-    listeners = open_listeners("127.0.0.1", 0)
+    listeners = [Listener(each, certificates) for each in open_listeners("127.0.0.1", 0)]
     if small_buffers:
-        listeners[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
+        listeners[0].socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
     thresholds = gc.get_threshold()
     try:
         async with trio.open_nursery() as nursery:
             ready = trio.Event()
             nursery.start_soon(server.serve, listeners, ready.set)
             await ready.wait()
-            broker = Served(server, listeners[0])
+            broker = Served(server, listeners[0].socket)
             try:
                 yield broker
             finally:
@@ -106,7 +120,7 @@ async def served(
                 nursery.cancel_scope.cancel()
     finally:
         for listener in listeners:
-            listener.close()
+            listener.socket.close()
         # What `serve` has set for the life of a process.
         gc.set_threshold(*thresholds)
         gc.unfreeze()
@@ -115,8 +129,9 @@ async def served(
 class SocketClient:
     """One connection, as seen by the client."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.abc.Stream, sock: trio.socket.SocketType) -> None:
         self.stream = stream
+        self.socket = sock
         self.inbox = Inbox()
 
     async def send_bytes(self, data: bytes) -> None:
@@ -162,11 +177,18 @@ class SocketClient:
         assert number == channel
         return item
 
-    async def login(self, *, frame_max: int = 0, heartbeat: int = 0) -> None:
+    async def login(
+        self,
+        *,
+        frame_max: int = 0,
+        heartbeat: int = 0,
+        mechanism: str = "PLAIN",
+        response: bytes = PLAIN_GUEST,
+    ) -> None:
         await self.send_bytes(PROTOCOL_HEADER)
         await self.next()
         properties = {"capabilities": ALL_CAPABILITIES}
-        await self.call(0, m.ConnectionStartOk(properties, "PLAIN", PLAIN_GUEST, "en_US"))
+        await self.call(0, m.ConnectionStartOk(properties, mechanism, response, "en_US"))
         await self.send(0, m.ConnectionTuneOk(0, frame_max, heartbeat))
         assert await self.call(0, m.ConnectionOpen("/")) == m.ConnectionOpenOk()
         assert await self.call(1, m.ChannelOpen()) == m.ChannelOpenOk()
@@ -190,11 +212,11 @@ class SocketClient:
         """Confirm the broker's close; returns what came until it closed the socket."""
         await self.send(0, m.ConnectionCloseOk())
         heard = await self.until_closed()
-        self.stream.socket.close()
+        self.socket.close()
         return heard
 
     def vanish(self) -> None:
         """Close the socket so that the broker meets a reset."""
         linger = struct.pack("ii", 1, 0)
-        self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.stream.socket.close()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.socket.close()

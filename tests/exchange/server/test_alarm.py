@@ -1,6 +1,6 @@
 import pytest
 
-from warrener.exchange.server.alarm import MemoryAlarm, machine_memory_bytes
+from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm, machine_memory_bytes
 
 
 def test_an_alarm_begins_off():
@@ -48,3 +48,22 @@ def test_without_a_mark_it_is_a_part_of_the_machines_memory():
 
 def test_a_machine_has_memory():
     assert machine_memory_bytes() > 1 << 26
+
+
+def test_the_disk_alarm_goes_on_below_its_mark():
+    alarm = DiskAlarm(1000)
+    assert not alarm.update(1000)
+    assert alarm.update(999)
+    assert alarm.on
+
+
+@pytest.mark.parametrize(("free", "on"), [(1000, True), (1099, True), (1100, False)])
+def test_the_disk_alarm_goes_off_well_above_its_mark(free, on):
+    alarm = DiskAlarm(1000)
+    alarm.update(0)
+    alarm.update(free)
+    assert alarm.on is on
+
+
+def test_a_disk_mark_of_nothing_is_never_passed():
+    assert not DiskAlarm(0).update(0)

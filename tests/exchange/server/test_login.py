@@ -15,7 +15,7 @@ from tests.exchange.server.wire import (
     encode,
     publication,
 )
-from warrener.exchange import passwords
+from warrener.exchange import failed_logins, passwords
 from warrener.exchange.users import Verdict
 from warrener.protocol import methods as m
 from warrener.protocol.frames import PROTOCOL_HEADER
@@ -278,3 +278,21 @@ async def test_the_broker_ends_while_a_login_is_checked(scrypt):
             await client.send_bytes(PROTOCOL_HEADER + encode(0, start_ok()))
             await broker.until(lambda: scrypt.calls == 1)
             await broker.server.shut_down("the end")
+
+
+async def test_who_has_failed_too_often_waits_and_nobody_else_does(scrypt, monkeypatch):
+    monkeypatch.setattr(failed_logins, "FREE_PER_USER", 3)
+    monkeypatch.setattr(failed_logins, "DELAY_S", 3600.0)
+    monkeypatch.setattr(failed_logins, "DELAY_MAX_S", 3600.0)
+    async with served() as broker:
+        for user in (b"guest", b"nobody"):
+            for _ in range(3):
+                assert await ask_in(broker, b"\0" + user + b"\0wrong") is None
+        checked = scrypt.calls
+        for user in (b"guest", b"nobody"):
+            client = await broker.connect()
+            await client.send_bytes(
+                PROTOCOL_HEADER + encode(0, start_ok(b"\0" + user + b"\0wrong"))
+            )
+        assert await ask_in(broker, b"\0another\0wrong") is None
+        assert scrypt.calls == checked + 1

@@ -107,6 +107,83 @@ async def test_what_the_store_has_made_durable_is_confirmed():
         assert await client.several(1) == [m.BasicAck(1)]
 
 
+class FailingStore(HeldStore):
+    """A store that stops for good when a test says so."""
+
+    __slots__ = ("failed",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = False
+
+
+async def test_what_was_not_safe_when_the_store_failed_is_refused_before_the_end():
+    store = FailingStore()
+    async with served(store) as broker, trio.open_nursery() as nursery:
+        client = await broker.login()
+        await client.declare("q", durable=True)
+        await client.call(1, m.ConfirmSelect())
+        await client.publish("q", b"1", b"2", properties=PERSISTENT)
+        await broker.until(lambda: broker.ready("q") == 2)
+        store.failed = True
+        nursery.start_soon(broker.server.shut_down, "the broker's disk failed")
+        nack, close = await client.several(2)
+        assert nack == m.BasicNack(2, multiple=True, requeue=False)
+        assert (close.reply_code, close.reply_text) == (
+            320,
+            "CONNECTION_FORCED - the broker's disk failed",
+        )
+        broker.close_clients()
+
+
+class FullStore(HeldStore):
+    """A store on a disk of which a test says how full it is."""
+
+    __slots__ = ("free", "full")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = 1000
+        self.full = False
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def restock(self) -> None:
+        self.full = False
+
+
+async def test_publishers_are_not_read_while_there_is_little_space(quick_clock):
+    store = FullStore()
+    async with served(store, disk_free_mark_bytes=1000) as broker:
+        client = await broker.login()
+        await client.declare("q")
+        await client.deliver("q", b"1")
+        store.free = 999
+        assert await client.several(1) == [m.ConnectionBlocked("low on disk")]
+        await client.publish("q", b"2")
+        assert broker.ready("q") == 1
+        store.free = 1100
+        assert await client.several(2) == [m.ConnectionUnblocked(), m.BasicAck(2)]
+
+
+async def test_a_full_disk_refuses_what_would_have_to_be_kept_there(quick_clock):
+    store = FullStore()
+    async with served(store, disk_free_mark_bytes=0) as broker:
+        client = await broker.login()
+        await client.declare("q", durable=True)
+        assert await client.call(1, m.ConfirmSelect()) == m.ConfirmSelectOk()
+        store.free = -1
+        store.full = True
+        broker.server.stored()
+        await client.publish("q", b"1", properties=PERSISTENT)
+        assert await client.several(1) == [m.BasicNack(1, requeue=False)]
+        store.free = 0
+        await broker.until(lambda: not broker.broker.ledger.full)
+        await client.publish("q", b"2", properties=PERSISTENT)
+        await broker.until(lambda: broker.ready("q") == 1)
+
+
 # Memory
 
 MEMORY_MARK_BYTES = 100_000

@@ -1,8 +1,8 @@
 """What became of the tests of a suite, and which of them are not run or may fail.
 
 A suite writes one line per event, `OUTCOME<TAB>ID`, as it happens, so that one that hangs or dies
-still counts. Outcomes are collected, excluded, passed, skipped and failed; the worst one said of an
-id stands, and an id that was collected and never heard of again has failed.
+still counts. Outcomes are collected, rerun, excluded, passed, skipped and failed; the worst one
+said of an id stands, and an id that was collected or rerun and never heard of again has failed.
 """
 
 import re
@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-SEVERITY = ("collected", "excluded", "passed", "skipped", "failed")
+SEVERITY = ("collected", "rerun", "excluded", "passed", "skipped", "failed")
+UNFINISHED = ("collected", "rerun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +19,21 @@ class Outcomes:
     """The outcome of every id."""
 
     by_id: dict[str, str]
+    repeated: frozenset[str] = frozenset()
+    """The ids that failed at first and were tried again."""
 
     @classmethod
     def read(cls, path: Path) -> "Outcomes":
         by_id: dict[str, str] = {}
+        repeated = set()
         for line in path.read_text().splitlines():
             outcome, _, test = line.partition("\t")
             worst = max(outcome, by_id.get(test, outcome), key=SEVERITY.index)
             by_id[test] = worst
-        return cls({t: "failed" if o == "collected" else o for t, o in by_id.items()})
+            if outcome == "rerun":
+                repeated.add(test)
+        final = {test: "failed" if its in UNFINISHED else its for test, its in by_id.items()}
+        return cls(final, frozenset(repeated))
 
     def count(self, outcome: str) -> int:
         return Counter(self.by_id.values())[outcome]

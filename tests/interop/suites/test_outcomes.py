@@ -26,6 +26,14 @@ def test_an_id_that_was_never_heard_of_again_has_failed(tmp_path: Path):
     assert outcomes.count("failed") == 1
 
 
+def test_an_id_that_passed_when_tried_again_has_passed(tmp_path: Path):
+    for outcome, test in (("rerun", "one"), ("passed", "one"), ("rerun", "two")):
+        record(tmp_path / "outcomes", outcome, test)
+    outcomes = Outcomes.read(tmp_path / "outcomes")
+    assert outcomes.by_id == {"one": "passed", "two": "failed"}
+    assert outcomes.repeated == {"one", "two"}
+
+
 def test_an_exclude_list_must_give_reasons(tmp_path: Path):
     path = tmp_path / "list.txt"
     path.write_text("# heading\n\ntest_one[a-b]  # needs TLS\ntest_two\n")

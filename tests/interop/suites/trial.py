@@ -6,7 +6,6 @@ client in `trial.workshop`, runs the tests against `trial.broker`, and has their
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,9 @@ from tests.interop.suites.workshop import Workshop
 
 PLUGINS = Path(__file__).with_name("plugins")
 TEST_SECONDS_MAX = 60
+RERUNS = 2
+TOOLS = ("pytest>=8.4,<10", "pytest-timeout>=2.4", "pytest-rerunfailures>=15")
+"""What `run_pytest` needs beside the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Trial:
     log: Path
     exclusions: Path
     """The patterns that are not run, one to a line; `*` stands for anything."""
+    shard: tuple[int, int]
+    """Which part of the tests is to be run, counted from 0, and of how many."""
     seconds_max: float
 
 
@@ -63,6 +67,8 @@ def run_pytest(
 ) -> None:
     """Run tests in `source`; `plugins` are modules of the folder of that name."""
     options = ["-p", "record_outcomes", "-p", "no:cacheprovider", "-q", "-rfE", "--tb=short"]
+    # Some of their tests race with themselves; what needed another try is counted.
+    options += ["--reruns", str(RERUNS), "--reruns-delay", "1"]
     for plugin in plugins:
         options += ["-p", plugin]
     run_command(
@@ -75,11 +81,7 @@ def run_pytest(
             "PYTHONDONTWRITEBYTECODE": "1",
             "SUITE_OUTCOMES": str(trial.outcomes),
             "SUITE_EXCLUSIONS": str(trial.exclusions),
+            "SUITE_SHARD": "/".join(map(str, trial.shard)),
             **(environment or {}),
         },
     )
-
-
-def cache_folder() -> Path:
-    """Where workshops are kept from run to run; a user's own, as others may write to /tmp too."""
-    return Path(tempfile.gettempdir(), f"warrener-interop-{os.getuid()}")

@@ -11,6 +11,7 @@ unpacked into a folder and not installed.
 import json
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,13 +30,16 @@ class Workshop:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / "installation.log"
+        self._lock = threading.Lock()
 
     def virtualenv(self, *requirements: str) -> Path:
         """A virtual environment with these packages; returns its interpreter."""
 
         def make(place: Path) -> None:
-            self._run(sys.executable, "-m", "venv", place)
-            self._run(place / "bin" / "python", "-m", "pip", "install", "--quiet", *requirements)
+            # Our own pip does for it: one that is installed there takes longer than all the rest.
+            self._run(sys.executable, "-m", "venv", "--without-pip", place)
+            pip = (sys.executable, "-m", "pip", "--python", place / "bin" / "python")
+            self._run(*pip, "install", "--quiet", *requirements)
 
         return self._once("venv", requirements, make) / "bin" / "python"
 
@@ -84,6 +88,10 @@ class Workshop:
 
     def _once(self, kind: str, contents: Sequence[str], make: Callable[[Path], None]) -> Path:
         """A folder that is made only if it was not finished before, or for something else."""
+        with self._lock:
+            return self._made(kind, contents, make)
+
+    def _made(self, kind: str, contents: Sequence[str], make: Callable[[Path], None]) -> Path:
         place = self.folder / kind
         stamp = self.folder / f"{kind}.finished"
         wanted = "\n".join((sys.version, *contents))

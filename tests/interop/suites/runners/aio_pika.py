@@ -9,7 +9,7 @@ from tests.interop.suites.container_engine import (
     GivenBroker,
     OwnBroker,
 )
-from tests.interop.suites.trial import Trial, run_pytest
+from tests.interop.suites.trial import TOOLS, Trial, run_pytest
 
 PACKAGE = "aio-pika==10.2.1"
 
@@ -18,8 +18,7 @@ def run(trial: Trial) -> None:
     source = trial.workshop.sdist(PACKAGE, without="aio_pika")
     python = trial.workshop.virtualenv(
         PACKAGE,
-        "pytest>=8.4,<10",
-        "pytest-timeout",
+        *TOOLS,
         "pytest-cov",
         "aiomisc-pytest>=2,<3",
         "markdown-pytest>=0.6.6,<0.7",

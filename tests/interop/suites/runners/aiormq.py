@@ -1,6 +1,6 @@
 """aiormq, the client below aio-pika: its whole suite over plain TCP."""
 
-from tests.interop.suites.trial import Trial, run_pytest
+from tests.interop.suites.trial import TOOLS, Trial, run_pytest
 
 PACKAGE = "aiormq==7.2.4"
 
@@ -9,8 +9,7 @@ def run(trial: Trial) -> None:
     source = trial.workshop.sdist(PACKAGE, without="aiormq")
     python = trial.workshop.virtualenv(
         PACKAGE,
-        "pytest>=8.4,<10",
-        "pytest-timeout",
+        *TOOLS,
         "pytest-cov",
         "aiomisc-pytest>=2,<3",
         "markdown-pytest>=0.6.6,<0.7",

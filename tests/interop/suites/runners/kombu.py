@@ -1,13 +1,13 @@
 """kombu, the messaging layer of Celery: its integration tests for the transport over py-amqp."""
 
-from tests.interop.suites.trial import Trial, run_pytest
+from tests.interop.suites.trial import TOOLS, Trial, run_pytest
 
 PACKAGE = "kombu==5.7.0"
 
 
 def run(trial: Trial) -> None:
     source = trial.workshop.sdist(PACKAGE, without="kombu")
-    python = trial.workshop.virtualenv(PACKAGE, "pytest", "pytest-timeout", "pytest-rerunfailures")
+    python = trial.workshop.virtualenv(PACKAGE, *TOOLS)
     broker = trial.broker
     run_pytest(
         trial,

@@ -1,13 +1,13 @@
 """py-amqp, the client below Celery: its tests against a live broker."""
 
-from tests.interop.suites.trial import Trial, run_pytest
+from tests.interop.suites.trial import TOOLS, Trial, run_pytest
 
 PACKAGE = "amqp==5.4.2"
 
 
 def run(trial: Trial) -> None:
     source = trial.workshop.sdist(PACKAGE, without="amqp")
-    python = trial.workshop.virtualenv(PACKAGE, "pytest", "pytest-timeout", "pytest-rerunfailures")
+    python = trial.workshop.virtualenv(PACKAGE, *TOOLS)
     broker = trial.broker
     run_pytest(
         trial,

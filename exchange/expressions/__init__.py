@@ -1,0 +1,1 @@
+"""Regular expressions over names, of which none takes long."""

@@ -1,0 +1,87 @@
+"""The entrance: what a client passes before its first byte of AMQP.
+
+A proxy in front of the broker says whom it speaks for (warrener.protocol.proxy), TLS agrees on
+keys and looks at certificates. Both are there only if the operator wants them; what comes out is a
+socket to read AMQP from, and who is at the other end of it as far as that is known.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+import trio
+
+from warrener.exchange.server.tls import Certificates, TlsSocket
+from warrener.protocol.proxy import HEADER_MAX, NotProxied, read_proxy_header
+
+PEEK_S = 0.01
+"""Pause before a header that has come in part is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where clients come in: with certificates they speak TLS."""
+
+    socket: socket.socket
+    certificates: Certificates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody who has come in."""
+
+    socket: socket.socket | TlsSocket
+    address: tuple[str, int]
+    certified_name: str = ""
+    """Who it is by a certificate that was checked."""
+
+
+class TurnedAway(Exception):
+    """Somebody who may not come in; the text says why."""
+
+
+async def enter(
+    sock: socket.socket, certificates: Certificates | None, *, proxied: bool, patience_s: float
+) -> Guest:
+    """Let a client in that has connected; the socket of one who does not get in is closed.
+
+    Raises: TurnedAway, OSError.
+    """
+    held: socket.socket | TlsSocket = sock
+    try:
+        with trio.move_on_after(patience_s):
+            address = sock.getpeername()[:2]
+            if proxied:
+                address = await _source(sock) or address
+            if certificates is None:
+                return Guest(sock, address)
+            held = tls = TlsSocket(sock, certificates.context)
+            await tls.shake_hands()
+            return Guest(tls, address, tls.client_name)
+        raise TurnedAway("too slow at the entrance")
+    except BaseException:
+        held.close()
+        raise
+
+
+async def _source(sock: socket.socket) -> tuple[str, int] | None:
+    """Take a PROXY header, and not a byte more; the address in it. Raises: TurnedAway."""
+    seen = 0
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        data = sock.recv(HEADER_MAX, socket.MSG_PEEK)
+        if not data:
+            raise TurnedAway("gone without a PROXY header")
+        try:
+            header = read_proxy_header(data)
+        except NotProxied as error:
+            raise TurnedAway(str(error)) from None
+        if header is not None:
+            sock.recv(header.size)
+            return header.source
+        if len(data) == seen:
+            # What is peeked at keeps the socket readable: nothing new means that no more comes
+            # for now, and asking again at once would be a busy loop.
+            await trio.sleep(PEEK_S)
+        seen = len(data)
