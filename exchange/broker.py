@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from warrener.exchange.activity import Activity
 from warrener.exchange.confirms import Confirms
 from warrener.exchange.connections import Connections
+from warrener.exchange.counts import QueueStatistics
 from warrener.exchange.deadlines import Deadlines
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
@@ -22,7 +24,6 @@ from warrener.exchange.limits import VirtualHostLimits, limit_fields
 from warrener.exchange.permissions import Permission, Permissions
 from warrener.exchange.policies import Policies
 from warrener.exchange.pump import Pump
-from warrener.exchange.queue import QueueStatistics
 from warrener.exchange.users import GUEST, User, Users
 from warrener.exchange.vhost import VirtualHost
 
@@ -52,6 +53,7 @@ class Broker:
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
+        self.activity = Activity()
         self._segments = 1
         self._rewriting: Iterator[int] | None = None
         """What is left to be written anew, if that has been begun."""
@@ -203,11 +205,12 @@ class Broker:
         self.permissions.forget(vhost=name)
         self.policies.forget(name)
         del self.vhosts[name]
+        self.activity.forget(name)
         self.entries.end(Kind.VHOST_SET, name)
 
     def _make_vhost(self, name: str) -> VirtualHost:
         vhost = self.vhosts[name] = VirtualHost(
-            name, self.ledger, self.pump, self.deadlines, self._next_number
+            name, self.ledger, self.pump, self.deadlines, self._next_number, self.activity
         )
         return vhost
 

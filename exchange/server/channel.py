@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
+from warrener.exchange.counts import (
+    CONFIRM,
+    DROP_UNROUTABLE,
+    PUBLISH,
+    RETURN_UNROUTABLE,
+)
 from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.patience import Patience
@@ -54,6 +60,7 @@ class ServerChannel:
         )
         self.last_queue = ""
         """The queue declared last, which the empty name means from then on."""
+        self._ended = False
         self.confirming = False
         self.published = 0
         self.written = 0
@@ -67,6 +74,11 @@ class ServerChannel:
     @property
     def is_open(self) -> bool:
         return self.state is ChannelState.OPEN
+
+    @property
+    def unconfirmed(self) -> int:
+        """Publishes that have not been answered yet."""
+        return self.published - self._confirmed - len(self._refused)
 
     # Methods
 
@@ -110,6 +122,11 @@ class ServerChannel:
         queues = self.core.close()
         for queue in queues:
             self.connection.vhost.consumer_left(queue)
+        if not self._ended:
+            self._ended = True
+            self.connection.broker.activity.channel_closed(
+                self.connection.vhost.name, self.core.counts
+            )
 
     # Publishing
 
@@ -224,16 +241,23 @@ class ServerChannel:
             trace_publishes(self, route, messages)
         end = broker.ledger.end if self.confirming else 0
         refused: Sequence[Message] = ()
+        count, counts = len(messages), self.core.counts
+        counts[PUBLISH] += count
+        exchange = vhost.exchanges.get(publication.envelope.exchange)
+        if exchange is not None:
+            exchange.published_in += count
+            exchange.published_out += count * len(route.queues)
         if route.queues or route.observers or route.careful:
             refused = vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
-        if publication.mandatory and not route.queues:
-            for message in messages:
+        if not route.queues:
+            counts[RETURN_UNROUTABLE if publication.mandatory else DROP_UNROUTABLE] += count
+            for message in messages if publication.mandatory else ():
                 self._return(message)
         if self.confirming:
             if refused:
                 self._refuse(messages, refused)
-            self.published += len(messages)
+            self.published += count
             if broker.ledger.end != end or route.careful:
                 # What was seen before may not be on disk yet: whoever sends it again waits as well.
                 self.written = broker.ledger.end
@@ -256,6 +280,7 @@ class ServerChannel:
         """All publishes up to `number` are safe."""
         confirmed = self._confirmed
         self._confirmed = max(confirmed, number)
+        self.core.counts[CONFIRM] += self._confirmed - confirmed
         if self._refused:
             # An answer at either end of the range has been given; those between do not matter.
             while number in self._refused:

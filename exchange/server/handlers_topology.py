@@ -88,6 +88,7 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
             arguments=method.arguments,
         )
     channel.last_queue = queue.name
+    channel.connection.broker.activity.queues_declared += 1
     return m.QueueDeclareOk(queue.name, len(queue.ready), len(queue.consumers))
 
 

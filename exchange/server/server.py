@@ -27,6 +27,7 @@ from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates
+from warrener.exchange.server.traffic import Traffic
 from warrener.exchange.users import Login, Verdict
 
 logger = logging.getLogger("warrener.server")
@@ -146,6 +147,11 @@ class Server:
         assert self._nursery is not None, "sessions live only while the server serves"
         self._nursery.start_soon(task)
 
+    @property
+    def sessions(self) -> list[Session]:
+        """All sessions, whether their clients have logged in or not."""
+        return list(self._sessions.values())
+
     def forget(self, session: Session) -> None:
         self._sessions.pop(session.connection, None)
 
@@ -175,17 +181,17 @@ class Server:
         await self._open_session(guest).run()
 
     def _open_session(self, guest: Guest) -> Session:
-        host, port = guest.address
+        traffic = Traffic(guest.address, guest.socket.getsockname()[:2], int(time.time() * 1000))
         connection = Connection(
             self.broker,
             self.config,
-            name=f"{host}:{port}",
-            from_loopback=is_loopback(host),
+            name=traffic.name,
+            from_loopback=is_loopback(guest.address[0]),
             certified_name=guest.certified_name,
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, guest.socket, connection, host)
+        session = Session(self, guest.socket, connection, traffic)
         self._sessions[connection] = session
         return session
 

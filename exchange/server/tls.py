@@ -92,6 +92,9 @@ class TlsSocket:
     def fileno(self) -> int:
         return self._tls.fileno()
 
+    def getsockname(self) -> Any:
+        return self._tls.getsockname()
+
     async def shake_hands(self) -> None:
         """Agree with the client on keys. Raises: OSError if there is no agreement."""
         while True:
