@@ -32,6 +32,10 @@ class Activity:
     def channel_closed(self, vhost: str, counts: Counts) -> None:
         """A channel of a virtual host is at its end: keep what it has counted."""
         self.channels_closed += 1
+        self.add(vhost, counts)
+
+    def add(self, vhost: str, counts: Counts) -> None:
+        """What was counted elsewhere than in a channel that lives."""
         self._past[vhost] = total((self.past(vhost), counts))
 
     def past(self, vhost: str) -> Counts:

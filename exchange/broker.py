@@ -8,7 +8,7 @@ write what must last, and answers the publishers whose messages are safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
 from warrener.exchange.ledger import Codec, Kind, Ledger, Store
 from warrener.exchange.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.parameters import Parameters
 from warrener.exchange.permissions import Permission, Permissions
 from warrener.exchange.policies import Policies
 from warrener.exchange.pump import Pump
@@ -61,6 +62,7 @@ class Broker:
         """The highest number a queue ever had."""
         self.entries = Entries(self.ledger)
         self.vhosts: dict[str, VirtualHost] = {}
+        self.parameters = Parameters(self.entries)
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
         self.policies = Policies(self.entries, self.vhosts)
@@ -193,6 +195,12 @@ class Broker:
         vhost.tracing = on
         self.entries.put(Kind.VHOST_SET, name, _describe(vhost))
 
+    def describe_vhost(self, name: str, description: str, tags: Iterable[str]) -> None:
+        """Say what a virtual host is for, in words that are for people. Raises: NotFound."""
+        vhost = self.vhost(name)
+        vhost.description, vhost.tags = description, tuple(tags)
+        self._put_vhost(vhost, vhost.limits)
+
     def delete_vhost(self, name: str) -> None:
         """Remove a virtual host with all that is in it; its connections are closed.
 
@@ -243,6 +251,8 @@ class Broker:
         vhost = self._make_vhost(fields["name"])
         vhost.limits = VirtualHostLimits(**fields["limits"])
         vhost.tracing = fields.get("tracing", False)
+        vhost.description = fields.get("description", "")
+        vhost.tags = tuple(fields.get("tags", ()))
         self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
 
     def _next_number(self) -> int:
@@ -251,5 +261,10 @@ class Broker:
 
 
 def _describe(vhost: VirtualHost) -> dict[str, Any]:
-    fields = {"name": vhost.name, "limits": limit_fields(vhost.limits)}
+    fields = {
+        "name": vhost.name,
+        "limits": limit_fields(vhost.limits),
+        "description": vhost.description,
+        "tags": list(vhost.tags),
+    }
     return {**fields, "tracing": True} if vhost.tracing else fields

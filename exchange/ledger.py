@@ -13,7 +13,8 @@ nowhere else. All numbers are big-endian.
     6     UNBOUND            table: as BOUND
     7     USER_SET           table: name, password_hash, tags, limits (table)
     8     USER_DELETED       table: as USER_SET
-    9     VHOST_SET          table: name, limits (table), and tracing if it is true
+    9     VHOST_SET          table: name, limits (table), description, tags (list), and
+                             tracing if it is true
     10    VHOST_DELETED      table: as VHOST_SET
     11    PERMISSION_SET     table: user, vhost, configure, write, read
     12    PERMISSION_CLEARED table: as PERMISSION_SET
@@ -32,6 +33,8 @@ nowhere else. All numbers are big-endian.
     21    RETURNED           u32 queue number, then for each message that came back there:
                              u64 position, u32 how often it has failed by now,
                              u64 time in ms since 1970 before which it is held back, or 0
+    30    PARAMETER_SET      table: name, value
+    31    PARAMETER_CLEARED  table: as PARAMETER_SET
 
 "table" is an AMQP field table, so that arguments keep their types. A queue is named by its
 number in the frequent records; numbers are never used again. A message is written once, with
@@ -84,6 +87,8 @@ class Kind(IntEnum):
     POLICY_CLEARED = 19
     SEEN = 20
     RETURNED = 21
+    PARAMETER_SET = 30
+    PARAMETER_CLEARED = 31
 
 
 class Return(NamedTuple):

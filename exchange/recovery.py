@@ -95,6 +95,8 @@ def _restore_entries(broker: Broker, survivors: Survivors) -> None:
     for position, fields in survivors.live[Kind.POLICY_SET].values():
         broker.policies.restore(position, fields)
     broker.permissions.drop_orphans()
+    for position, fields in survivors.live[Kind.PARAMETER_SET].values():
+        broker.parameters.restore(position, fields)
 
 
 def _read(broker: Broker, records: Iterable[Record]) -> tuple[Survivors, Waiting]:

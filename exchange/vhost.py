@@ -54,6 +54,8 @@ class VirtualHost:
         self.name = name
         self.limits = VirtualHostLimits()
         self.rules = Rules()
+        self.description = ""
+        self.tags: tuple[str, ...] = ()
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False

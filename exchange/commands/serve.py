@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import trio
@@ -17,12 +18,16 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
+from warrener.exchange.management.application import Application
+from warrener.exchange.management.routes import ENDPOINTS
+from warrener.exchange.management.server import HttpServer
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.exchange.server.tls import CertificateError, Certificates
+from warrener.exchange.server.traffic import show_address
 from warrener.storage.errors import DirectoryInUse, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
@@ -35,6 +40,7 @@ THREAD_SWITCH_S = 0.0001
 5 ms, a commit that takes 0.2 ms alone took 10 ms (tests/bench/bench_journal.py)."""
 RESERVE_BYTES = 32 << 20
 """Set aside for a full disk: several times what can be on its way to the journal at once."""
+NO_PORT = -1
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -57,11 +63,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-    if config.http_port:
-        logger.warning("there is no management API yet: nothing listens on %d", config.http_port)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
-    return trio.run(serve, config, listen(config))
+    http = []
+    if config.http_port != NO_PORT:
+        http = listen_for_http(config, chosen=arguments.http_port is not None)
+    return trio.run(serve, config, listen(config), http)
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -112,12 +119,24 @@ def listen_on(host: str, port: int, flag: str) -> list[socket.socket]:
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
 
 
-async def serve(config: Config, listeners: list[Listener]) -> int:
+def listen_for_http(config: Config, chosen: bool) -> list[Listener]:
+    """A port that nobody has chosen may be taken: then the broker does without."""
+    try:
+        return [Listener(each) for each in listen_on(config.host, config.http_port, "--http-port")]
+    except CommandError as error:
+        if chosen or config.http_port != Config().http_port:
+            raise
+        logger.warning("no management API: %s", error)
+        return []
+
+
+async def serve(config: Config, listeners: list[Listener], http_listeners: list[Listener]) -> int:
     """Run a broker on `listeners` until a signal or a failure of the store."""
     ending = Ending()
     store = open_store(config, ending)
     broker = Broker(store, CODEC)
     server = Server(broker, config)
+    http = HttpServer(Application(server, config, ENDPOINTS), config)
     ending.on_stored = server.stored
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
@@ -128,9 +147,17 @@ async def serve(config: Config, listeners: list[Listener]) -> int:
     ):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ending.on_signal, signals)
-            nursery.start_soon(reload_certificates, hangups, listeners)
-            nursery.start_soon(ending.shut_down_when_told, server)
-            await server.serve(listeners, ready=lambda: announce(listeners))
+            nursery.start_soon(reload_certificates, hangups, [*listeners, *http_listeners])
+            nursery.start_soon(ending.shut_down_when_told, server, http)
+
+            def ready() -> None:
+                server.start(partial(http.serve, http_listeners))
+                announce(listeners, "amqp")
+                announce(http_listeners, "http")
+                print("Server startup complete", flush=True)
+
+            http.application.show_listeners({"amqp": listeners, "http": http_listeners})
+            await server.serve(listeners, ready)
             nursery.cancel_scope.cancel()
     ending.on_stored = lambda: None
     if ending.failure is None:
@@ -176,8 +203,9 @@ class Ending:
             logger.info("ending on %s", signal.Signals(number).name)
             self._tell("broker shutdown")
 
-    async def shut_down_when_told(self, server: Server) -> None:
+    async def shut_down_when_told(self, server: Server, http: HttpServer) -> None:
         await self._told.wait()
+        await http.shut_down()
         await server.shut_down(self._reason)
 
 
@@ -239,9 +267,7 @@ async def reload_certificates(hangups: Any, listeners: list[Listener]) -> None:
                 logger.error("certificates not read again: %s", error)
 
 
-def announce(listeners: list[Listener]) -> None:
+def announce(listeners: list[Listener], protocol: str) -> None:
     for listener in listeners:
-        scheme = "amqps" if listener.certificates else "amqp"
-        host, port = listener.socket.getsockname()[:2]
-        print(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-    print("Server startup complete", flush=True)
+        scheme = f"{protocol}s" if listener.certificates else protocol
+        print(f"{scheme}://{show_address(listener.socket.getsockname()[:2])}")

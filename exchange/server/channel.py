@@ -80,6 +80,11 @@ class ServerChannel:
         """Publishes that have not been answered yet."""
         return self.published - self._confirmed - len(self._refused)
 
+    @property
+    def uncommitted(self) -> tuple[int, int]:
+        """Publishes and acknowledgements that wait for a commit."""
+        return (0, 0) if self.transaction is None else self.transaction.size
+
     # Methods
 
     def receive(self, method: Method) -> None:

@@ -148,6 +148,11 @@ class Server:
         self._nursery.start_soon(task)
 
     @property
+    def memory_mark_bytes(self) -> int:
+        """Where the memory alarm begins."""
+        return self._memory_alarm.mark_bytes
+
+    @property
     def sessions(self) -> list[Session]:
         """All sessions, whether their clients have logged in or not."""
         return list(self._sessions.values())
