@@ -77,10 +77,7 @@ async def export_vhost(call: Call) -> Response:
     document = {
         "rabbit_version": RABBITMQ_VERSION,
         "rabbitmq_version": RABBITMQ_VERSION,
-        "parameters": [
-            {name: value for name, value in parameter.items() if name != "vhost"}
-            for parameter in limit_parameters([call.vhost])
-        ],
+        "parameters": limit_parameters([call.vhost]),
         "policies": [],
         **topology,
     }

@@ -11,7 +11,7 @@ from warrener.exchange.management.node import NODE
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.requirements import require_queue_declare
 from warrener.protocol.frames import content_frames
-from warrener.protocol.http.errors import BadRequest
+from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 from warrener.protocol.properties import Properties, encode_properties
 
@@ -42,6 +42,12 @@ def check_alarms(call: Call) -> Response:
             alarms=[{"node": NODE, "resource": resource} for resource in alarms],
         )
     return answer(OK)
+
+
+def check_node(call: Call) -> Response:
+    if call.path["node"] != NODE:
+        raise TargetNotFound("Not Found")
+    return check_alarms(call)
 
 
 def check_port(call: Call) -> Response:

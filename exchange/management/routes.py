@@ -413,6 +413,7 @@ _TABLE = (
         "no certificate is about to expire",
     ),
     ("GET", "/api/healthchecks/node", USER, health.check_alarms, "no alarm is on"),
+    ("GET", "/api/healthchecks/node/{node}", USER, health.check_node, "the same, by name"),
     (
         "GET",
         "/api/aliveness-test/{vhost}",

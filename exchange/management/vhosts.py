@@ -107,6 +107,8 @@ def put_vhost(call: Call) -> Response:
     is_new = name not in call.broker.vhosts
     if is_new:
         call.broker.add_vhost(check_name(name))
+        # Whoever makes one may do everything there, as in RabbitMQ: tools go on to use it.
+        call.broker.permissions.set(call.user.name, name, ".*", ".*", ".*")
     if is_new or fields.values.keys() & set(SETTINGS):
         call.broker.describe_vhost(name, description, tags)
     return made(is_new)

@@ -38,11 +38,15 @@ def test_a_stream_of_events_is_read_part_by_part():
     assert client.next_part() == b":\n\n"
 
 
+def read(client: ClientConnection, data: bytes) -> None:
+    client.receive(data)
+    client.receive(b"")
+    client.next_head()
+
+
 @pytest.mark.parametrize("data", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b""])
 def test_a_server_that_breaks_off_or_speaks_something_else_is_told_apart(data):
     client = ClientConnection("host")
     client.ask("GET", "/", {})
     with pytest.raises(BrokenResponse):
-        client.receive(data)
-        client.receive(b"")
-        client.next_head()
+        read(client, data)
