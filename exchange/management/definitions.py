@@ -1,8 +1,8 @@
 """Definitions: all that lasts, as one document, out of a broker and into one.
 
 The form is that of RabbitMQ's definitions.json, with users, virtual hosts, permissions, limits (as
-parameters), global parameters, queues, exchanges and bindings; or of one virtual host alone, in
-which case nothing names it.
+parameters), global parameters, policies, queues, exchanges and bindings; or of one virtual host
+alone, and then it can be taken into any other.
 
 What is read in is looked at as a whole first: a document with a mistake changes nothing. Then it is
 taken in piece by piece, so that a large one holds nobody up. A queue or an exchange that is there
@@ -15,15 +15,21 @@ import email.parser
 import email.policy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from warrener.exchange.limits import VirtualHostLimits
-from warrener.exchange.management import bindings, exchanges, queues, users
+from warrener.exchange.limits import UserLimits, VirtualHostLimits
+from warrener.exchange.management import bindings, exchanges, policies, queues, users
 from warrener.exchange.management.call import JSON, NOBODY, Call, done
 from warrener.exchange.management.fields import Fields, check_value, read_json
 from warrener.exchange.management.listing import Turn, in_slices
 from warrener.exchange.management.node import PRODUCT, RABBITMQ_VERSION, VERSION
-from warrener.exchange.management.parameters import LIMITS, limit_parameters
+from warrener.exchange.management.parameters import (
+    LIMITS,
+    OPERATOR_POLICY,
+    limit_parameters,
+    operator_parameters,
+)
 from warrener.exchange.management.permissions import LISTING as PERMISSIONS
 from warrener.exchange.management.permissions import TOPIC_LISTING as TOPIC_PERMISSIONS
 from warrener.exchange.management.values import encode
@@ -61,9 +67,9 @@ async def export_all(call: Call) -> Response:
         "topic_permissions": [
             TOPIC_PERMISSIONS.describe(each) for each in broker.permissions.topics
         ],
-        "parameters": limit_parameters(list(broker.vhosts.values())),
+        "parameters": _parameters(call, list(broker.vhosts.values())),
         "global_parameters": [{"name": name, "value": value} for name, value in broker.parameters],
-        "policies": [],
+        "policies": _policies(call, list(broker.vhosts.values())),
         **await _topology(list(broker.vhosts.values())),
     }
     return _download(call, document)
@@ -77,8 +83,8 @@ async def export_vhost(call: Call) -> Response:
     document = {
         "rabbit_version": RABBITMQ_VERSION,
         "rabbitmq_version": RABBITMQ_VERSION,
-        "parameters": limit_parameters([call.vhost]),
-        "policies": [],
+        "parameters": _parameters(call, [call.vhost]),
+        "policies": _policies(call, [call.vhost]),
         **topology,
     }
     return _download(call, document)
@@ -108,6 +114,19 @@ async def _topology(vhosts: list[VirtualHost]) -> dict[str, list[dict[str, Any]]
             lambda each: bindings.LISTING.describe(each, BINDING_NAMES), found_bindings
         ),
     }
+
+
+def _policies(call: Call, vhosts: list[VirtualHost]) -> list[dict[str, Any]]:
+    """Policies; operator policies are parameters, as RabbitMQ has it."""
+    found = policies.policies_in(call, vhosts, operator=False)
+    return [policies.LISTING.describe(policy) for policy in found]
+
+
+def _parameters(call: Call, vhosts: list[VirtualHost]) -> list[dict[str, Any]]:
+    return [
+        *limit_parameters(vhosts),
+        *operator_parameters(policies.policies_in(call, vhosts, operator=True)),
+    ]
 
 
 def describe_vhost(vhost: VirtualHost) -> dict[str, Any]:
@@ -151,7 +170,8 @@ async def import_all(call: Call) -> Response:
     steps = list(await _read_users(call, document))
     steps += _read_vhosts(call, document)
     steps += _read_permissions(call, document)
-    steps += _read_parameters(call, document)
+    steps += _read_parameters(call, document, None)
+    steps += _read_policies(call, document, None)
     steps += _read_topology(call, document, None)
     await _take_in(call, steps)
     return done()
@@ -159,7 +179,8 @@ async def import_all(call: Call) -> Response:
 
 async def import_vhost(call: Call) -> Response:
     document = Fields(_read_document(call))
-    steps = _read_limits(call, document, call.vhost.name)
+    steps = _read_parameters(call, document, call.vhost.name)
+    steps += _read_policies(call, document, call.vhost.name)
     steps += _read_topology(call, document, call.vhost.name)
     await _take_in(call, steps)
     return done()
@@ -209,71 +230,71 @@ async def _read_users(call: Call, document: Fields) -> list[Step]:
     for fields in _each(document, "users"):
         name, tags = fields.name("name"), fields.texts("tags")
         password_hash = await users.read_hash(fields)
-        limits = users.read_limits(fields.any("limits", None) or {})
-
-        def step(
-            name: str = name,
-            tags: list[str] = tags,
-            password_hash: str = password_hash,
-            limits: Any = limits,
-        ) -> None:
-            users.put(call, name, password_hash, tags)
-            call.broker.users.set_limits(name, limits)
-
-        steps.append(step)
+        limits = users.read_limits(fields.any("limits", None), UserLimits)
+        steps.append(partial(users.put, call, name, password_hash, tags))
+        steps.append(partial(call.broker.users.set_limits, name, limits))
     return steps
 
 
 def _read_vhosts(call: Call, document: Fields) -> list[Step]:
     steps: list[Step] = []
     for fields in _each(document, "vhosts"):
-        name = fields.name("name")
         more = Fields(fields.any("metadata", None) or fields.values)
         description, tags = more.text("description", ""), more.texts("tags")
-
-        def step(name: str = name, description: str = description, tags: list[str] = tags) -> None:
-            if name not in call.broker.vhosts:
-                call.broker.add_vhost(name)
-            call.broker.describe_vhost(name, description, tags)
-
-        steps.append(step)
+        steps.append(partial(_make_vhost, call, fields.name("name"), description, tags))
     return steps
+
+
+def _make_vhost(call: Call, name: str, description: str, tags: list[str]) -> None:
+    if name not in call.broker.vhosts:
+        call.broker.add_vhost(name)
+    call.broker.describe_vhost(name, description, tags)
 
 
 def _read_permissions(call: Call, document: Fields) -> list[Step]:
     permissions = call.broker.permissions
     steps: list[Step] = []
     for fields in _each(document, "permissions"):
-        texts = [fields.text(n) for n in ("user", "vhost", "configure", "write", "read")]
-        steps.append(lambda texts=texts: permissions.set(*texts))  # type: ignore[misc]
+        names = ("user", "vhost", "configure", "write", "read")
+        steps.append(partial(permissions.set, *map(fields.text, names)))
     for fields in _each(document, "topic_permissions"):
-        texts = [fields.text(n) for n in ("user", "vhost", "exchange", "write", "read")]
-        steps.append(lambda texts=texts: permissions.set_topic(*texts))  # type: ignore[misc]
+        names = ("user", "vhost", "exchange", "write", "read")
+        steps.append(partial(permissions.set_topic, *map(fields.text, names)))
     return steps
 
 
-def _read_parameters(call: Call, document: Fields) -> list[Step]:
-    steps = _read_limits(call, document, None)
+def _read_parameters(call: Call, document: Fields, vhost: str | None) -> list[Step]:
+    """Those of the components there are; others mean nothing here."""
+    steps: list[Step] = []
+    for fields in _each(document, "parameters"):
+        where = vhost or fields.text("vhost", "")
+        component, value = fields.text("component"), fields.any("value")
+        if component == LIMITS:
+            steps.append(_set_limits(call, where, value))
+        elif component == OPERATOR_POLICY:
+            wanted = policies.read_policy(Fields(value), fields.name("name"))
+            steps.append(_set_policy(call, where, wanted, operator=True))
     for fields in _each(document, "global_parameters"):
         name, value = fields.name("name"), fields.any("value")
         check_value(value)
-        steps.append(
-            lambda name=name, value=value: call.broker.parameters.set(name, value)  # type: ignore[misc]
-        )
+        steps.append(partial(call.broker.parameters.set, name, value))
     return steps
 
 
-def _read_limits(call: Call, document: Fields, vhost: str | None) -> list[Step]:
-    """The limits of virtual hosts; parameters of other components mean nothing here."""
-    steps: list[Step] = []
-    for fields in _each(document, "parameters"):
-        if fields.text("component") != LIMITS:
-            continue
-        where = vhost or fields.text("vhost")
-        limits = users.read_limits(fields.any("value"), VirtualHostLimits)
-        steps.append(
-            lambda where=where, limits=limits: call.broker.set_vhost_limits(where, limits)  # type: ignore[misc]
-        )
+def _set_limits(call: Call, vhost: str, value: Any) -> Step:
+    limits = users.read_limits(value, VirtualHostLimits)
+    return partial(call.broker.set_vhost_limits, vhost, limits)
+
+
+def _set_policy(call: Call, vhost: str, wanted: dict[str, Any], *, operator: bool) -> Step:
+    return partial(call.broker.policies.set, vhost, operator=operator, **wanted)
+
+
+def _read_policies(call: Call, document: Fields, vhost: str | None) -> list[Step]:
+    steps = []
+    for fields in _each(document, "policies"):
+        wanted = policies.read_policy(fields, fields.name("name"))
+        steps.append(_set_policy(call, vhost or fields.text("vhost"), wanted, operator=False))
     return steps
 
 

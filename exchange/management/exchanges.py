@@ -56,10 +56,11 @@ COLUMNS: Columns[ExchangeIn] = {
     "auto_delete": lambda each: each.exchange.auto_delete,
     "internal": lambda each: each.exchange.internal,
     "arguments": lambda each: plain(each.exchange.arguments),
+    "policy": lambda each: each.exchange.policy,
     "message_stats": lambda each: exchange_stats(each.exchange),
     "user_who_performed_action": lambda each: "",
 }
-LISTING = Listing(COLUMNS)
+LISTING = Listing(COLUMNS, optional=frozenset(("policy",)))
 
 
 async def list_exchanges(call: Call) -> Response:

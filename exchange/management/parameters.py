@@ -6,6 +6,7 @@ no such component; the limits of virtual hosts are listed in their place, as Rab
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from warrener.exchange.limits import limit_fields
@@ -13,11 +14,14 @@ from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.fields import check_value
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.users import shown_limits
+from warrener.exchange.management.values import plain
+from warrener.exchange.policy import Policy
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 
 LIMITS = "vhost-limits"
+OPERATOR_POLICY = "operator_policy"
 CLUSTER_NAME = "cluster_name"
 
 
@@ -45,6 +49,24 @@ def limit_parameters(vhosts: list[VirtualHost]) -> list[dict[str, Any]]:
         }
         for vhost in vhosts
         if limit_fields(vhost.limits)
+    ]
+
+
+def operator_parameters(policies: Iterable[Policy]) -> list[dict[str, Any]]:
+    """Operator policies as parameters, likewise."""
+    return [
+        {
+            "component": OPERATOR_POLICY,
+            "vhost": policy.vhost,
+            "name": policy.name,
+            "value": {
+                "pattern": policy.pattern,
+                "apply-to": policy.apply_to,
+                "definition": plain(policy.definition),
+                "priority": policy.priority,
+            },
+        }
+        for policy in policies
     ]
 
 

@@ -182,7 +182,7 @@ def delete_user_limit(call: Call) -> Response:
     return done()
 
 
-def read_limits(values: Any, kind: type[Limits] = UserLimits) -> Limits:  # type: ignore[assignment]
+def read_limits(values: Any, kind: type[Limits]) -> Limits:
     """Limits under RabbitMQ's names. Raises: BadRequest."""
     fields = Fields(values or {})
     known = {each.name.replace("_", "-"): each.name for each in dataclass_fields(kind)}

@@ -183,7 +183,10 @@ async def test_what_is_not_well_is_told_with_503():
             answer = await broker.api.ask("GET", f"/api/health/checks/{check}")
             assert answer.status == 503
             assert answer.document.items() >= ({"status": "failed"} | more).items()
-        broker.amqp.server.alarm.update(2)
+        await broker.api.put("/api/queues/%2F/q")
+        client = await broker.amqp.login()
+        await client.deliver("q", b"1")
+        await broker.amqp.until(lambda: broker.amqp.server.alarms)
         answer = await broker.api.ask("GET", "/api/health/checks/alarms")
         assert answer.status == 503
         assert answer.document["alarms"] == [{"node": NODE, "resource": "memory"}]

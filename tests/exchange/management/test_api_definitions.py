@@ -21,6 +21,9 @@ async def build(broker: Managed) -> None:
     await api.put("/api/exchanges/shop/two", {"type": "fanout", "auto_delete": True})
     await api.put("/api/queues/shop/q", {"durable": True, "arguments": {"x-max-length": 5}})
     await api.put("/api/queues/shop/short", {})
+    policy = {"pattern": "^q", "definition": {"message-ttl": 1000}, "priority": 3}
+    await api.put("/api/policies/shop/p", policy | {"apply-to": "queues"})
+    await api.put("/api/operator-policies/shop/op", policy | {"apply-to": "queues"})
     await api.post("/api/bindings/shop/e/ex/q/q", {"routing_key": "a.#", "arguments": {"k": 1}})
     await api.post("/api/bindings/shop/e/ex/e/two", {"routing_key": "b"})
 
@@ -46,6 +49,7 @@ async def test_a_virtual_host_can_be_taken_along_alone():
         await broker.api.put("/api/vhosts/other")
         assert (await broker.api.post("/api/definitions/other", given)).status == 204
         taken = await broker.api.get("/api/definitions/other")
+        assert [each["name"] for each in taken["policies"]] == ["p"]
         for kind in ("queues", "exchanges", "bindings"):
             assert taken[kind] == given[kind]
         assert taken["parameters"][0]["value"] == {"max-queues": 10}

@@ -68,6 +68,9 @@ async def build(broker: Managed) -> None:
     await api.put("/api/vhost-limits/shop/max-queues", {"value": 100})
     await api.put("/api/user-limits/mgmt/max-channels", {"value": 10})
     await api.put("/api/global-parameters/mine", {"value": "text"})
+    policy = {"pattern": "^x", "definition": {"max-length": 10}, "priority": 1}
+    await api.put("/api/policies/shop/p1", policy)
+    await api.put("/api/operator-policies/shop/op1", policy | {"apply-to": "queues"})
     await api.put("/api/exchanges/shop/ex", {"type": "topic", "durable": True})
     await api.put("/api/queues/shop/q1", {"durable": True, "arguments": {"x-max-length": 100}})
     await api.post("/api/bindings/shop/e/ex/q/q1", {"routing_key": "a.#"})
