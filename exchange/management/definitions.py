@@ -92,28 +92,29 @@ async def export_vhost(call: Call) -> Response:
 
 async def _topology(vhosts: list[VirtualHost]) -> dict[str, list[dict[str, Any]]]:
     """What can be declared again: not what is there anyway, or belongs to a connection."""
-    found_queues = [each for each in queues.queues_in(vhosts) if not each.queue.exclusive]
-    found_exchanges = [
-        each
-        for each in exchanges.exchanges_in(vhosts)
-        if each.exchange.name and not each.exchange.name.startswith("amq.")
-    ]
-    found_bindings = [
-        each
-        for each in bindings.bindings_in(vhosts)
-        if each.source and not getattr(each.destination, "exclusive", False)
-    ]
-    return {
-        "queues": await in_slices(
-            lambda each: queues.NO_STATISTICS.describe(each, QUEUE_NAMES), found_queues
-        ),
-        "exchanges": await in_slices(
-            lambda each: exchanges.LISTING.describe(each, EXCHANGE_NAMES), found_exchanges
-        ),
-        "bindings": await in_slices(
-            lambda each: bindings.LISTING.describe(each, BINDING_NAMES), found_bindings
-        ),
+    found = {
+        "queues": await in_slices(_queue, queues.queues_in(vhosts)),
+        "exchanges": await in_slices(_exchange, exchanges.exchanges_in(vhosts)),
+        "bindings": await in_slices(_binding, bindings.bindings_in(vhosts)),
     }
+    return {kind: [each for each in things if each] for kind, things in found.items()}
+
+
+def _queue(each: queues.QueueIn) -> dict[str, Any] | None:
+    return None if each.queue.exclusive else queues.LISTING.describe(each, QUEUE_NAMES)
+
+
+def _exchange(each: exchanges.ExchangeIn) -> dict[str, Any] | None:
+    name = each.exchange.name
+    if not name or name.startswith("amq."):
+        return None
+    return exchanges.LISTING.describe(each, EXCHANGE_NAMES)
+
+
+def _binding(each: bindings.BindingIn) -> dict[str, Any] | None:
+    if not each.source or getattr(each.destination, "exclusive", False):
+        return None
+    return bindings.LISTING.describe(each, BINDING_NAMES)
 
 
 def _policies(call: Call, vhosts: list[VirtualHost]) -> list[dict[str, Any]]:
@@ -172,7 +173,7 @@ async def import_all(call: Call) -> Response:
     steps += _read_permissions(call, document)
     steps += _read_parameters(call, document, None)
     steps += _read_policies(call, document, None)
-    steps += _read_topology(call, document, None)
+    steps += await _read_topology(call, document, None)
     await _take_in(call, steps)
     return done()
 
@@ -181,7 +182,7 @@ async def import_vhost(call: Call) -> Response:
     document = Fields(_read_document(call))
     steps = _read_parameters(call, document, call.vhost.name)
     steps += _read_policies(call, document, call.vhost.name)
-    steps += _read_topology(call, document, call.vhost.name)
+    steps += await _read_topology(call, document, call.vhost.name)
     await _take_in(call, steps)
     return done()
 
@@ -298,17 +299,17 @@ def _read_policies(call: Call, document: Fields, vhost: str | None) -> list[Step
     return steps
 
 
-def _read_topology(call: Call, document: Fields, vhost: str | None) -> list[Step]:
+async def _read_topology(call: Call, document: Fields, vhost: str | None) -> list[Step]:
     def where(fields: Fields) -> VirtualHost:
         return call.broker.vhost(vhost if vhost is not None else fields.text("vhost"))
 
     steps: list[Step] = []
-    for fields in _each(document, "exchanges"):
-        steps.append(_read_exchange(fields, where))
-    for fields in _each(document, "queues"):
-        steps.append(_read_queue(fields, where))
-    for fields in _each(document, "bindings"):
-        steps.append(_read_binding(fields, where))
+    for kind, read in (
+        ("exchanges", _read_exchange),
+        ("queues", _read_queue),
+        ("bindings", _read_binding),
+    ):
+        steps += await in_slices(partial(read, where=where), _each(document, kind))
     return steps
 
 

@@ -20,7 +20,7 @@ import trio
 
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.expressions.syntax import NotAnExpression
-from warrener.exchange.management.call import JSON, Call, answer
+from warrener.exchange.management.call import JSON, Call
 from warrener.exchange.management.values import encode
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
@@ -67,7 +67,9 @@ class Listing(Generic[T]):
                 200, (JSON, ("Cache-Control", "no-cache")), parts=stream(wanted, describe)
             )
         shown, counts = page.of(len(every), wanted)
-        return answer(counts | {"items": await in_slices(describe, shown)})
+        items = await in_slices(lambda thing: encode(describe(thing)), shown)
+        body = b'%b,"items":[%b]}' % (encode(counts)[:-1], b",".join(items))
+        return Response(200, (JSON, ("Cache-Control", "no-cache")), body)
 
     async def _filtered(self, things: Sequence[T], query: Mapping[str, str]) -> Sequence[T]:
         text = query.get("name", "")

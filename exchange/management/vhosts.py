@@ -8,7 +8,7 @@ from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.channels import channels_of
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.fields import check_name
-from warrener.exchange.management.listing import Columns, Listing
+from warrener.exchange.management.listing import Columns, Listing, in_slices
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.queues import READY_RATE, UNACKED_RATE
 from warrener.exchange.management.sampler import traffic_values
@@ -82,7 +82,8 @@ LISTING = Listing(COLUMNS)
 
 
 async def list_vhosts(call: Call) -> Response:
-    return await LISTING.respond(call, [_describe(call, each) for each in call.visible_vhosts])
+    described = await in_slices(lambda each: _describe(call, each), call.visible_vhosts)
+    return await LISTING.respond(call, described)
 
 
 def wanted_vhost(call: Call) -> VirtualHost:
