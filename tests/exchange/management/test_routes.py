@@ -1,0 +1,19 @@
+"""The table of routes is the one that the documentation has."""
+
+import re
+from pathlib import Path
+
+from warrener.exchange.management.routes import ENDPOINTS
+
+PAGE = Path(__file__).parents[3] / "docs" / "management.md"
+ROW = re.compile(r"(?m)^\| ([A-Z]+) \| `([^`]+)` \| (\w+) \| (.+) \|$")
+
+
+def test_the_page_has_every_endpoint_as_it_is():
+    rows = ROW.findall(PAGE.read_text("utf-8"))
+    assert rows == [(e.method, e.pattern, e.access.value, e.meaning) for e in ENDPOINTS]
+
+
+def test_no_endpoint_is_there_twice():
+    places = [(e.method, re.sub(r"\{\w+\}", "{}", e.pattern)) for e in ENDPOINTS]
+    assert len(places) == len(set(places))
