@@ -41,6 +41,7 @@ THREAD_SWITCH_S = 0.0001
 RESERVE_BYTES = 32 << 20
 """Set aside for a full disk: several times what can be on its way to the journal at once."""
 NO_PORT = -1
+DEFAULT_HTTP_PORT = Config().http_port
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -124,7 +125,7 @@ def listen_for_http(config: Config, chosen: bool) -> list[Listener]:
     try:
         return [Listener(each) for each in listen_on(config.host, config.http_port, "--http-port")]
     except CommandError as error:
-        if chosen or config.http_port != Config().http_port:
+        if chosen or config.http_port != DEFAULT_HTTP_PORT:
             raise
         logger.warning("no management API: %s", error)
         return []
@@ -151,7 +152,8 @@ async def serve(config: Config, listeners: list[Listener], http_listeners: list[
             nursery.start_soon(ending.shut_down_when_told, server, http)
 
             def ready() -> None:
-                server.start(partial(http.serve, http_listeners))
+                if http_listeners:
+                    server.start(partial(http.serve, http_listeners))
                 announce(listeners, "amqp")
                 announce(http_listeners, "http")
                 print("Server startup complete", flush=True)

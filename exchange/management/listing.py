@@ -12,7 +12,7 @@ Everything is made in slices of a few milliseconds, and a long answer is sent as
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -170,7 +170,7 @@ class Turn:
 
 async def stream(
     things: Sequence[T], describe: Callable[[T], dict[str, Any]]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """A list as JSON, in parts."""
     turn = Turn()
     pieces: list[bytes] = []

@@ -8,8 +8,8 @@ client still had to say is read for a moment and thrown away.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -122,14 +122,15 @@ class HttpSession:
             self._wire.next_body(READ_BYTES)
 
     async def _send(self, response: Response) -> None:
-        await self._write(self._wire.start(response))
         if response.parts is None:
-            await self._write(self._wire.part(response.body) + self._wire.finish())
+            await self._write(self._wire.respond(response))
             return
+        await self._write(self._wire.start(response))
         self._waiting = response.endless
-        if isinstance(response.parts, AsyncIterable):
-            async for part in response.parts:
-                await self._write(self._wire.part(part))
+        if isinstance(response.parts, AsyncGenerator):
+            async with aclosing(response.parts) as parts:
+                async for part in parts:
+                    await self._write(self._wire.part(part))
         else:
             for part in response.parts:
                 await self._write(self._wire.part(part))

@@ -6,12 +6,12 @@ long list never stands in memory, and server-sent events need nothing of their o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
 Headers = tuple[tuple[str, str], ...]
-Parts = Iterable[bytes] | AsyncIterable[bytes]
+Parts = Iterable[bytes] | AsyncGenerator[bytes, None]
 
 EVENT_STREAM = "text/event-stream"
 

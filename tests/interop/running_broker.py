@@ -37,13 +37,15 @@ class RunningBroker:
         self._log = directory / "broker.log"
         self._process: subprocess.Popen[str] | None = None
         self._port = free_port()
+        self._http_port = free_port()
         self.url = ""
+        self.http_url = ""
 
     def start(self) -> None:
         assert self._process is None, "the broker runs already"
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "--port", str(self._port), "--data", str(self._data)],
+                [*COMMAND, *self._ports(), "--data", str(self._data)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -84,12 +86,17 @@ class RunningBroker:
             for line in process.stdout:
                 if line.startswith("amqp://"):
                     self.url = line.strip()
+                if line.startswith("http://"):
+                    self.http_url = line.strip()
                 if line.strip() == READY_LINE:
                     return
         finally:
             watchdog.cancel()
         self._reap()
         raise BrokerDidNotStart(self.log)
+
+    def _ports(self) -> list[str]:
+        return ["--port", str(self._port), "--http-port", str(self._http_port)]
 
     def _reap(self) -> int:
         process, self._process = self._process, None
