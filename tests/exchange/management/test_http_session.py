@@ -250,7 +250,7 @@ PLACES = [
 @pytest.mark.parametrize(("method", "place"), PLACES)
 @given(document=DOCUMENTS)
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
