@@ -66,6 +66,11 @@ def _channel_details(each: ConsumerIn) -> dict[str, Any]:
     }
 
 
+def _timeout(each: ConsumerIn) -> int:
+    """How long it may leave a delivery unacknowledged, in ms; 0 for any time."""
+    return each.place.channel.patience.timeout_of(each.consumer.queue) if each.place else 0
+
+
 COLUMNS: Columns[ConsumerIn] = {
     "consumer_tag": lambda each: each.consumer.tag,
     "queue": lambda each: {"name": each.consumer.queue.name, "vhost": each.vhost.name},
@@ -76,7 +81,7 @@ COLUMNS: Columns[ConsumerIn] = {
     "exclusive": lambda each: each.consumer.exclusive,
     "prefetch_count": lambda each: each.consumer.prefetch,
     "arguments": lambda each: plain(each.consumer.arguments),
-    "consumer_timeout": lambda each: 0,
+    "consumer_timeout": _timeout,
     "user_who_performed_action": lambda each: (
         each.place.session.connection.user if each.place else ""
     ),

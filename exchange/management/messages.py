@@ -113,7 +113,7 @@ def _publish(call: Call, sender: Sender, original: Message) -> bool:
     size = len(message.content)
     expiring = message.properties.expiration is not None
     refused = vhost.publish(route, [message], size, expiring)
-    if call.broker.ledger.end != end:
+    if call.broker.ledger.end != end or route.careful:
         sender.written = call.broker.ledger.end
     call.broker.confirms.note(sender)
     _count(call, exchange, route.queues)

@@ -1,13 +1,14 @@
 """The node: what this broker is called where RabbitMQ's tools expect the name of a node."""
 
 import platform
-import socket
 
 import trio
 
 from warrener import __version__
+from warrener.exchange.server.firehose import NODE
 
-NODE = f"warrener@{socket.gethostname().partition('.')[0]}"
+__all__ = ["NODE", "PRODUCT", "RABBITMQ_VERSION", "RUNTIME", "VERSION"]
+
 PRODUCT = "Warrener"
 VERSION = __version__
 RABBITMQ_VERSION = "3.13.7"

@@ -27,7 +27,7 @@ def _describe(call: Call, vhost: VirtualHost) -> dict[str, Any]:
         "tags": list(vhost.tags),
         "metadata": {"description": vhost.description, "tags": list(vhost.tags)},
         "default_queue_type": "classic",
-        "tracing": False,
+        "tracing": vhost.tracing,
         "protected_from_deletion": False,
         "cluster_state": {NODE: "running"},
     }
@@ -105,6 +105,7 @@ def put_vhost(call: Call) -> Response:
     kind = fields.text("default_queue_type", "classic")
     if kind not in ("classic", "undefined", "quorum"):
         raise BadRequest(f"unknown queue type: {kind}")
+    tracing = fields.flag("tracing", False)
     is_new = name not in call.broker.vhosts
     if is_new:
         call.broker.add_vhost(check_name(name))
@@ -112,6 +113,8 @@ def put_vhost(call: Call) -> Response:
         call.broker.permissions.set(call.user.name, name, ".*", ".*", ".*")
     if is_new or fields.values.keys() & set(SETTINGS):
         call.broker.describe_vhost(name, description, tags)
+    if "tracing" in fields.values:
+        call.broker.set_tracing(name, tracing)
     return made(is_new)
 
 

@@ -26,7 +26,7 @@ from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
-from warrener.exchange.server.tls import Certificates
+from warrener.exchange.server.tls import Certificates, TlsSocket
 from warrener.exchange.server.traffic import Traffic
 from warrener.exchange.users import Login, Verdict
 
@@ -186,7 +186,9 @@ class Server:
         await self._open_session(guest).run()
 
     def _open_session(self, guest: Guest) -> Session:
-        traffic = Traffic(guest.address, guest.socket.getsockname()[:2], int(time.time() * 1000))
+        tls = guest.socket.agreement if isinstance(guest.socket, TlsSocket) else None
+        local = guest.socket.getsockname()[:2]
+        traffic = Traffic(guest.address, local, int(time.time() * 1000), tls)
         connection = Connection(
             self.broker,
             self.config,

@@ -107,6 +107,12 @@ class TlsSocket:
                 await trio.lowlevel.wait_writable(self._tls)
 
     @property
+    def agreement(self) -> tuple[str, str]:
+        """The protocol and the cipher that both sides have agreed on."""
+        name, protocol, _ = self._tls.cipher() or ("", "", 0)
+        return protocol, name
+
+    @property
     def client_name(self) -> str:
         """Who the client is by its certificate, which was checked; empty without one."""
         return certified_name(self._tls.getpeercert() or {})

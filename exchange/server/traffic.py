@@ -18,13 +18,18 @@ class Traffic:
         "received_bytes",
         "sample",
         "sent_bytes",
+        "tls",
         "writes",
     )
 
-    def __init__(self, peer: Address, local: Address, connected_ms: int) -> None:
+    def __init__(
+        self, peer: Address, local: Address, connected_ms: int, tls: tuple[str, str] | None = None
+    ) -> None:
         self.peer = peer
         self.local = local
         self.connected_ms = connected_ms
+        self.tls = tls
+        """The protocol and the cipher, if there is TLS."""
         self.reads = 0
         self.received_bytes = 0
         self.writes = 0
