@@ -62,7 +62,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 def operation(endpoint: Endpoint) -> dict[str, Any]:
     described: dict[str, Any] = {
         "summary": endpoint.meaning,
-        "tags": [endpoint.pattern.split("/")[2]],
+        "tags": [endpoint.pattern.removeprefix("/api").split("/")[1]],
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": TEXT}
             for name in re.findall(r"{(\w+)}", endpoint.pattern)
