@@ -26,6 +26,7 @@ from warrener.exchange.management.listing import Turn, stream
 from warrener.exchange.management.values import plain
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queue import Queue
+from warrener.exchange.server.firehose import trace_publishes
 from warrener.exchange.server.preparation import prepare
 from warrener.exchange.users import IMPERSONATOR
 from warrener.protocol.frames import content_frames, split_content
@@ -63,13 +64,16 @@ ACK_MODES: Mapping[str, Callable[[Channel], None]] = {
 
 
 class Sender:
-    """A user who publishes, as `preparation.prepare` and `Confirms` know a channel."""
+    """A user who publishes, as `prepare`, `Confirms` and the firehose know a channel."""
 
     reply_queue = None
     published = 1
+    number = 1
 
     def __init__(self, call: Call) -> None:
         self.connection = self
+        self.name = f"{call.peer.host}:{call.peer.port} (HTTP)"
+        self.vhost = call.vhost
         self.user = call.user.name
         self.may_impersonate = IMPERSONATOR in call.user.tags
         self.written = 0
@@ -109,6 +113,8 @@ def _publish(call: Call, sender: Sender, original: Message) -> bool:
     for key in (place.routing_key, *copies):
         rights.require_topic_write(exchange, key)
     route = vhost.route(place.exchange, place.routing_key, message.properties, copies)
+    if vhost.tracing:
+        trace_publishes(sender, route, [message])
     end = call.broker.ledger.end
     size = len(message.content)
     expiring = message.properties.expiration is not None

@@ -113,6 +113,24 @@ async def test_no_more_is_got_than_asked_for():
         assert len(await get(broker, count=-1)) == 3
 
 
+async def test_the_firehose_shows_what_is_published():
+    async with managed() as broker:
+        await broker.api.put("/api/queues/%2F/q")
+        await broker.api.put("/api/vhosts/%2F", {"tracing": True})
+        assert (await broker.api.get("/api/vhosts/%2F"))["tracing"]
+        trace = {"routing_key": "publish.#"}
+        await broker.api.put("/api/queues/%2F/seen")
+        await broker.api.post("/api/bindings/%2F/e/amq.rabbitmq.trace/q/seen", trace)
+        await publish(broker)
+        seen = "/api/queues/%2F/seen/get"
+        wanted = {"count": 1, "ackmode": "ack_requeue_false"}
+        (copy,) = (await broker.api.post(seen, wanted)).document
+        headers = copy["properties"]["headers"]
+        assert (copy["payload"], copy["routing_key"]) == ("hello", "publish.")
+        assert (headers["user"], headers["routed_queues"]) == ("guest", ["q"])
+        assert headers["connection"].endswith(" (HTTP)")
+
+
 async def test_a_publish_is_counted():
     async with managed() as broker:
         await broker.api.put("/api/queues/%2F/q")
