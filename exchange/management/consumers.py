@@ -48,7 +48,7 @@ def consumers_in(call: Call, vhosts: list[VirtualHost]) -> Iterator[ConsumerIn]:
 
 def is_active(consumer: Consumer) -> bool:
     queue = consumer.queue
-    return queue.active is consumer or not queue.options.single_active
+    return queue.consumers.active is consumer or not queue.options.single_active
 
 
 def _channel_details(each: ConsumerIn) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _exclusive_tag(each: QueueIn) -> str | None:
 
 
 def _active_tag(each: QueueIn) -> str | None:
-    active = each.queue.active if each.queue.options.single_active else None
+    active = each.queue.consumers.active if each.queue.options.single_active else None
     return active.tag if active else None
 
 
