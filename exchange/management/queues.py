@@ -120,6 +120,7 @@ COUNTED: Columns[QueueIn] = {
         each.queue.ready.bytes + each.queue.unacked_bytes if each.queue.number else 0
     ),
     "message_bytes_paged_out": lambda each: each.queue.ready.bytes - each.queue.ready.memory_bytes,
+    "messages_delayed": lambda each: each.queue.statistics().messages_delayed,
     "consumers": lambda each: len(each.queue.consumers),
     "consumer_utilisation": _capacity,
     "consumer_capacity": _capacity,
