@@ -212,6 +212,9 @@ class Writer:
             self._write(batches)
         for item in items:
             if isinstance(item, Removal):
+                if self.synced < self.written:
+                    # What was written since may stand for what goes now: topology written anew.
+                    self._sync()
                 for name in item.names:
                     self._directory.remove(name)
             elif isinstance(item, Restock):
@@ -248,15 +251,14 @@ class Writer:
         _, _, offset, end, pieces = part
         if part.segment is not self._segment:
             self._begin(part.segment)
-        begins = offset == HEADER_BYTES
-        if begins:
-            offset, pieces = 0, [part.segment.header, *pieces]
+        if offset == HEADER_BYTES:
+            # By itself and first: no torn write can then look like a file that has lost its header.
+            self._files.write_through(self._handle, [part.segment.header], 0)
+            self._directory.sync()
         zeros = self._zeros(end - offset, end) if end > self._filled else b""
         write = self._files.write_through if through else self._files.write
         write(self._handle, [*pieces, zeros] if zeros else pieces, offset)
         self._filled = max(self._filled, end + len(zeros))
-        if begins:
-            self._directory.sync()
 
     def _leave(self) -> None:
         """Have done with the full segment, synced."""
@@ -269,7 +271,7 @@ class Writer:
         """Create the file of the next segment."""
         self._handle = self._directory.create(segment)
         self._segment = segment
-        self._filled = 0
+        self._filled = HEADER_BYTES
 
     def _zeros(self, length: int, end: int) -> memoryview:
         """What to write behind a write that passes the end of the file."""
