@@ -242,6 +242,10 @@ class CrashFiles:
             for _ in range(drawn.count(moment)):
                 yield Crash(platter.some_remains(random), platter.told)
 
+    def lasting(self) -> Iterator[Disk]:
+        """What a power cut leaves for certain, moment by moment."""
+        return (platter.sure_remains() for platter in self._moments())
+
     def _moments(self) -> Iterator["Platter"]:
         platter = Platter(self.disk, self._sector_bytes)
         for step in self.steps:
@@ -317,6 +321,10 @@ class Platter:
         for entries in self._all_entries():
             for arrived in itertools.product(*lengths):
                 yield self._remains(sectors, arrived, entries)
+
+    def sure_remains(self) -> Disk:
+        """What it leaves at least: nothing of what was not synced."""
+        return self._remains((), (), ())
 
     def some_remains(self, random: Random) -> Disk:
         """One of the things it may leave."""

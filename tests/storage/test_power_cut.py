@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from tests.storage.crash_files import CrashFiles, DirectorySync, Disk, Platter, Step, Sync
-from tests.storage.crash_journal import Life, begin_again, survive
+from tests.storage.crash_journal import Life, begin_again, stay, survive
 
 SMALL = 300
 LARGE = 5000
@@ -113,6 +113,14 @@ def test_whatever_a_power_cut_leaves_reads_as_the_log_did_after_a_commit(
 
 @pytest.mark.parametrize("sync", MODES)
 @pytest.mark.parametrize("history", HISTORIES)
+def test_what_was_on_disk_once_is_never_taken_back(
+    tmp_path: Path, history: Callable[[Life], None], sync: str
+) -> None:
+    stay(lived(tmp_path, history, sync, 512), tmp_path, segment_bytes=SMALL)
+
+
+@pytest.mark.parametrize("sync", MODES)
+@pytest.mark.parametrize("history", HISTORIES)
 def test_a_second_crash_during_recovery_or_after_it_changes_nothing(
     tmp_path: Path, history: Callable[[Life], None], sync: str
 ) -> None:
@@ -152,6 +160,8 @@ def at_random(life: Life, random: Random, passes: int) -> None:
                 life.message(random.randbytes(random.choice((0, 10, 100, 600, 1500))))
             for position in random.sample(sorted(life.live), len(life.live) // 2):
                 life.settle(position)
+            if random.random() < 0.5:
+                life.store.trim()
             life.commit()
         if gathering:
             life.files.let_go()
@@ -166,6 +176,7 @@ def test_a_long_history_survives_power_cuts_drawn_at_random(
 ) -> None:
     random = Random(seed)
     life = lived(tmp_path, lambda life: at_random(life, random, 30), sync, 512, LARGE)
+    stay(life, tmp_path, segment_bytes=LARGE)
     for again in survive(life, tmp_path, life.files.some_crashes(random, 60), segment_bytes=LARGE):
         crashes = again.files.some_crashes(random, 3)
         survive(again, tmp_path, crashes, segment_bytes=LARGE)
