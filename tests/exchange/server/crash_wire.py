@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.exchange.durable_broker import Topology, lasting_topology
 from tests.exchange.server.inbox import Content
-from tests.exchange.server.wire import Channel, Wire
+from tests.exchange.server.wire import Wire
 from tests.storage.crash_files import PATIENCE_S, Crash, CrashFiles, Disk
 from warrener.exchange.recovery import restore
 from warrener.protocol import methods as m
