@@ -76,10 +76,13 @@ class Broker:
         self.pump.run()
 
     def end_pass(self) -> None:
-        """Close a pass: hand out, write, confirm."""
+        """Close a pass: hand out, write, confirm, or give up if nothing can be written."""
         self.hand_out()
         self.ledger.commit()
-        self.confirms.end_pass(self.ledger.durable)
+        if self.ledger.failed:
+            self.confirms.fail(self.ledger.durable)
+        else:
+            self.confirms.end_pass(self.ledger.durable)
 
     def settle_confirms(self) -> None:
         """The store has put more on disk: answer the publishers who waited for it."""
@@ -100,10 +103,6 @@ class Broker:
         for vhost in self.vhosts.values():
             vhost.forget_routes()
         return True
-
-    def fail(self) -> None:
-        """The store has failed: whoever waits for a confirm is told that none will come."""
-        self.confirms.fail()
 
     def tidy(self) -> None:
         """Have the store give back the space of records that are no longer needed.

@@ -43,6 +43,9 @@ store how many holders a record has and lets go of one at a time.
 
 Settlements of one pass are collected and written as one record a queue when the pass ends, and so
 are returns, in front of them. Of several returns of one message the last counts.
+
+After the store has failed nothing is written any more, and nobody is troubled with that: what is
+left of the broker's life, until its clients have been told, goes on in memory.
 """
 
 from __future__ import annotations
@@ -218,13 +221,17 @@ class Ledger:
         head = (_STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
         properties = None
         persistent = False
-        for message in messages:
-            if message.properties is not properties:
-                # Most runs share their properties, and asking costs a walk over them (bench S9).
-                properties = message.properties
-                persistent = properties.persistent
-            if persistent:
-                message.position = append(Kind.MESSAGE, head, message.content, holders)
+        try:
+            for message in messages:
+                if message.properties is not properties:
+                    # Most runs share theirs, and asking costs a walk over them (bench S9).
+                    properties = message.properties
+                    persistent = properties.persistent
+                if persistent:
+                    message.position = append(Kind.MESSAGE, head, message.content, holders)
+        except Exception:
+            if not self._store.failed:
+                raise
 
     def settle(self, queue: Queue, position: int) -> None:
         """A queue is done with the message at `position`."""
@@ -258,10 +265,7 @@ class Ledger:
         return found
 
     def commit(self) -> None:
-        """End a pass: write what was settled in it, and have the store make it all last.
-
-        After the store has failed nothing is written any more: the broker is about to end.
-        """
+        """End a pass: write what was settled in it, and have the store make it all last."""
         try:
             if self._returned:
                 returned, self._returned = self._returned, {}
@@ -352,12 +356,20 @@ class Ledger:
 
     def write(self, kind: Kind, fields: Mapping[str, Any]) -> int:
         """Append a record of topology that is alive until its position is forgotten."""
-        return self._store.append(kind, self.codec.encode_table(fields), b"", 1)
+        return self._append(kind, fields, 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._store.append(kind, self.codec.encode_table(fields))
+        self._append(kind, fields, 0)
         self.forget(ended)
+
+    def _append(self, kind: Kind, fields: Mapping[str, Any], holders: int) -> int:
+        try:
+            return self._store.append(kind, self.codec.encode_table(fields), b"", holders)
+        except Exception:
+            if not self._store.failed:
+                raise
+            return 0
 
     def read_topology(self, record: Record) -> dict[str, Any]:
         return self.codec.decode_table(record.payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
 import signal
@@ -28,7 +29,7 @@ from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.exchange.server.tls import CertificateError, Certificates
 from warrener.exchange.server.traffic import show_address
-from warrener.storage.errors import DirectoryInUse, StorageError
+from warrener.storage.errors import DirectoryInUse, JournalFailed, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
 from warrener.storage.store import Store
@@ -163,10 +164,12 @@ async def serve(config: Config, listeners: list[Listener], http_listeners: list[
             nursery.cancel_scope.cancel()
     ending.on_stored = lambda: None
     if ending.failure is None:
-        await trio.to_thread.run_sync(store.close)
+        with contextlib.suppress(JournalFailed):
+            await trio.to_thread.run_sync(store.close)
+    if ending.failure is None:
         logger.info("ended in order")
         return 0
-    logger.critical("the store failed: %s", ending.failure)
+    logger.critical("cannot write to %s, so the broker ends: %s", config.data, ending.failure)
     return 1
 
 
@@ -187,14 +190,11 @@ class Ending:
         self._token.run_sync_soon(self._stored, idempotent=True)
 
     def failed_from_thread(self, error: BaseException) -> None:
-        self._token.run_sync_soon(self._failed, error)
+        self.failure = error
+        self._token.run_sync_soon(self._tell, "the broker's disk failed")
 
     def _stored(self) -> None:
         self.on_stored()
-
-    def _failed(self, error: BaseException) -> None:
-        self.failure = error
-        self._tell("the broker's disk failed")
 
     def _tell(self, reason: str) -> None:
         self._reason = self._reason or reason

@@ -283,6 +283,18 @@ class ServerChannel:
 
     def confirm(self, number: int) -> None:
         """All publishes up to `number` are safe."""
+        span = self._answer(number)
+        if span:
+            self.send(m.BasicAck(span[-1], multiple=len(span) > 1))
+
+    def give_up(self, number: int) -> None:
+        """Those up to `number` that were not answered may be lost."""
+        span = self._answer(number)
+        if span:
+            self.send(m.BasicNack(span[-1], multiple=len(span) > 1, requeue=False))
+
+    def _answer(self, number: int) -> range:
+        """The publishes up to `number` that are to be answered now, with one answer."""
         confirmed = self._confirmed
         self._confirmed = max(confirmed, number)
         self.core.counts[CONFIRM] += self._confirmed - confirmed
@@ -293,14 +305,7 @@ class ServerChannel:
             while confirmed + 1 in self._refused:
                 confirmed += 1
             self._refused = {n for n in self._refused if n > self._confirmed}
-        if self.state is ChannelState.OPEN and number > confirmed:
-            self.send(m.BasicAck(number, multiple=number > confirmed + 1))
-
-    def give_up(self, number: int) -> None:
-        """The publishes up to `number` that were not confirmed will not be."""
-        if self.state is ChannelState.OPEN and number > self._confirmed:
-            self._confirmed = number
-            self.send(m.BasicNack(number, multiple=True, requeue=False))
+        return range(confirmed + 1, number + 1) if self.is_open else range(0)
 
     # Delivering
 

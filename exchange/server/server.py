@@ -230,8 +230,8 @@ class Server:
         self._alarms_over.set()
         self._accepting.cancel()
         now = self.begin_pass()
-        if self.broker.ledger.failed:
-            self.broker.fail()
+        # Publishers hear what became of their messages before they hear the end.
+        self.broker.end_pass()
         for connection, session in list(self._sessions.items()):
             connection.close(CONNECTION_FORCED, reason, now)
             if connection.finished:

@@ -117,9 +117,6 @@ class Session:
         try:
             step(subject, self._server.begin_pass())
         except Exception:
-            if self._server.broker.ledger.failed:
-                connection.finished = True
-                return
             # Our own mistake, and the only place where one may be met: the client is told,
             # the other connections go on.
             logger.exception("%s: unexpected internal error", connection.name)

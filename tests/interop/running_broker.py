@@ -12,6 +12,7 @@ ends up connected to itself. Standard error goes to a file beside the data, whic
 prints; standard output is only read until the broker is ready, as it says nothing afterwards.
 """
 
+import resource
 import secrets
 import socket
 import subprocess
@@ -68,6 +69,16 @@ class RunningBroker:
         assert self._process is not None, "the broker does not run"
         self._process.terminate()
         return self._reap()
+
+    def wait(self) -> int:
+        """Until it ends by itself; returns its exit status. One that does not is killed."""
+        return self._reap()
+
+    def limit_files(self, size_bytes: int) -> None:
+        """From now on no file of it may grow beyond this: a disk that fails at will. Linux only."""
+        assert self._process is not None, "the broker does not run"
+        limit = (size_bytes, size_bytes)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limit)
 
     @property
     def running(self) -> bool:
