@@ -22,9 +22,12 @@ from warrener.exchange.ledger import (
     returned_messages,
     settled_positions,
 )
+from warrener.exchange.queue import Queue
 from warrener.exchange.window import Sightings
 
 logger = logging.getLogger("warrener.recovery")
+
+REMADE_PREFIX = "recovered."
 
 
 @dataclass(slots=True)
@@ -53,7 +56,10 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
     survivors, waiting = _read(broker, records)
     _restore_entries(broker, survivors)
     queues = survivors.restore(broker.vhosts)
-    broker.last_number = survivors.highest_number
+    nameless = {number for number, sizes in waiting.sizes.items() if sizes} - queues.keys()
+    queues |= {number: _remake_queue(broker, number) for number in sorted(nameless)}
+    # Numbers are not used again, not even those of which nothing but a message is left.
+    broker.last_number = max(survivors.highest_number, *waiting.sizes, 0)
     holders: dict[int, int] = {}
     for number, queue in queues.items():
         sizes = waiting.sizes.get(number, {})
@@ -69,6 +75,18 @@ def restore(broker: Broker, records: Iterable[Record]) -> Restored:
         broker.ledger.hold(position, count)
     waiting.seen.restore(lasting_windows(broker.vhosts.values()), broker.ledger)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
+
+
+def _remake_queue(broker: Broker, number: int) -> Queue:
+    """A queue for messages whose own has lost its declaration: damage there must not cost them."""
+    vhost = broker.vhosts.get("/") or broker.add_vhost("/")
+    name = f"{REMADE_PREFIX}{number}"
+    while name in vhost.queues:
+        name += "'"
+    logger.error("a queue has lost its declaration: its messages are in '%s' of '/'", name)
+    return vhost.restore_queue(
+        0, {"name": name, "number": number, "auto_delete": False, "arguments": {}}
+    )
 
 
 def _restore_entries(broker: Broker, survivors: Survivors) -> None:

@@ -42,7 +42,8 @@ class RunningBroker:
         self.url = ""
         self.http_url = ""
 
-    def start(self) -> None:
+    def start(self, kill_after_s: float = START_SECONDS_MAX) -> None:
+        """Returns when it is ready; one that is not by then is killed (BrokerDidNotStart)."""
         assert self._process is None, "the broker runs already"
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
@@ -51,7 +52,7 @@ class RunningBroker:
                 stderr=log,
                 text=True,
             )
-        self._wait_until_ready(self._process)
+        self._wait_until_ready(self._process, kill_after_s)
 
     def kill(self) -> None:
         """Ends it as a power cut would end the process: nothing is flushed, nobody is told."""
@@ -89,9 +90,9 @@ class RunningBroker:
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-LOG_LINES_SHOWN:])
 
-    def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[str], kill_after_s: float) -> None:
         assert process.stdout is not None
-        watchdog = threading.Timer(START_SECONDS_MAX, process.kill)
+        watchdog = threading.Timer(kill_after_s, process.kill)
         watchdog.start()
         try:
             for line in process.stdout:
