@@ -64,9 +64,11 @@ class Life:
         self.store.commit()
         self.commits.append((self.store.end, self.now))
 
-    def wait_durable(self) -> None:
+    def wait_durable(self, end: int | None = None) -> None:
+        """Until everything below a position is durable; without one, everything there is."""
+        target = self.store.end if end is None else end
         with self._changed:
-            assert self._changed.wait_for(lambda: self.store.durable >= self.store.end, PATIENCE_S)
+            assert self._changed.wait_for(lambda: self.store.durable >= target, PATIENCE_S)
 
     def possible(self, told: int) -> list[Live]:
         """What may be live after a crash before which somebody knew that all below `told` lasts."""

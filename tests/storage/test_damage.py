@@ -21,7 +21,7 @@ SMALL = 300
 def disk(tmp_path: Path) -> Disk:
     """What a journal of four files has left that was closed in order."""
     life = Life(tmp_path, CrashFiles(), segment_bytes=SMALL)
-    for number in range(8):
+    for number in range(10):
         life.message(b"%d" % number * 60)
         if number % 2:
             life.commit()
@@ -71,6 +71,7 @@ def test_a_flipped_byte_in_any_file_loses_the_record_it_is_in_and_is_reported(
     disk: Disk, tmp_path: Path
 ) -> None:
     whole = Found(disk, tmp_path)
+    known = set()
     for path, data in disk.files.items():
         for offset in range(len(data.rstrip(b"\0"))):
             flipped = bytearray(data)
@@ -82,8 +83,11 @@ def test_a_flipped_byte_in_any_file_loses_the_record_it_is_in_and_is_reported(
             assert found.report.cut_bytes or any(
                 about(damage, path, offset) for damage in found.report.damaged
             )
-            # what was found, and what was appended to it, is found again
-            assert Found(found.disk, tmp_path)[:-1] == found
+            if tuple(found) not in known:
+                # and it stays like that
+                assert Found(found.disk, tmp_path)[:-1] == found
+            known.add(tuple(found))
+    assert len(known) > len(whole)
 
 
 def test_a_file_cut_anywhere_loses_what_is_missing_of_it_and_is_reported(

@@ -42,7 +42,7 @@ class Life:
         self.channel = self.wire.login().channel()
         self.lines = self._look()
         self.states: list[State] = []
-        self._note()
+        self.note()
         self._published = 0
         self._confirmed = 0
         assert self.channel.call(m.ConfirmSelect()) == m.ConfirmSelectOk()
@@ -52,7 +52,7 @@ class Life:
     def call(self, method: Method) -> Method:
         """Ask for something that changes no queue's messages."""
         answer = self.channel.call(method)
-        self._note()
+        self.note()
         return answer
 
     def declare(self, queue: str, **options: object) -> None:
@@ -74,7 +74,7 @@ class Life:
             self.lines[queue] += bodies
         routing_key = "" if exchange else queues[0]
         self.channel.publish(exchange, routing_key, *bodies, properties=PERSISTENT)
-        self._note()
+        self.note()
 
     def get(self, queue: str) -> tuple[int, bytes]:
         """Take a message without settling it; returns its tag and body."""
@@ -87,7 +87,7 @@ class Life:
         tag, body = self.get(queue)
         self.lines[queue].remove(body)
         self.channel.send(m.BasicAck(tag))
-        self._note()
+        self.note()
 
     def bury(self, queue: str, dead: str) -> None:
         """Take a message and refuse it, so that it goes to another queue."""
@@ -95,14 +95,14 @@ class Life:
         self.lines[queue].remove(body)
         self.lines[dead].append(body)
         self.channel.send(m.BasicReject(tag, requeue=False))
-        self._note()
+        self.note()
 
     def tidy(self) -> None:
         """What the broker does twice a second; all that went before is on disk by then."""
         self._sync()
         self.wire.broker.tidy()
         self.wire.end_pass()
-        self._note()
+        self.note()
 
     def settle_and_publish(self, source: str, target: str, *bodies: bytes) -> None:
         """In a transaction of another channel; the client knows that it was done."""
@@ -111,11 +111,11 @@ class Life:
         got = channel.call(m.BasicGet(queue=source))
         channel.send(m.BasicAck(got.method.delivery_tag))
         channel.publish("", target, *bodies, properties=PERSISTENT)
-        self._note()
+        self.note()
         channel.send(m.TxCommit())
         self.lines[source].remove(got.body)
         self.lines[target] += bodies
-        self._note()
+        self.note()
         self._sync()
         assert channel.received() == [m.TxCommitOk()]
         self.files.tell(len(self.states) - 1)
@@ -143,7 +143,8 @@ class Life:
         """What was there when this life began."""
         return self.states[0]
 
-    def _note(self) -> None:
+    def note(self) -> None:
+        """Remember what is there at the end of a pass."""
         lines = {queue: list(bodies) for queue, bodies in self.lines.items()}
         self.states.append((lasting_topology(self.wire.broker), lines))
 
