@@ -159,9 +159,13 @@ class Life:
         channel.close()
         return lines
 
-    def _sync(self) -> None:
+    def be_written(self) -> None:
+        """Wait until everything is on disk, which nobody has been told yet."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.store.durable >= self.store.end, PATIENCE_S)
+
+    def _sync(self) -> None:
+        self.be_written()
         self.wire.stored()
 
     def _durable(self) -> None:
