@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.exchange.durable_broker import Topology, lasting_topology
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Wire
-from tests.storage.crash_files import PATIENCE_S, Crash, CrashFiles, Disk
+from tests.storage.crash_files import PATIENCE_S, SECTOR_BYTES, Crash, CrashFiles, Disk
 from warrener.exchange.recovery import restore
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
@@ -204,5 +204,7 @@ def stay(life: Life, folder: Path, **options: object) -> None:
         reached = life.states.index(again.start, reached)
 
 
-def begin_again(folder: Path, disk: Disk, **options: object) -> Life:
-    return Life(folder, CrashFiles(disk), **options)
+def begin_again(
+    folder: Path, disk: Disk, sector_bytes: int = SECTOR_BYTES, **options: object
+) -> Life:
+    return Life(folder, CrashFiles(disk, sector_bytes), **options)

@@ -28,6 +28,8 @@ from tests.storage.crash_files import Disk
 from warrener.protocol import methods as m
 
 SEGMENT_BYTES = 3000
+SECTOR_BYTES = 64
+"""Small, so that a power cut tears what was written together."""
 DEAD = "dead"
 ARGUMENTS = {
     "a": {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD},
@@ -36,6 +38,8 @@ ARGUMENTS = {
 }
 """By queue: `a` passes on what is refused there, the others forget it."""
 PREFETCH = 3
+CRASHES = 4
+"""Tried at each power cut; the history goes on after the last of them."""
 
 queues = st.sampled_from(sorted(ARGUMENTS))
 
@@ -188,9 +192,11 @@ class Histories(RuleBasedStateMachine):
     @rule(seed=st.integers(0, 2**32))
     def power_cut(self, seed: int) -> None:
         before = self.end()
-        [(disk, told)] = before.files.some_crashes(Random(seed), 1)
+        for disk, told in before.files.some_crashes(Random(seed), CRASHES):
+            self.start(disk)
+            assert self.life.start in before.states[told:]
+            self.life.end()
         self.start(disk)
-        assert self.life.start in before.states[told:]
 
     # What is there
 
@@ -227,7 +233,9 @@ class Histories(RuleBasedStateMachine):
             self.life.be_written()
 
     def start(self, disk: Disk) -> None:
-        self.life = begin_again(self.folder, disk, segment_bytes=SEGMENT_BYTES)
+        self.life = begin_again(
+            self.folder, disk, sector_bytes=SECTOR_BYTES, segment_bytes=SEGMENT_BYTES
+        )
         self.gathering = False
         self.getter: Channel = self.life.channel.client.channel(3)
         self.consumer: Channel = self.life.channel.client.channel(4)

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from tests.exchange.server.crash_wire import Life, stay, survive
-from tests.storage.crash_files import CrashFiles
+from tests.storage.crash_files import SECTOR_BYTES, CrashFiles
 from warrener.protocol import methods as m
 
 SMALL = 1500
@@ -104,8 +104,10 @@ def tidied(life: Life) -> None:
 HISTORIES = [copies, transactions, dead_letters, deleted_and_declared_anew, gathered, tidied]
 
 
-def lived(folder: Path, history: Callable[[Life], None], sync: str) -> Life:
-    life = Life(folder, CrashFiles(), sync=sync, segment_bytes=SMALL)
+def lived(
+    folder: Path, history: Callable[[Life], None], sync: str, sector_bytes: int = SECTOR_BYTES
+) -> Life:
+    life = Life(folder, CrashFiles(sector_bytes=sector_bytes), sync=sync, segment_bytes=SMALL)
     if sync != "always":
         # confirmed when it was written, which a power cut takes no notice of
         life.files.tell = lambda what: None  # type: ignore[method-assign]
@@ -123,6 +125,14 @@ def test_a_broker_comes_up_as_it_was_after_a_pass_and_with_all_it_confirmed(
     crashes = list(life.files.crashes())
     assert len(crashes) > 10
     survive(life, tmp_path, crashes, segment_bytes=SMALL)
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_what_belongs_together_stays_together_on_a_disk_that_tears_every_record(
+    tmp_path: Path, history: Callable[[Life], None]
+) -> None:
+    life = lived(tmp_path, history, "always", sector_bytes=32)
+    survive(life, tmp_path, life.files.some_crashes(Random(1), 200), segment_bytes=SMALL)
 
 
 @pytest.mark.parametrize("sync", ["always", "never"])
