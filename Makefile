@@ -27,7 +27,7 @@ unit: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/bench/bench_broker.py
 
-# About five minutes; STORM="--kills 20 --seed 7" for another storm.
+# About seven minutes; STORM="--kills 20 --seed 7" for another storm.
 storm: $(READY)
 	$(BIN)/python -m tests.faults.storm $(STORM)
 

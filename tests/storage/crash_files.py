@@ -388,7 +388,8 @@ class Platter:
         for change in ours:
             apply_change(content, change)
         self._lasting[sync.file] = bytes(content)
-        self._changes = [c for c in self._changes if not any(c is each for each in ours)]
+        done = set(map(id, ours))
+        self._changes = [change for change in self._changes if id(change) not in done]
 
     def _sync_directory(self, path: str) -> None:
         for _, missing in self._entries:
