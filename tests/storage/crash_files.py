@@ -20,8 +20,10 @@ to try everything. Long ones are sampled.
 Hold the writer's thread at its next write with `hold`, to have several commits share one.
 """
 
+import errno
 import itertools
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,10 +109,16 @@ Step = Change | Cut | Entry | Directory | Sync | DirectorySync | Told
 
 
 class CrashFiles:
-    """Files that begin as `disk` has them, and remember."""
+    """Files that begin as `disk` has them, and remember; together they take `space_bytes`."""
 
-    def __init__(self, disk: Disk | None = None, sector_bytes: int = SECTOR_BYTES) -> None:
+    def __init__(
+        self,
+        disk: Disk | None = None,
+        sector_bytes: int = SECTOR_BYTES,
+        space_bytes: int = sys.maxsize,
+    ) -> None:
         self.disk = disk or Disk()
+        self.space_bytes = space_bytes
         self.steps: list[Step] = []
         self._sector_bytes = sector_bytes
         self._contents = [bytearray(data) for data in self.disk.files.values()]
@@ -201,6 +209,18 @@ class CrashFiles:
             self._found(path)
             self._enter(Entry(((path, None),)))
 
+    def allocate(self, path: str, size: int) -> None:
+        with self._lock:
+            if path not in self._names:
+                self.close(self.create(path))
+            file = self._names[path]
+            self._require(size - len(self._contents[file]))
+            self._contents[file].extend(bytes(size - len(self._contents[file])))
+            self.steps += (Change(file, size, b""), Sync(file))
+
+    def free_bytes(self, directory: str) -> int:
+        return self.space_bytes - sum(len(self._contents[file]) for file in self._names.values())
+
     # What a test asks
 
     @property
@@ -267,6 +287,7 @@ class CrashFiles:
         """Returns the number of changes."""
         content = self._contents[file]
         size = len(content)
+        self._require(offset + len(data) - size)
         changes = [Change(file, offset + len(data), b"")] if offset + len(data) > size else []
         first = offset - offset % self._sector_bytes
         for start in range(first, offset + len(data), self._sector_bytes):
@@ -279,6 +300,10 @@ class CrashFiles:
             apply_change(content, change)
         self.steps += changes
         return len(changes)
+
+    def _require(self, growth: int) -> None:
+        if growth > 0 and growth > self.free_bytes(""):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     def _pass_the_door(self) -> None:
         if self._held:

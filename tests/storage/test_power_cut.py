@@ -87,10 +87,11 @@ def lived(
     sync: str,
     sector_bytes: int,
     segment_bytes: int = SMALL,
+    **options: object,
 ) -> Life:
     """A history on an empty disk, from the first start to the orderly end."""
     files = CrashFiles(sector_bytes=sector_bytes)
-    life = Life(folder, files, sync=sync, segment_bytes=segment_bytes)
+    life = Life(folder, files, sync=sync, segment_bytes=segment_bytes, **options)
     if sync != "always":
         # it was told when it was written, which a power cut takes no notice of
         life.files.tell = lambda what: None  # type: ignore[method-assign]
@@ -144,6 +145,34 @@ def test_a_third_crash_changes_nothing_either(
 
 
 # Long histories
+
+
+def over_the_end_of_the_disk(life: Life) -> None:
+    """The disk is full in the middle of it, and what is on its way goes into the reserve."""
+    life.files.space_bytes = 700
+    first = life.message(b"%d" % 0 * 80)
+    life.commit()
+    life.wait_durable()
+    while not life.store.full:
+        last = life.message(b"and so on" * 8)
+        life.commit()
+        life.wait_durable()
+    for position in (first, last):
+        life.settle(position)
+        life.commit()
+        life.wait_durable()
+    life.store.trim()
+
+
+@pytest.mark.parametrize("sync", MODES)
+@pytest.mark.parametrize("sector_bytes", SECTORS)
+def test_a_power_cut_while_the_disk_is_full_takes_nothing_either(
+    tmp_path: Path, sync: str, sector_bytes: int
+) -> None:
+    life = lived(tmp_path, over_the_end_of_the_disk, sync, sector_bytes, SMALL, reserve_bytes=300)
+    crashes = life.files.some_crashes(Random(5), 200)
+    survive(life, tmp_path, crashes, segment_bytes=SMALL, reserve_bytes=300)
+    stay(life, tmp_path, segment_bytes=SMALL)
 
 
 def at_random(life: Life, random: Random, passes: int) -> None:
