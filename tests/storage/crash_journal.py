@@ -40,7 +40,7 @@ class Life:
             on_failure=self._failed,
             **options,
         )
-        self.live = survivors(self.store.recover())
+        self.live = survivors(records_of(self.store))
         for position in self.live:
             self.store.hold(position, 1)
         self.commits: list[tuple[int, Live]] = [(self.store.end, self.now)]
@@ -92,6 +92,11 @@ class Life:
 def as_files(files: CrashFiles) -> Files:
     """CrashFiles as what they stand in for: here the type checker compares the two."""
     return files
+
+
+def records_of(store: Journal) -> list[Record]:
+    """What a journal recovers; to be asked once, first."""
+    return list(store.recover())
 
 
 def survivors(records: Iterable[Record]) -> dict[int, bytes]:

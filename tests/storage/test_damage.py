@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.crash_files import CrashFiles, Disk
-from tests.storage.crash_journal import Life, as_files
+from tests.storage.crash_journal import Life, as_files, records_of
 from warrener.storage.journal import Journal
 from warrener.storage.recovery import elements
 from warrener.storage.segment import HEADER_BYTES, decode_header
@@ -43,7 +43,7 @@ class Found(list[Record]):
             on_failure=lambda failure: None,
             segment_bytes=SMALL,
         )
-        super().__init__(store.recover())
+        super().__init__(records_of(store))
         self.report: RecoveryReport = store.report
         assert store.append(0, b"after") > max(record.position for record in [*self, NONE])
         store.close()

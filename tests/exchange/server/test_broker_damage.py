@@ -13,6 +13,7 @@ import pytest
 
 from tests.exchange.server.crash_wire import Life, Lines, begin_again
 from tests.storage.crash_files import CrashFiles, Disk
+from tests.storage.crash_journal import records_of
 from warrener.exchange.broker import Broker
 from warrener.exchange.ledger import Kind
 from warrener.exchange.recovery import restore
@@ -97,7 +98,7 @@ def flips(disk: Disk, folder: Path) -> Iterator[Flip]:
 def recovered(disk: Disk, folder: Path) -> tuple[tuple[Record, ...], RecoveryReport]:
     """The records of a journal, and its report."""
     store = open_store(disk, folder)
-    records = tuple(store.recover())
+    records = tuple(records_of(store))
     store.close()
     return records, store.report
 

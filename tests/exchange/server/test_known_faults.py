@@ -35,9 +35,10 @@ def tags(deliveries: list[Content]) -> list[int]:
 
 def without_what_was_not_synced(life: Life) -> Disk:
     """What a power cut leaves at the worst."""
+    life.be_written()
+    *_, disk = life.files.lasting()
     life.end()
-    *_, before_the_end, _, _ = life.files.lasting()
-    return before_the_end
+    return disk
 
 
 # Power cuts
