@@ -350,22 +350,23 @@ class Ledger:
         Given `since`, no record with this number before that position counts any more.
         """
         keys = b"".join([_SEEN_KEY.pack(key, deadline) for key, deadline in seen])
-        return self._store.append(Kind.SEEN, _SEEN_HEAD.pack(number, since), keys, 1)
+        return self._append(Kind.SEEN, _SEEN_HEAD.pack(number, since) + keys, 1)
 
     # Topology
 
     def write(self, kind: Kind, fields: Mapping[str, Any]) -> int:
         """Append a record of topology that is alive until its position is forgotten."""
-        return self._append(kind, fields, 1)
+        return self._append(kind, self.codec.encode_table(fields), 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._append(kind, fields, 0)
+        self._append(kind, self.codec.encode_table(fields), 0)
         self.forget(ended)
 
-    def _append(self, kind: Kind, fields: Mapping[str, Any], holders: int) -> int:
+    def _append(self, kind: Kind, payload: bytes, holders: int) -> int:
+        """The position, 0 if the store has failed."""
         try:
-            return self._store.append(kind, self.codec.encode_table(fields), b"", holders)
+            return self._store.append(kind, payload, b"", holders)
         except Exception:
             if not self._store.failed:
                 raise
