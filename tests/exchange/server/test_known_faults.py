@@ -283,7 +283,7 @@ def test_a_message_that_nobody_can_digest_does_not_come_back_for_ever(channel: C
     channel.consume("a")
     while taken := channel.received():
         came += 1
-        channel.send(m.BasicNack(tags(taken)[0], requeue=True))
+        channel.send(m.BasicReject(tags(taken)[0], requeue=True))
     assert (came, channel.ready("a"), channel.ready("q")) == (4, 0, 1)
 
 
