@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Where it is set, each of the many processes would compile everything anew: half of a run's time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check unit bench interop clean
+.PHONY: demo test check unit bench storm interop clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -26,6 +26,10 @@ unit: $(READY)
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench_broker.py
+
+# About seven minutes; STORM="--kills 20 --seed 7" for another storm.
+storm: $(READY)
+	$(BIN)/python -m tests.faults.storm $(STORM)
 
 # Needs npm, apt-get and time; INTEROP="--only kombu" runs one suite.
 interop: $(READY)

@@ -8,21 +8,23 @@ write what must last, and answers the publishers whose messages are safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from warrener.exchange.activity import Activity
 from warrener.exchange.confirms import Confirms
 from warrener.exchange.connections import Connections
+from warrener.exchange.counts import QueueStatistics
 from warrener.exchange.deadlines import Deadlines
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
 from warrener.exchange.ledger import Codec, Ledger, Store
 from warrener.exchange.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.parameters import Parameters
 from warrener.exchange.permissions import Permission, Permissions
 from warrener.exchange.policies import Policies
 from warrener.exchange.pump import Pump
-from warrener.exchange.queue import QueueStatistics
 from warrener.exchange.records import Kind
 from warrener.exchange.users import GUEST, User, Users
 from warrener.exchange.vhost import VirtualHost
@@ -53,6 +55,7 @@ class Broker:
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
+        self.activity = Activity()
         self._segments = 1
         self._rewriting: Iterator[int] | None = None
         """What is left to be written anew, if that has been begun."""
@@ -60,6 +63,7 @@ class Broker:
         """The highest number a queue ever had."""
         self.entries = Entries(self.ledger)
         self.vhosts: dict[str, VirtualHost] = {}
+        self.parameters = Parameters(self.entries)
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
         self.policies = Policies(self.entries, self.vhosts)
@@ -73,10 +77,13 @@ class Broker:
         self.pump.run()
 
     def end_pass(self) -> None:
-        """Close a pass: hand out, write, confirm."""
+        """Close a pass: hand out, write, confirm, or give up if nothing can be written."""
         self.hand_out()
         self.ledger.commit()
-        self.confirms.end_pass(self.ledger.durable)
+        if self.ledger.failed:
+            self.confirms.fail(self.ledger.durable)
+        else:
+            self.confirms.end_pass(self.ledger.durable)
 
     def settle_confirms(self) -> None:
         """The store has put more on disk: answer the publishers who waited for it."""
@@ -97,10 +104,6 @@ class Broker:
         for vhost in self.vhosts.values():
             vhost.forget_routes()
         return True
-
-    def fail(self) -> None:
-        """The store has failed: whoever waits for a confirm is told that none will come."""
-        self.confirms.fail()
 
     def tidy(self) -> None:
         """Have the store give back the space of records that are no longer needed.
@@ -192,6 +195,12 @@ class Broker:
         vhost.tracing = on
         self.entries.put(Kind.VHOST_SET, name, _describe(vhost))
 
+    def describe_vhost(self, name: str, description: str, tags: Iterable[str]) -> None:
+        """Say what a virtual host is for, in words that are for people. Raises: NotFound."""
+        vhost = self.vhost(name)
+        vhost.description, vhost.tags = description, tuple(tags)
+        self._put_vhost(vhost, vhost.limits)
+
     def delete_vhost(self, name: str) -> None:
         """Remove a virtual host with all that is in it; its connections are closed.
 
@@ -204,11 +213,12 @@ class Broker:
         self.permissions.forget(vhost=name)
         self.policies.forget(name)
         del self.vhosts[name]
+        self.activity.forget(name)
         self.entries.end(Kind.VHOST_SET, name)
 
     def _make_vhost(self, name: str) -> VirtualHost:
         vhost = self.vhosts[name] = VirtualHost(
-            name, self.ledger, self.pump, self.deadlines, self._next_number
+            name, self.ledger, self.pump, self.deadlines, self._next_number, self.activity
         )
         return vhost
 
@@ -241,6 +251,8 @@ class Broker:
         vhost = self._make_vhost(fields["name"])
         vhost.limits = VirtualHostLimits(**fields["limits"])
         vhost.tracing = fields.get("tracing", False)
+        vhost.description = fields.get("description", "")
+        vhost.tags = tuple(fields.get("tags", ()))
         self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
 
     def _next_number(self) -> int:
@@ -249,5 +261,10 @@ class Broker:
 
 
 def _describe(vhost: VirtualHost) -> dict[str, Any]:
-    fields = {"name": vhost.name, "limits": limit_fields(vhost.limits)}
+    fields = {
+        "name": vhost.name,
+        "limits": limit_fields(vhost.limits),
+        "description": vhost.description,
+        "tags": list(vhost.tags),
+    }
     return {**fields, "tracing": True} if vhost.tracing else fields

@@ -36,7 +36,16 @@ Group = dict[Connected, None]
 class Connections:
     """The open connections of all users to all virtual hosts."""
 
-    __slots__ = ("_by_user", "_by_vhost", "_permissions", "_users", "_vhosts", "_where")
+    __slots__ = (
+        "_by_user",
+        "_by_vhost",
+        "_permissions",
+        "_users",
+        "_vhosts",
+        "_where",
+        "closed",
+        "opened",
+    )
 
     def __init__(
         self, users: Users, permissions: Permissions, vhosts: Mapping[str, VirtualHost]
@@ -47,6 +56,9 @@ class Connections:
         self._by_user: dict[str, Group] = {}
         self._by_vhost: dict[str, Group] = {}
         self._where: dict[Connected, tuple[str, str]] = {}
+        self.opened = 0
+        """Connections there have been since the start, and those of them that are gone."""
+        self.closed = 0
 
     def __len__(self) -> int:
         return len(self._where)
@@ -67,6 +79,7 @@ class Connections:
         self._by_user.setdefault(user, {})[connection] = None
         self._by_vhost.setdefault(vhost, {})[connection] = None
         self._where[connection] = (user, vhost)
+        self.opened += 1
         return opened, rights
 
     def leave(self, connection: Connected) -> bool:
@@ -74,6 +87,7 @@ class Connections:
         where = self._where.pop(connection, None)
         if where is None:
             return False
+        self.closed += 1
         for groups, name in zip((self._by_user, self._by_vhost), where, strict=True):
             del groups[name][connection]
             if not groups[name]:

@@ -6,6 +6,9 @@ ledger tells the store how many holders a record has and lets go of one at a tim
 
 Settlements of one pass are collected and written as one record a queue when the pass ends, and so
 are returns, in front of them. Of several returns of one message the last counts.
+
+After the store has failed nothing is written any more, and nobody is troubled with that: what is
+left of the broker's life, until its clients have been told, goes on in memory.
 """
 
 from __future__ import annotations
@@ -162,8 +165,15 @@ class Ledger:
         elif not messages[0].properties.persistent:
             # Most runs share their properties, and asking costs a walk over them (bench S9).
             return
+        if not messages:
+            return
         contents = [message.content for message in messages]
-        first_position = self._store.append_run(Kind.MESSAGE, head, contents, holders)
+        try:
+            first_position = self._store.append_run(Kind.MESSAGE, head, contents, holders)
+        except Exception:
+            if not self._store.failed:
+                raise
+            return
         for position, message in enumerate(messages, first_position):
             message.position = position
 
@@ -215,10 +225,7 @@ class Ledger:
         return found
 
     def commit(self) -> None:
-        """End a pass: write what was settled in it, and have the store make it all last.
-
-        After the store has failed nothing is written any more: the broker is about to end.
-        """
+        """End a pass: write what was settled in it, and have the store make it all last."""
         try:
             if self._returned:
                 returned, self._returned = self._returned, {}
@@ -291,7 +298,7 @@ class Ledger:
         Given `since`, no record with this number before that position counts any more.
         """
         keys = b"".join([SEEN_KEY.pack(key, deadline) for key, deadline in seen])
-        return self._store.append(Kind.SEEN, SEEN_HEAD.pack(number, since), keys, 1)
+        return self._append(Kind.SEEN, SEEN_HEAD.pack(number, since), keys, 1)
 
     # Topology
 
@@ -300,13 +307,21 @@ class Ledger:
 
         It counts in place of the one at position `replaced`, if there is one.
         """
-        table = self.codec.encode_table(fields)
-        return self._store.append(kind, table, POSITION.pack(replaced), 1)
+        return self._append(kind, self.codec.encode_table(fields), POSITION.pack(replaced), 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._store.append(kind, self.codec.encode_table(fields), POSITION.pack(ended))
+        self._append(kind, self.codec.encode_table(fields), POSITION.pack(ended), 0)
         self.forget(ended)
+
+    def _append(self, kind: Kind, head: bytes, body: bytes, holders: int) -> int:
+        """The position, 0 if the store has failed."""
+        try:
+            return self._store.append(kind, head, body, holders)
+        except Exception:
+            if not self._store.failed:
+                raise
+            return 0
 
     def read_topology(self, payload: bytes) -> dict[str, Any]:
         return self.codec.decode_table(payload)

@@ -19,11 +19,11 @@ filters, or whose messages have priorities, deadlines or counted deliveries, kee
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.consumers import Consumers
+from warrener.exchange.counts import PUBLISH, QueueStatistics, no_counts
 from warrener.exchange.dead_letter import DELIVERY_COUNT, DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.expiry import time_to_live
 from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
@@ -40,22 +40,6 @@ if TYPE_CHECKING:
 ANY_SIZE = 1 << 62
 DROPPED_MAX = 1000
 """Messages given up at once because the queue is too long; after a change it may be much so."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStatistics:
-    """Counts of one queue at one moment; bytes are those of the content as it travels.
-
-    Ready are all messages that wait, also the `messages_delayed` that are held back for a retry.
-    """
-
-    name: str
-    messages_ready: int
-    messages_unacked: int
-    bytes_ready: int
-    bytes_unacked: int
-    consumers: int
-    messages_delayed: int = 0
 
 
 class Queue(Governed):
@@ -75,6 +59,7 @@ class Queue(Governed):
         "arguments",
         "auto_delete",
         "consumers",
+        "counts",
         "deleted",
         "durable",
         "last_used_ms",
@@ -84,6 +69,7 @@ class Queue(Governed):
         "options",
         "owner",
         "ready",
+        "sample",
         "settled",
         "unacked",
         "unacked_bytes",
@@ -119,6 +105,9 @@ class Queue(Governed):
         self.settled: list[int] = []
         """Positions settled since the ledger last wrote them down."""
         self.deleted = False
+        self.counts = no_counts()
+        self.sample: Any = None
+        """Belongs to whoever samples the counts."""
         self.next_due: int | None = None
         self.last_used_ms = host.ledger.now_ms
         self._host = host
@@ -166,6 +155,7 @@ class Queue(Governed):
         if expiring and not isinstance(self.ready, Selection):
             self._select()
         self.ready.extend(messages, size)
+        self.counts[PUBLISH] += len(messages)
         if (self.consumers or self.options.limited) and not self.waiting:
             self._pump.wake(self)
         if self.options is not PLAIN or expiring:

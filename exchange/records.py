@@ -12,7 +12,8 @@ All numbers are big-endian.
     6     UNBOUND            table: as BOUND
     7     USER_SET           table: name, password_hash, tags, limits (table)
     8     USER_DELETED       table: as USER_SET
-    9     VHOST_SET          table: name, limits (table), and tracing if it is true
+    9     VHOST_SET          table: name, limits (table), description, tags (list), and
+                             tracing if it is true
     10    VHOST_DELETED      table: as VHOST_SET
     11    PERMISSION_SET     table: user, vhost, configure, write, read
     12    PERMISSION_CLEARED table: as PERMISSION_SET
@@ -31,6 +32,8 @@ All numbers are big-endian.
     21    RETURNED           u32 queue number, then for each message that came back there:
                              u64 position, u32 how often it has failed by now,
                              u64 time in ms since 1970 before which it is held back, or 0
+    30    PARAMETER_SET      table: name, value
+    31    PARAMETER_CLEARED  table: as PARAMETER_SET
 
 "table" is an AMQP field table, so that arguments keep their types. Behind each of them stands the
 u64 position of the record that this one replaces or ends, 0 if there is none; early versions wrote
@@ -70,6 +73,8 @@ class Kind(IntEnum):
     POLICY_CLEARED = 19
     SEEN = 20
     RETURNED = 21
+    PARAMETER_SET = 30
+    PARAMETER_CLEARED = 31
 
 
 class Return(NamedTuple):
@@ -85,6 +90,8 @@ _TOPOLOGY = frozenset(
         *range(Kind.EXCHANGE_DECLARED, Kind.TOPIC_PERMISSION_CLEARED + 1),
         Kind.POLICY_SET,
         Kind.POLICY_CLEARED,
+        Kind.PARAMETER_SET,
+        Kind.PARAMETER_CLEARED,
     )
 )
 
@@ -138,8 +145,9 @@ def head_bytes(kind: int, payload: bytes) -> int | None:
 def refers_to(kind: int, payload: bytes) -> Sequence[int] | None:
     """The records that a record says something about, None for any before it.
 
-    Once they are gone, the record may go, too, unless it is alive. A queue that is deleted ends its
-    messages as well, but those of a queue that is not declared are passed over anyway.
+    Once they are gone, the record may go, too, unless it is alive. The end of a queue is the end of
+    its messages, wherever they are: without it they would look like those of a queue whose
+    declaration was damaged.
     """
     if kind == Kind.MESSAGE:
         return ()
@@ -147,7 +155,7 @@ def refers_to(kind: int, payload: bytes) -> Sequence[int] | None:
         return settled_positions(payload)[1]
     if kind == Kind.RETURNED:
         return [back.position for back in returned_messages(payload)[1]]
-    if kind not in _TOPOLOGY:
+    if kind not in _TOPOLOGY or kind == Kind.QUEUE_DELETED:
         # A SEEN record stands in for others with its number; which these are it does not say.
         return None
     table_bytes = NUMBER.size + NUMBER.unpack_from(payload)[0]

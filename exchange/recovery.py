@@ -15,11 +15,14 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.definitions import Survivors, lasting_windows
 from warrener.exchange.entries import ENDED_BY
 from warrener.exchange.ledger import Run
+from warrener.exchange.queue import Queue
 from warrener.exchange.records import Kind, Return, returned_messages, settled_positions
 from warrener.exchange.unsettled import Unsettled
 from warrener.exchange.window import Sightings
 
 logger = logging.getLogger("warrener.recovery")
+
+REMADE_PREFIX = "recovered."
 
 
 @dataclass(slots=True)
@@ -45,6 +48,8 @@ def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
     survivors, found = _read(broker, runs)
     _restore_entries(broker, survivors)
     queues = survivors.restore(broker.vhosts)
+    nameless = found.unsettled.waiting() - queues.keys()
+    queues |= {number: _remake_queue(broker, number) for number in sorted(nameless)}
     # Numbers are not used again, not even that of a queue of which nothing but a message is left.
     broker.last_number = max(survivors.highest_number, found.unsettled.highest_number)
     for number, queue in queues.items():
@@ -54,6 +59,18 @@ def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
         queue.restore(positions, size, expiring, found.returns.get(number, {}))
     found.seen.restore(lasting_windows(broker.vhosts.values()), broker.ledger)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
+
+
+def _remake_queue(broker: Broker, number: int) -> Queue:
+    """A queue for messages whose own has lost its declaration: damage there must not cost them."""
+    vhost = broker.vhosts.get("/") or broker.add_vhost("/")
+    name = f"{REMADE_PREFIX}{number}"
+    while name in vhost.queues:
+        name += "'"
+    logger.error("a queue has lost its declaration: its messages are in '%s' of '/'", name)
+    return vhost.restore_queue(
+        0, {"name": name, "number": number, "auto_delete": False, "arguments": {}}
+    )
 
 
 def _restore_entries(broker: Broker, survivors: Survivors) -> None:
@@ -80,6 +97,8 @@ def _restore_entries(broker: Broker, survivors: Survivors) -> None:
     for position, fields in survivors.live[Kind.POLICY_SET].values():
         broker.policies.restore(position, fields)
     broker.permissions.drop_orphans()
+    for position, fields in survivors.live[Kind.PARAMETER_SET].values():
+        broker.parameters.restore(position, fields)
 
 
 def _read(broker: Broker, runs: Iterable[Run]) -> tuple[Survivors, Found]:

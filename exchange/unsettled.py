@@ -61,6 +61,10 @@ class Unsettled:
             # Not removed: heads lead to it, and its number does not come again.
             self._lines[number].clear()
 
+    def waiting(self) -> set[int]:
+        """Numbers of the queues in which something waits."""
+        return {number for number, line in self._lines.items() if line}
+
     def take(self, number: int) -> tuple[array[int], int]:
         """The positions that wait in a queue, and the size of the messages; once."""
         line = self._lines.pop(number, None)
@@ -94,6 +98,9 @@ class _Line:
         # for each position, whether it is not settled
         self._waits = bytearray()
         self._settled = 0
+
+    def __len__(self) -> int:
+        return len(self._positions) - self._settled
 
     def extend(self, positions: Sequence[int], sizes: Iterable[int]) -> None:
         if len(positions) == 1:

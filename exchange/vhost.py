@@ -18,12 +18,7 @@ from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.deduplicating_queue import make_queue
 from warrener.exchange.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
-from warrener.exchange.errors import (
-    AccessRefused,
-    NotFound,
-    PreconditionFailed,
-    ResourceLocked,
-)
+from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
 from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.limits import VirtualHostLimits, reached
 from warrener.exchange.options import queue_options
@@ -37,6 +32,7 @@ from warrener.exchange.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.types import TYPES, DelayedExchange, Exchange
 
 if TYPE_CHECKING:
+    from warrener.exchange.activity import Activity
     from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message, Properties
@@ -53,10 +49,13 @@ class VirtualHost:
         pump: Pump,
         deadlines: Deadlines,
         next_number: Callable[[], int],
+        activity: Activity,
     ) -> None:
         self.name = name
         self.limits = VirtualHostLimits()
         self.rules = Rules()
+        self.description = ""
+        self.tags: tuple[str, ...] = ()
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
@@ -67,6 +66,7 @@ class VirtualHost:
         self.pump = pump
         self.deadlines = deadlines
         self._next_number = next_number
+        self._activity = activity
 
     # Routing
 
@@ -254,6 +254,7 @@ class VirtualHost:
             self._unbind(binding)
         del self.queues[queue.name]
         self.deadlines.cancel(queue)
+        self._activity.queues_deleted += 1
         self._definitions.remove(queue)
         self._router.generation += 1
         return queue.delete()
@@ -388,6 +389,7 @@ class VirtualHost:
     def _add_queue(self, queue: Queue) -> Queue:
         self.queues[queue.name] = queue
         queue.govern(self.rules.applied_to(queue))
+        self._activity.queues_created += 1
         self._router.generation += 1
         return queue
 

@@ -341,6 +341,8 @@ class Journal:
         removed = self._space.tend(self.end, self._writer.written, self._writer.settled)
         self._released_from = self._segment
         self._untidy = self._space.tidying
+        if self._space.waits_for(self._writer.settled):
+            self._writer.sync_soon()
         return removed
 
     @property

@@ -171,6 +171,9 @@ class Segment:
         else:
             count = bisect_left(self.positions, position)
             del self.positions[count:]
+            if not self.generation and (not count or self.positions[-1] == self.first + count - 1):
+                # The gaps were behind the cut: what is left can be added to.
+                self.positions = None
         del self.offsets[count + 1 :]
         self.offsets[-1] = size
 

@@ -69,6 +69,14 @@ class Space:
         self._rewrite(end, written, settled)
         return removed
 
+    def waits_for(self, settled: Position) -> bool:
+        """Whether more could be done if more were settled."""
+        rewriting = self._rewriting
+        if rewriting is not None and not self._begun:
+            return rewriting.decided > settled
+        since = self._segments[0].dead_since if self._segments else None
+        return since is not None and since > settled
+
     def _trim(self, end: Position, settled: Position) -> int:
         busy = self._rewriting.segments if self._rewriting else []
         dead: list[Segment] = []

@@ -112,7 +112,12 @@ class Restock:
     """Set a reserve aside again, if there is space for it."""
 
 
-Item: TypeAlias = Batch | Restock | Close
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Make sure that what has been written is on disk."""
+
+
+Item: TypeAlias = Batch | Restock | Sync | Close
 
 
 class Writer:
@@ -152,10 +157,13 @@ class Writer:
 
     @property
     def settled(self) -> Position:
-        """Every position below is as safe as the mode ever makes it."""
-        if self._mode.before_durable or self._mode.interval_s is not None:
-            return self.synced
-        return self.written
+        """Every position below is on disk: what ends older records counts from then on."""
+        return self.synced
+
+    def sync_soon(self) -> None:
+        """Something waits for `settled`; where nothing else syncs, this does."""
+        if not self._mode.before_durable and self._mode.interval_s is None:
+            self.put(Sync())
 
     def start(self, end: Position, segment: Segment | None) -> None:
         """Begin at a position, in a segment that exists already or (None) in a new one."""
@@ -210,16 +218,22 @@ class Writer:
         if batches:
             self._write(batches)
         for item in items:
-            if isinstance(item, Restock):
+            if isinstance(item, Sync):
+                self._sync_all()
+            elif isinstance(item, Restock):
                 self._restock()
             elif isinstance(item, Close):
                 self._finish(item)
                 return False
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
-            self._sync()
-            # What waits for it may go on: giving space back.
-            self._on_durable()
+            self._sync_all()
         return True
+
+    def _sync_all(self) -> None:
+        if self.synced < self.written:
+            self._sync()
+        # What waits for it may go on: giving space back.
+        self._on_durable()
 
     def _write(self, batches: list[Batch]) -> None:
         *full, last = _joined([part for batch in batches for part in batch.parts])
@@ -246,15 +260,14 @@ class Writer:
         _, _, offset, end, pieces = part
         if part.segment is not self._segment:
             self._begin(part.segment)
-        begins = offset == HEADER_BYTES
-        if begins:
-            offset, pieces = 0, [part.segment.header, *pieces]
+        if offset == HEADER_BYTES:
+            # By itself and first: no torn write can then look like a file that has lost its header.
+            self._files.write_through(self._handle, [part.segment.header], 0)
+            self._directory.sync()
         zeros = self._zeros(end - offset, end) if end > self._filled else b""
         write = self._files.write_through if through else self._files.write
         write(self._handle, [*pieces, zeros] if zeros else pieces, offset)
         self._filled = max(self._filled, end + len(zeros))
-        if begins:
-            self._directory.sync()
 
     def _leave(self) -> None:
         """Have done with the full segment, synced and with an index."""
@@ -268,7 +281,7 @@ class Writer:
         """Create the file of the next segment."""
         self._handle = self._directory.create(segment)
         self._segment = segment
-        self._filled = 0
+        self._filled = HEADER_BYTES
 
     def _zeros(self, length: int, end: int) -> memoryview:
         """What to write behind a write that passes the end of the file."""

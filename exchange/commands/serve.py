@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
 import signal
@@ -10,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import trio
@@ -17,6 +19,9 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
+from warrener.exchange.management.application import Application
+from warrener.exchange.management.routes import ENDPOINTS
+from warrener.exchange.management.server import HttpServer
 from warrener.exchange.records import head_bytes, refers_to
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.allocator import keep_freed_memory
@@ -24,7 +29,8 @@ from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.exchange.server.tls import CertificateError, Certificates
-from warrener.storage.errors import DirectoryInUse, StorageError
+from warrener.exchange.server.traffic import show_address
+from warrener.storage.errors import DirectoryInUse, JournalFailed, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
 from warrener.storage.store import Meaning, Store
@@ -37,6 +43,8 @@ THREAD_SWITCH_S = 0.0001
 MEANING = Meaning(head_bytes, refers_to)
 RESERVE_BYTES = 32 << 20
 """Set aside for a full disk: several times what can be on its way to the journal at once."""
+NO_PORT = -1
+DEFAULT_HTTP_PORT = Config().http_port
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -59,11 +67,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-    if config.http_port:
-        logger.warning("there is no management API yet: nothing listens on %d", config.http_port)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
-    return trio.run(serve, config, listen(config))
+    http = []
+    if config.http_port != NO_PORT:
+        http = listen_for_http(config, chosen=arguments.http_port is not None)
+    return trio.run(serve, config, listen(config), http)
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -114,12 +123,24 @@ def listen_on(host: str, port: int, flag: str) -> list[socket.socket]:
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
 
 
-async def serve(config: Config, listeners: list[Listener]) -> int:
+def listen_for_http(config: Config, chosen: bool) -> list[Listener]:
+    """A port that nobody has chosen may be taken: then the broker does without."""
+    try:
+        return [Listener(each) for each in listen_on(config.host, config.http_port, "--http-port")]
+    except CommandError as error:
+        if chosen or config.http_port != DEFAULT_HTTP_PORT:
+            raise
+        logger.warning("no management API: %s", error)
+        return []
+
+
+async def serve(config: Config, listeners: list[Listener], http_listeners: list[Listener]) -> int:
     """Run a broker on `listeners` until a signal or a failure of the store."""
     ending = Ending()
     store = open_store(config, ending)
     broker = Broker(store, CODEC)
     server = Server(broker, config)
+    http = HttpServer(Application(server, config, ENDPOINTS), config)
     ending.on_stored = server.stored
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
@@ -130,16 +151,27 @@ async def serve(config: Config, listeners: list[Listener]) -> int:
     ):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ending.on_signal, signals)
-            nursery.start_soon(reload_certificates, hangups, listeners)
-            nursery.start_soon(ending.shut_down_when_told, server)
-            await server.serve(listeners, ready=lambda: announce(listeners))
+            nursery.start_soon(reload_certificates, hangups, [*listeners, *http_listeners])
+            nursery.start_soon(ending.shut_down_when_told, server, http)
+
+            def ready() -> None:
+                if http_listeners:
+                    server.start(partial(http.serve, http_listeners))
+                announce(listeners, "amqp")
+                announce(http_listeners, "http")
+                print("Server startup complete", flush=True)
+
+            http.application.show_listeners({"amqp": listeners, "http": http_listeners})
+            await server.serve(listeners, ready)
             nursery.cancel_scope.cancel()
     ending.on_stored = lambda: None
     if ending.failure is None:
-        await trio.to_thread.run_sync(store.close)
+        with contextlib.suppress(JournalFailed):
+            await trio.to_thread.run_sync(store.close)
+    if ending.failure is None:
         logger.info("ended in order")
         return 0
-    logger.critical("the store failed: %s", ending.failure)
+    logger.critical("cannot write to %s, so the broker ends: %s", config.data, ending.failure)
     return 1
 
 
@@ -160,14 +192,11 @@ class Ending:
         self._token.run_sync_soon(self._stored, idempotent=True)
 
     def failed_from_thread(self, error: BaseException) -> None:
-        self._token.run_sync_soon(self._failed, error)
+        self.failure = error
+        self._token.run_sync_soon(self._tell, "the broker's disk failed")
 
     def _stored(self) -> None:
         self.on_stored()
-
-    def _failed(self, error: BaseException) -> None:
-        self.failure = error
-        self._tell("the broker's disk failed")
 
     def _tell(self, reason: str) -> None:
         self._reason = self._reason or reason
@@ -178,8 +207,9 @@ class Ending:
             logger.info("ending on %s", signal.Signals(number).name)
             self._tell("broker shutdown")
 
-    async def shut_down_when_told(self, server: Server) -> None:
+    async def shut_down_when_told(self, server: Server, http: HttpServer) -> None:
         await self._told.wait()
+        await http.shut_down()
         await server.shut_down(self._reason)
 
 
@@ -242,9 +272,7 @@ async def reload_certificates(hangups: Any, listeners: list[Listener]) -> None:
                 logger.error("certificates not read again: %s", error)
 
 
-def announce(listeners: list[Listener]) -> None:
+def announce(listeners: list[Listener], protocol: str) -> None:
     for listener in listeners:
-        scheme = "amqps" if listener.certificates else "amqp"
-        host, port = listener.socket.getsockname()[:2]
-        print(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-    print("Server startup complete", flush=True)
+        scheme = f"{protocol}s" if listener.certificates else protocol
+        print(f"{scheme}://{show_address(listener.socket.getsockname()[:2])}")

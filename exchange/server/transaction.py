@@ -49,6 +49,11 @@ class Transaction:
         self._channel = channel
         self._begin()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many publishes, and how many settlements of deliveries, are noted."""
+        return len(self._publishes), sum(len(deliveries) for _, deliveries in self._settlements)
+
     def publish(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Note messages. Raises: Refused if they could not be published now."""
         channel = self._channel

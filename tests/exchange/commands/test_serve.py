@@ -10,8 +10,9 @@ from dataclasses import fields
 import pika
 import pytest
 
-from warrener.exchange.commands import main
+from warrener.exchange.commands import CommandError, main, serve
 from warrener.exchange.config import Config
+from warrener.exchange.management.client import ManagementClient
 from warrener.exchange.server.server import open_listeners
 from warrener.storage.lock import DirectoryLock
 
@@ -24,7 +25,7 @@ class Process:
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [*COMMAND, "--port", "0", *arguments],
+            [*COMMAND, "--port", "0", "--http-port=-1", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -130,6 +131,40 @@ def test_a_name_may_stand_for_several_addresses(processes):
         "amqp://[::1]",
     }
     assert process.end() == 0
+
+
+def test_the_management_api_is_there_where_it_says(processes):
+    process = Process("--memory", "--http-port", "0")
+    processes.append(process)
+    amqp, http = process.listening
+    assert amqp.startswith("amqp://127.0.0.1:")
+    client = ManagementClient(http)
+    with process.connect():
+        assert client.get("/api/overview")["object_totals"]["connections"] == 1
+    # An open connection of HTTP does not keep the broker from ending.
+    assert process.end() == 0
+    client.close()
+
+
+def test_a_port_for_http_that_somebody_has_chosen_must_be_free():
+    (listener,) = open_listeners("127.0.0.1", 0)
+    port = str(listener.getsockname()[1])
+    with listener:
+        line = refused("--memory", "--port", "0", "--http-port", port)
+        assert line.startswith(f"127.0.0.1:{port} is in use")
+        assert "--http-port" in line
+
+
+def test_a_port_for_http_that_nobody_has_chosen_may_be_taken(caplog, monkeypatch):
+    (listener,) = open_listeners("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    config = Config(http_port=port)
+    monkeypatch.setattr(serve, "DEFAULT_HTTP_PORT", port)
+    with listener:
+        assert serve.listen_for_http(config, chosen=False) == []
+        assert "no management API: 127.0.0.1" in caplog.text
+        with pytest.raises(CommandError):
+            serve.listen_for_http(config, chosen=True)
 
 
 def test_a_port_in_use_is_told_in_one_line():
