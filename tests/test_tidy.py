@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("exchange", "protocol", "storage")
 SHELLS = ("exchange/commands/", "exchange/server/", "exchange/management/", "exchange/topology/")
 CONFIGURATION = "exchange/config.py"
+PAGE = "exchange/management/page"
 
 FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 500
@@ -188,7 +189,7 @@ def test_the_import_names_lead_to_the_folders() -> None:
 
 
 @pytest.mark.slow
-def test_a_wheel_made_from_the_sdist_holds_every_module(tmp_path: Path) -> None:
+def test_a_wheel_made_from_the_sdist_holds_every_module_and_the_page(tmp_path: Path) -> None:
     builder = install_hatchling(tmp_path / "hatchling")
     (sdist,) = build("sdist", ROOT, tmp_path, builder).glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -197,7 +198,9 @@ def test_a_wheel_made_from_the_sdist_holds_every_module(tmp_path: Path) -> None:
     (wheel,) = build("wheel", unpacked, tmp_path, builder).glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    expected = {f"warrener/{path}" for path in MODULES} | {
+    page = {path.relative_to(ROOT).as_posix() for path in (ROOT / PAGE).iterdir()}
+    assert f"{PAGE}/index.html" in page
+    expected = {f"warrener/{path}" for path in {*MODULES, *page}} | {
         path.removeprefix("src/") for path in sources("src")
     }
     assert names - {"warrener/py.typed"} == expected

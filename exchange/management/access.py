@@ -9,6 +9,9 @@ RabbitMQ's tags. Each includes what stands above it, and `monitoring` may read a
 
 A tag opens an endpoint and, for administrators, any virtual host. It gives no permission on what
 is in it: to declare a queue, everybody needs the permission to configure it.
+
+A browser that has once been given a password for this address sends it along with whatever any
+page makes it ask here. So what a browser asks for another site may not change anything.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ import binascii
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from warrener.exchange.management.errors import LoginRequired, NotAuthorised
+from warrener.exchange.management.errors import ForeignOrigin, LoginRequired, NotAuthorised
 
 if TYPE_CHECKING:
     from warrener.exchange.broker import Broker
     from warrener.exchange.users import User
+    from warrener.protocol.http.request import Request
 
 ADMINISTRATOR = "administrator"
 MONITORING = "monitoring"
@@ -79,6 +83,22 @@ def require_vhost(broker: Broker, user: User, vhost: str, reading: bool) -> None
 
 def has_permission(broker: Broker, user: User, vhost: str) -> bool:
     return broker.permissions.rights(user.name, vhost).permission is not None
+
+
+def require_own_origin(request: Request) -> None:
+    """Raises: ForeignOrigin for what a browser asks for a page of another site.
+
+    Browsers say so themselves, in a header that no page can set, but older ones, and those that
+    came by plain HTTP, say only where the page is from. Programs say neither.
+    """
+    site = request.header("sec-fetch-site")
+    if site:
+        own = site in ("same-origin", "none")
+    else:
+        origin = request.header("origin")
+        own = not origin or origin.partition("://")[2] == request.header("host")
+    if not own:
+        raise ForeignOrigin("pages of another site may not change anything here")
 
 
 def read_credentials(authorization: str) -> tuple[str, str]:

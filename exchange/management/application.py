@@ -23,6 +23,7 @@ from warrener.exchange.management.access import (
     Access,
     read_credentials,
     require_access,
+    require_own_origin,
     require_vhost,
 )
 from warrener.exchange.management.call import Call, answer
@@ -130,6 +131,8 @@ class Application:
         for name in path.values():
             check_name(name)
         user = NOBODY
+        if not endpoint.reads:
+            require_own_origin(request)
         if endpoint.access is not Access.ANYBODY:
             user = await self._login(request, peer)
             self._authorise(endpoint, user, path)

@@ -3,6 +3,7 @@
     HttpError (warrener.protocol.http.errors)
      +-- LoginRequired      401  nobody has said who he is, or not convincingly
      +-- NotAuthorised      401  somebody may not do this; RabbitMQ's status, tools expect it
+     +-- ForeignOrigin      403  a page of somebody else's asks through its reader's browser
      +-- Unavailable        503  not now
 
 What the broker refuses is `warrener.exchange.errors.Refused`, and `told` knows those, too.
@@ -26,6 +27,10 @@ class NotAuthorised(HttpError):
     status = 401
 
 
+class ForeignOrigin(HttpError):
+    status = 403
+
+
 class Unavailable(HttpError):
     status = 503
 
@@ -33,6 +38,7 @@ class Unavailable(HttpError):
 _WORDS = {
     400: "bad_request",
     401: "not_authorised",
+    403: "forbidden",
     405: "method_not_allowed",
     408: "request_timeout",
     413: "payload_too_large",

@@ -3,13 +3,14 @@
 docs/management.md has the same table, and a test compares the two. Another test calls each of these
 as nobody, with too small a tag, and from a foreign virtual host.
 
-Further endpoints (metrics, a page, our own under `/api/x/`) are added as further tables to the
+Further endpoints (metrics, our own under `/api/x/`) are added as further tables to the
 `ENDPOINTS` that an `Application` is made with.
 """
 
 from __future__ import annotations
 
 from warrener.exchange.management import (
+    assets,
     bindings,
     channels,
     connections,
@@ -43,6 +44,9 @@ BETWEEN = "/api/bindings/{vhost}/e/{source}"
 CHECKS = "/api/health/checks"
 
 _TABLE = (
+    # The page
+    ("GET", "/", ANYBODY, assets.get_page, "the page"),
+    ("GET", "/page/{name}", ANYBODY, assets.get_asset, "a file that it consists of"),
     # The broker
     ("GET", "/api/overview", USER, overview.get_overview, "totals, rates, versions, listeners"),
     ("GET", "/api/whoami", USER, users.whoami, "who is asking, with which tags"),

@@ -1,0 +1,128 @@
+// Messages: look at those of a queue, publish one.
+
+import { ask, path } from "./api.js";
+import { card, chip, el, facts, field, toast } from "./elements.js";
+import { bytes, json } from "./formats.js";
+
+const SHOWN_BYTES = 20000;
+const COUNTS = [1, 10, 50, 100];
+
+// A panel to look into a queue.
+export function messagesOf(vhost, name) {
+  const number = el("select", {}, COUNTS.map((each) => el("option", { value: each, selected: each === 10 }, each)));
+  const list = el("div", { class: "stack", role: "status" });
+
+  async function look() {
+    const question = { count: Number(number.value), ackmode: "ack_requeue_true", encoding: "auto", truncate: SHOWN_BYTES };
+    try {
+      const found = await ask("POST", `${path("queues", vhost, name)}/get`, question);
+      const nothing = el("p", { class: "quiet" }, "No message is ready.");
+      list.replaceChildren(...(found.length ? found.map(shown) : [nothing]));
+    } catch (problem) {
+      toast(problem.message, "bad");
+    }
+  }
+
+  const form = el(
+    "form",
+    { class: "row", submit: (event) => (event.preventDefault(), look()) },
+    field("Messages", number),
+    el("button", { type: "submit" }, "Look at the first ones"),
+  );
+  return card(
+    "Messages",
+    el(
+      "p",
+      { class: "quiet" },
+      "Looking takes messages out and puts them back in their place ",
+      el("code", {}, "(get with ack_requeue_true)"),
+      ": afterwards they are marked as redelivered, and a consumer may miss them for a moment.",
+    ),
+    form,
+    list,
+  );
+}
+
+function shown(message, at) {
+  const { headers = {}, ...properties } = message.properties;
+  const rows = [...Object.entries(properties), ...Object.entries(headers).map(([key, value]) => [`header ${key}`, value])];
+  const cut = message.payload_bytes > SHOWN_BYTES ? chip(`the first ${bytes(SHOWN_BYTES)}`) : "";
+  return el(
+    "article",
+    { class: "message", "aria-label": `Message ${at + 1}` },
+    el(
+      "p",
+      {},
+      el("b", {}, `${at + 1}`),
+      ` ${message.exchange || "(default exchange)"} → ${message.routing_key} `,
+      chip(bytes(message.payload_bytes)),
+      message.redelivered ? chip("redelivered") : "",
+      message.payload_encoding === "base64" ? chip("base64") : "",
+      cut,
+    ),
+    rows.length ? facts(rows.map(([key, value]) => [key, el("code", {}, json(value))])) : "",
+    el("pre", { tabindex: "0", "aria-label": "Payload" }, message.payload),
+  );
+}
+
+// A form that publishes to an exchange. `key` is the routing key to begin with.
+export function publishForm(vhost, exchange, key, refresh) {
+  const routing = el("input", { value: key, spellcheck: "false", autocomplete: "off" });
+  const payload = el("textarea", { rows: 4, spellcheck: "false" });
+  const headers = el("textarea", { rows: 2, spellcheck: "false", placeholder: '{"region": "EU"}' });
+  const properties = el("textarea", { rows: 2, spellcheck: "false", placeholder: '{"content_type": "application/json"}' });
+  const persistent = el("input", { type: "checkbox", checked: true });
+
+  async function publish(event) {
+    event.preventDefault();
+    try {
+      const given = table(properties.value, "Properties");
+      const named = table(headers.value, "Headers");
+      const question = {
+        routing_key: routing.value,
+        payload: payload.value,
+        payload_encoding: "string",
+        properties: { delivery_mode: persistent.checked ? 2 : 1, ...given, headers: { ...given.headers, ...named } },
+      };
+      const { routed } = await ask("POST", `${path("exchanges", vhost, exchange)}/publish`, question);
+      if (routed) toast("Published.", "good");
+      else toast("Published, but no queue takes it.", "bad");
+    } catch (problem) {
+      toast(problem.message, "bad");
+    }
+    await refresh();
+  }
+
+  const form = el(
+    "form",
+    { class: "stack", submit: publish },
+    el(
+      "div",
+      { class: "columns" },
+      el("div", { class: "stack" }, field("Routing key", routing), field("Payload", payload)),
+      el("div", { class: "stack" }, field("Headers (JSON)", headers), field("Properties (JSON)", properties)),
+    ),
+    el(
+      "div",
+      { class: "row" },
+      el("label", { class: "inline" }, persistent, "Persistent"),
+      el("span", { class: "grow" }),
+      el("button", { class: "primary", type: "submit" }, "Publish"),
+    ),
+  );
+  return card("Publish a message", form);
+}
+
+function table(text, label) {
+  if (!text.trim()) return {};
+  let value = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Told below, like what is JSON but no object.
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new Error(`${label} must be a JSON object`);
+  }
+  return value;
+}
