@@ -1,9 +1,10 @@
 // Charts: numbers over time as SVG, drawn at the width that there is.
 
 import { el, say, svg } from "./elements.js";
+import { GAP_MS } from "./history.js";
 
 const HEIGHT = 170;
-const LEFT = 46;
+const LEFT = 60;
 const BOTTOM = 20;
 const TOP = 8;
 const SPAN_MS = 60000;
@@ -45,7 +46,7 @@ export class Chart {
     this.drawing.replaceChildren(
       ...this.grid(top, y, width),
       ...this.times(last - first, width),
-      ...this.data.flatMap((line, at) => trace(line, x, y, this.series[at][1])),
+      ...this.data.flatMap((line, at) => trace(line, x, y, this.series[at][1], at === 0)),
     );
   }
 
@@ -65,14 +66,26 @@ export class Chart {
   }
 }
 
-function trace(line, x, y, colour) {
+// A line, and the area below it; it is broken where nobody has looked for a while.
+function trace(line, x, y, colour, isFilled = true) {
+  return stretches(line).flatMap((each) => stretch(each, x, y, colour, isFilled));
+}
+
+function stretches(line) {
+  const found = [[]];
+  line.forEach((point, at) => {
+    if (at && point[0] - line[at - 1][0] > GAP_MS) found.push([]);
+    found.at(-1).push(point);
+  });
+  return found;
+}
+
+function stretch(line, x, y, colour, isFilled) {
   if (line.length < 2) return [];
   const way = line.map(([time, value]) => `${x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("L");
   const [start, end] = [x(line[0][0]).toFixed(1), x(line.at(-1)[0]).toFixed(1)];
-  return [
-    svg("path", { class: `area ${colour}`, d: `M${start} ${y(0)}L${way}L${end} ${y(0)}Z` }),
-    svg("path", { class: `line ${colour}`, d: `M${way}` }),
-  ];
+  const below = svg("path", { class: `area ${colour}`, d: `M${start} ${y(0)}L${way}L${end} ${y(0)}Z` });
+  return [isFilled ? below : "", svg("path", { class: `line ${colour}`, d: `M${way}` })];
 }
 
 // The next round number that a scale may end with.

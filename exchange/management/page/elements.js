@@ -66,7 +66,9 @@ export function toast(text, kind = "") {
 export function confirmTyped(action, name) {
   const input = el("input", { autocomplete: "off", spellcheck: "false" });
   const button = el("button", { class: "danger", value: "yes", disabled: true }, action);
-  input.addEventListener("input", () => (button.disabled = input.value !== name));
+  // An input has no line ends; a name may.
+  const isMeant = () => input.value === name.replace(/[\r\n]/g, "");
+  input.addEventListener("input", () => (button.disabled = !isMeant()));
   const form = el(
     "form",
     { method: "dialog" },
@@ -82,7 +84,7 @@ export function confirmTyped(action, name) {
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (input.value === name) dialog.close("yes");
+    if (isMeant()) dialog.close("yes");
   });
   const dialog = el("dialog", { class: "card", "aria-label": action }, form);
   document.body.append(dialog);

@@ -77,7 +77,8 @@ export function exchange(context, vhost, name) {
     el("p", { class: "trail" }, link(place("exchanges"), "Exchanges"), ` in ${vhost}`),
     el("h1", { class: "name" }, name),
     card("Where messages go", topology.node),
-    el("div", { class: "columns" }, card("Details", about), card("Bindings", bindings.node)),
+    card("Bindings", bindings.node),
+    card("Details", about),
     publishForm(vhost, name, "", refresh),
     isOurs(name) ? danger(target, name) : "",
   );

@@ -2,6 +2,8 @@
 
 const SAMPLES_MAX = 300;
 const HISTORIES_MAX = 64;
+// After so long a time without a sample nothing is known of what was in between.
+export const GAP_MS = 10000;
 
 const histories = new Map();
 
@@ -30,7 +32,7 @@ class History {
   rate(name) {
     return this.gauge(name)
       .map(([time, value], at, all) => {
-        if (!at) return null;
+        if (!at || time - all[at - 1][0] > GAP_MS) return null;
         const grown = value - all[at - 1][1];
         return [time, (1000 * (grown < 0 ? value : grown)) / (time - all[at - 1][0])];
       })

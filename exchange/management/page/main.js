@@ -41,8 +41,11 @@ function open() {
   $("content").replaceChildren(view.node);
   for (const each of $("places").querySelectorAll("a")) {
     const isHere = each.getAttribute("href") === place(what);
-    if (isHere) each.setAttribute("aria-current", "page");
-    else each.removeAttribute("aria-current");
+    if (!isHere) each.removeAttribute("aria-current");
+    else {
+      each.setAttribute("aria-current", "page");
+      each.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
   }
   refresh();
 }

@@ -1,7 +1,7 @@
 // Messages: look at those of a queue, publish one.
 
 import { ask, path } from "./api.js";
-import { card, chip, el, facts, field, toast } from "./elements.js";
+import { card, chip, el, field, toast } from "./elements.js";
 import { bytes, json } from "./formats.js";
 
 const SHOWN_BYTES = 20000;
@@ -60,7 +60,7 @@ function shown(message, at) {
       message.payload_encoding === "base64" ? chip("base64") : "",
       cut,
     ),
-    rows.length ? facts(rows.map(([key, value]) => [key, el("code", {}, json(value))])) : "",
+    el("ul", { class: "properties" }, rows.map(([key, value]) => el("li", {}, `${key} `, el("code", {}, json(value))))),
     el("pre", { tabindex: "0", "aria-label": "Payload" }, message.payload),
   );
 }

@@ -118,9 +118,10 @@ function nodeFacts(node) {
     {},
     el("p", {}, el("b", {}, node.name), " ", state),
     meter("Memory", node.mem_used, node.mem_limit, `${bytes(node.mem_used)} of ${bytes(node.mem_limit)}`, node.mem_alarm),
+    // Full is where the alarm begins, as with memory.
     meter(
-      "Disk that may still be used",
-      Math.max(node.disk_free - node.disk_free_limit, 0),
+      "Disk",
+      node.disk_free_limit,
       node.disk_free,
       `${bytes(node.disk_free)} free, alarm below ${bytes(node.disk_free_limit)}`,
       node.disk_free_alarm,

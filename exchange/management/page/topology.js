@@ -13,9 +13,10 @@ import { filterOf, otherArguments } from "./queues.js";
 
 const BINDINGS_MAX = 60;
 const DEPTH_MAX = 4;
-const BOX = { width: 190, height: 44 };
-const LABEL = { width: 236, height: 44 };
-const GAP = { x: 56, y: 14 };
+const BOX = { width: 164, height: 44 };
+const LABEL = { width: 204, height: 44 };
+const SHRUNK_MIN = 0.82;
+const GAP = { x: 34, y: 14 };
 
 export class Topology {
   constructor(vhost, name) {
@@ -87,13 +88,16 @@ function draw({ boxes, bindings }) {
   columns.forEach((column, depth) => spread(column, BOX, depth * step, height));
   labels.forEach((column, depth) => spread(column, LABEL, depth * step + BOX.width + GAP.x, height));
   const width = (columns.length - 1) * step + BOX.width + 4;
-  return svg(
+  const drawn = svg(
     "svg",
     { class: "topology", viewBox: `-2 0 ${width} ${height}`, width, height, role: "group", "aria-label": "Exchange, bindings and queues" },
     bindings.flatMap((each) => edges(each, boxes.get(each.from), boxes.get(each.to))),
     bindings.map(label),
     [...boxes.values()].map(boxed),
   );
+  // Somewhat smaller rather than cut; one that is much too wide is moved about instead.
+  drawn.style.minWidth = `${width * SHRUNK_MIN}px`;
+  return drawn;
 }
 
 function stacked(column, size) {
@@ -153,8 +157,8 @@ function label(binding) {
     { class: `binding ${binding.filter ? "filtered" : ""}` },
     svg("title", {}, [binding.key, binding.filter, binding.more].filter(Boolean).join("\n")),
     svg("rect", { x, y, width: LABEL.width, height: LABEL.height, rx: LABEL.height / 2 }),
-    svg("text", { class: binding.key ? "key" : "none", x: x + LABEL.width / 2, y: baseline, "text-anchor": "middle" }, cut(key, 30)),
-    below && svg("text", { class: "filter", x: x + LABEL.width / 2, y: y + 34, "text-anchor": "middle" }, cut(below, 34)),
+    svg("text", { class: binding.key ? "key" : "none", x: x + LABEL.width / 2, y: baseline, "text-anchor": "middle" }, cut(key, 25)),
+    below && svg("text", { class: "filter", x: x + LABEL.width / 2, y: y + 34, "text-anchor": "middle" }, cut(below, 29)),
   );
 }
 
@@ -163,7 +167,7 @@ function boxed(box) {
   const shape = svg("rect", { x, y, width: BOX.width, height: BOX.height, rx: kind === "queue" ? 4 : 12 });
   const texts = [
     svg("text", { class: "kind", x: x + 14, y: y + 16 }, box.type ? `${box.type} exchange` : kind),
-    svg("text", { class: "title", x: x + 14, y: y + 33 }, cut(name, 24)),
+    svg("text", { class: "title", x: x + 14, y: y + 33 }, cut(name, 18)),
   ];
   return svg(
     "a",
