@@ -3,6 +3,7 @@
 server        listeners of HTTP, and the connections that are open
 session       one HTTP connection under trio
 application   from a request to a response: route, login, rights, pass, errors
+assets        the page at `/`, whose files are in `page`
 routes        all endpoints, in one table
 access        who may call what
 call          what an endpoint is given; `fields` reads the JSON in it

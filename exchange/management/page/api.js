@@ -8,7 +8,7 @@ let onRefused = () => {};
 
 const PATIENCE_MS = 20000;
 
-// What the broker has refused, with its reason.
+// What the broker has refused, with its reason; without an answer the status is 0.
 export class Refusal extends Error {
   constructor(status, reason) {
     super(reason);
@@ -43,7 +43,7 @@ export function get(target, query = {}) {
 export async function ask(method, target, document_ = null) {
   const headers = { Authorization: authorization };
   if (document_ !== null) headers["Content-Type"] = "application/json";
-  const response = await fetch(new URL(target, document.baseURI), {
+  const response = await sent(new URL(target, document.baseURI), {
     method,
     headers,
     body: document_ === null ? null : JSON.stringify(document_),
@@ -52,10 +52,26 @@ export async function ask(method, target, document_ = null) {
     redirect: "error",
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
-  const text = await response.text();
-  const found = text ? JSON.parse(text) : null;
+  const found = parsed(await response.text());
   if (response.ok) return found;
-  const reason = found?.reason ?? response.statusText;
+  const reason = found?.reason ?? `${response.status} ${response.statusText}`;
   if (response.status === 401 && reason === "Login failed") onRefused();
   throw new Refusal(response.status, reason);
+}
+
+async function sent(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch {
+    throw new Refusal(0, "The broker does not answer.");
+  }
+}
+
+// What stands between us and the broker may answer with something else than JSON.
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
 }

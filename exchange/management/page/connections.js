@@ -2,7 +2,7 @@
 
 import { ask, get, path } from "./api.js";
 import { Chart } from "./chart.js";
-import { card, confirmTyped, el, facts, link, place } from "./elements.js";
+import { card, confirmTyped, el, facts, link, place, refill } from "./elements.js";
 import { bytes, count, duration, json, rate } from "./formats.js";
 import { historyOf } from "./history.js";
 import { attempted, filterOf } from "./queues.js";
@@ -158,7 +158,7 @@ export function connection(context, name) {
     const history = historyOf(`connection ${name}`);
     history.add(Date.now(), { received: found.recv_oct, sent: found.send_oct });
     traffic.show(history.rate("received"), history.rate("sent"));
-    about.replaceChildren(aboutConnection(found));
+    refill(about, aboutConnection(found));
     await table.refresh();
   }
 

@@ -50,6 +50,22 @@ export function facts(entries) {
   return el("dl", { class: "facts" }, rows.flat());
 }
 
+// Puts facts in the place of earlier ones, and leaves alone what is the same: somebody may be about
+// to copy it.
+export function refill(node, fresh) {
+  const shown = node.firstChild;
+  if (!shown || shown.children.length !== fresh.children.length) return node.replaceChildren(fresh);
+  [...fresh.children].forEach((each, at) => {
+    const before = shown.children[at];
+    if (before.textContent !== each.textContent) before.replaceChildren(...each.childNodes);
+  });
+}
+
+// Says that what is shown is not what there is any more; main.js then asks the broker.
+export function stale(node) {
+  node.dispatchEvent(new Event("stale", { bubbles: true }));
+}
+
 export function field(label, input, hint = "") {
   input.id ||= `field-${(field.count = (field.count ?? 0) + 1)}`;
   const below = hint && el("span", { class: "quiet small" }, hint);

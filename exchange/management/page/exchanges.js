@@ -1,7 +1,7 @@
 // Exchanges: the list, and one of them with what is bound to it, drawn.
 
 import { ask, get, path } from "./api.js";
-import { card, chip, confirmTyped, el, facts, link, place } from "./elements.js";
+import { card, chip, confirmTyped, el, facts, link, place, refill } from "./elements.js";
 import { count, json, rate } from "./formats.js";
 import { publishForm } from "./messages.js";
 import { attempted, filterOf, otherArguments } from "./queues.js";
@@ -67,7 +67,7 @@ export function exchange(context, vhost, name) {
 
   async function refresh() {
     const found = await get(target);
-    about.replaceChildren(aboutExchange(found));
+    refill(about, aboutExchange(found));
     await Promise.all([bindings.refresh(), topology.refresh(found)]);
   }
 
@@ -79,7 +79,7 @@ export function exchange(context, vhost, name) {
     card("Where messages go", topology.node),
     card("Bindings", bindings.node),
     card("Details", about),
-    publishForm(vhost, name, "", refresh),
+    publishForm(vhost, name, ""),
     isOurs(name) ? danger(target, name) : "",
   );
   return { title: name, node, refresh };

@@ -103,7 +103,7 @@ async function enter(event) {
     start(who, vhosts);
   } catch (problem) {
     signOut();
-    say($("login-problem"), problem.status ? problem.message : "The broker does not answer.");
+    say($("login-problem"), problem.message);
     form.password.select();
   }
 }
@@ -168,6 +168,7 @@ $("vhost").addEventListener("change", (event) => {
   context.vhost = event.target.value;
   open();
 });
+$("content").addEventListener("stale", refresh);
 addEventListener("hashchange", moved);
 whenRefused(() => $("shell").hidden || leave("The password is not right any more."));
 setTheme("auto");

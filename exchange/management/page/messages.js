@@ -1,7 +1,7 @@
 // Messages: look at those of a queue, publish one.
 
 import { ask, path } from "./api.js";
-import { card, chip, el, field, toast } from "./elements.js";
+import { card, chip, el, field, stale, toast } from "./elements.js";
 import { bytes, json } from "./formats.js";
 
 const SHOWN_BYTES = 20000;
@@ -66,7 +66,7 @@ function shown(message, at) {
 }
 
 // A form that publishes to an exchange. `key` is the routing key to begin with.
-export function publishForm(vhost, exchange, key, refresh) {
+export function publishForm(vhost, exchange, key) {
   const routing = el("input", { value: key, spellcheck: "false", autocomplete: "off" });
   const payload = el("textarea", { rows: 4, spellcheck: "false" });
   const headers = el("textarea", { rows: 2, spellcheck: "false", placeholder: '{"region": "EU"}' });
@@ -90,7 +90,7 @@ export function publishForm(vhost, exchange, key, refresh) {
     } catch (problem) {
       toast(problem.message, "bad");
     }
-    await refresh();
+    stale(event.target);
   }
 
   const form = el(

@@ -2,7 +2,7 @@
 
 import { ask, get, path } from "./api.js";
 import { Chart } from "./chart.js";
-import { card, chip, confirmTyped, el, facts, link, place, toast } from "./elements.js";
+import { card, chip, confirmTyped, el, facts, link, place, refill, stale, toast } from "./elements.js";
 import { bytes, compact, count, json, rate } from "./formats.js";
 import { historyOf } from "./history.js";
 import { messagesOf, publishForm } from "./messages.js";
@@ -101,7 +101,7 @@ export function queue(context, vhost, name) {
     });
     depth.show(history.gauge("ready"), history.gauge("unacked"));
     rates.show(history.rate("in"), history.rate("out"), history.rate("ack"));
-    about.replaceChildren(aboutQueue(found));
+    refill(about, aboutQueue(found));
     fillConsumers(takers, found.consumer_details);
     await bindings.refresh();
   }
@@ -115,8 +115,8 @@ export function queue(context, vhost, name) {
     el("div", { class: "columns" }, card("Details", about), card("Consumers", takers)),
     card("Bindings to this queue", bindings.node),
     messagesOf(vhost, name),
-    publishForm(vhost, "amq.default", name, refresh),
-    danger(target, name, refresh),
+    publishForm(vhost, "amq.default", name),
+    danger(target, name),
   );
   return { title: name, node, refresh };
 }
@@ -195,11 +195,11 @@ function bindingsTo(vhost, name) {
   });
 }
 
-function danger(target, name, refresh) {
-  const purge = async () => {
+function danger(target, name) {
+  const purge = async ({ target: button }) => {
     if (!(await confirmTyped("Purge the queue", name))) return;
     await attempted(ask("DELETE", `${target}/contents`), "The queue is empty.");
-    await refresh();
+    stale(button);
   };
   const remove = async () => {
     if (!(await confirmTyped("Delete the queue", name))) return;

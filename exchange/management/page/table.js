@@ -5,7 +5,7 @@
 // stands there after the next round.
 
 import { get } from "./api.js";
-import { chip, el, say } from "./elements.js";
+import { chip, el, say, stale } from "./elements.js";
 import { count } from "./formats.js";
 
 const PAGE_SIZE = 50;
@@ -50,7 +50,7 @@ export class PagedTable {
     this.descending = this.sort === column.sort ? !this.descending : Boolean(column.number);
     this.sort = column.sort;
     this.page = 1;
-    return this.refresh();
+    stale(this.node);
   }
 
   narrow() {
@@ -58,13 +58,13 @@ export class PagedTable {
     this.waiting = setTimeout(() => {
       this.text = this.filter.value;
       this.page = 1;
-      this.refresh();
+      stale(this.node);
     }, 200);
   }
 
   turn(step) {
     this.page += step;
-    return this.refresh();
+    stale(this.node);
   }
 
   // Loads the page that is shown; an answer that a later question has overtaken is dropped.

@@ -15,6 +15,7 @@ const BINDINGS_MAX = 60;
 const DEPTH_MAX = 4;
 const BOX = { width: 164, height: 44 };
 const LABEL = { width: 204, height: 44 };
+const WITHOUT_KEY = { fanout: "every message", headers: "by headers" };
 const SHRUNK_MIN = 0.82;
 const GAP = { x: 34, y: 14 };
 
@@ -55,6 +56,7 @@ async function collect(vhost, name, type) {
   let left = 0;
   for (const box of boxes.values()) {
     if (box.kind !== "exchange" || box.depth >= DEPTH_MAX) continue;
+    box.type ??= (await get(path("exchanges", vhost, box.name))).type;
     const room = BINDINGS_MAX - bindings.length;
     const query = { page: 1, page_size: Math.max(room, 1) };
     const found = await get(`${path("exchanges", vhost, box.name)}/bindings/source`, query);
@@ -69,6 +71,7 @@ async function collect(vhost, name, type) {
         from: keyOf("exchange", box.name),
         to: key,
         key: each.routing_key,
+        without: WITHOUT_KEY[box.type] ?? "empty key",
         filter: filterOf(each.arguments),
         more: otherArguments(each.arguments),
       });
@@ -150,7 +153,7 @@ function cut(text, most) {
 function label(binding) {
   const { x, y } = binding;
   const below = binding.filter || binding.more;
-  const key = binding.key || (below ? "any key" : "every message");
+  const key = binding.key || binding.without;
   const baseline = y + (below ? 18 : 27);
   return svg(
     "g",
@@ -167,7 +170,7 @@ function boxed(box) {
   const shape = svg("rect", { x, y, width: BOX.width, height: BOX.height, rx: kind === "queue" ? 4 : 12 });
   const texts = [
     svg("text", { class: "kind", x: x + 14, y: y + 16 }, box.type ? `${box.type} exchange` : kind),
-    svg("text", { class: "title", x: x + 14, y: y + 33 }, cut(name, 18)),
+    svg("text", { class: "title", x: x + 14, y: y + 33 }, cut(name, 17)),
   ];
   return svg(
     "a",

@@ -51,6 +51,7 @@ class Browser:
         self._answers = answers
         self._received = b""
         self._number = 0
+        self._profile = ""
         self.events: list[dict[str, Any]] = []
 
     @classmethod
@@ -105,8 +106,11 @@ class Browser:
         return document
 
     def open(self, url: str, width: int = 1280, height: int = 900) -> "Tab":
-        """A tab in a profile of its own, at this address."""
-        context = self.ask("Target.createBrowserContext")["browserContextId"]
+        """A tab in a profile of its own, at this address; the one before is closed."""
+        if self._profile:
+            self.ask("Target.disposeBrowserContext", browserContextId=self._profile)
+        self.events.clear()
+        self._profile = context = self.ask("Target.createBrowserContext")["browserContextId"]
         target = self.ask("Target.createTarget", url="about:blank", browserContextId=context)
         attached = self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         tab = Tab(self, attached["sessionId"])
@@ -174,15 +178,18 @@ class Tab:
 
     def troubles(self) -> list[str]:
         """What went wrong so far: exceptions, errors in the console, breaches of the policy."""
-        return [text for event in self._browser.events if (text := trouble(event))]
+        return [text for event in self._events() if (text := trouble(event))]
 
     def asked(self) -> list[str]:
         """The address of each request so far."""
         return [
             event["params"]["request"]["url"]
-            for event in self._browser.events
+            for event in self._events()
             if event["method"] == "Network.requestWillBeSent"
         ]
+
+    def _events(self) -> list[dict[str, Any]]:
+        return [each for each in self._browser.events if each.get("sessionId") == self._session]
 
 
 def trouble(event: dict[str, Any]) -> str:

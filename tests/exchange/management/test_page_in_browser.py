@@ -32,11 +32,11 @@ class Place:
     def __init__(self, broker: RunningBroker, browser: Browser) -> None:
         self.url = f"http://{urlsplit(broker.http_url).netloc.rpartition('@')[2]}/"
         self.api = ManagementClient(self.url.replace("//", "//guest:guest@"))
+        self.broker = broker
         self.browser = browser
 
     def tab(self, place: str = "", **size: int) -> Tab:
         """A tab in which guest has signed in, and has gone somewhere."""
-        self.browser.events.clear()
         tab = self.browser.open(self.url + (f"#/{place}" if place else ""), **size)
         sign_in(tab)
         tab.until("!document.getElementById('shell').hidden")
@@ -75,9 +75,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         broker.stop()
 
 
-def sign_in(tab: Tab, password: str = "guest") -> None:
+def sign_in(tab: Tab, password: str = "guest", name: str = "guest") -> None:
     """With the keyboard: the field for the name has the focus from the beginning."""
-    tab.write("guest")
+    tab.write(name)
     tab.press("Tab")
     tab.write(password)
     tab.press("Enter", "\r")
@@ -108,7 +108,6 @@ def test_whoever_signs_in_sees_the_overview(place: Place):
     for text in ("Published", "Memory", "Disk", "Open files", "connections", "amqp on 127.0.0.1"):
         assert text in tab.text()
     tab.until("document.querySelector('.chart path.line')")
-    assert place.browser.events
     assert tab.troubles() == []
 
 
@@ -370,3 +369,36 @@ def test_a_link_keeps_the_focus_while_its_list_is_filled_anew(place: Place):
     while len([url for url in tab.asked()[before:] if "/api/queues" in url]) < 2:
         tab.until("document.activeElement.closest('tbody')")
     assert tab.run("Boolean(document.activeElement.closest('tbody'))")
+
+
+# The broker goes away
+
+
+def test_a_broker_that_goes_away_is_told_and_one_that_comes_back_is_shown(place: Place):
+    place.declare("lasting", durable=True)
+    tab = place.tab(f"queues/{in_segments('/', 'lasting')}")
+    tab.until("document.querySelector('.facts')")
+    place.broker.stop()
+    tab.until("document.getElementById('live').innerText === 'no answer'")
+    assert "The broker does not answer." in tab.text()
+    place.broker.start()
+    tab.until("document.getElementById('live').innerText === 'live'")
+    tab.until("!document.querySelector('.notice[role=alert]')")
+
+
+def test_a_password_that_was_changed_ends_the_visit(place: Place):
+    place.api.ask("PUT", "/api/users/visitor", {"password": "old", "tags": "monitoring"})
+    tab = place.browser.open(place.url)
+    sign_in(tab, "old", "visitor")
+    tab.until("!document.getElementById('shell').hidden")
+    place.api.ask("PUT", "/api/users/visitor", {"password": "new", "tags": "monitoring"})
+    tab.until("!document.getElementById('gate').hidden")
+    assert "not right any more" in tab.text()
+
+
+def test_a_user_who_may_little_sees_what_it_may(place: Place):
+    place.api.ask("PUT", "/api/users/clerk", {"password": "clerk", "tags": "management"})
+    tab = place.browser.open(place.url)
+    sign_in(tab, "clerk", "clerk")
+    tab.until("document.body.innerText.includes('shown to users with the tag monitoring')")
+    assert "Message rates" in tab.text()
