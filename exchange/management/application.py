@@ -128,11 +128,11 @@ class Application:
         if method == "OPTIONS":
             return Call(self, self._options(request), request, peer, {}, NOBODY)
         endpoint, path = self._router.find(method, segments)
+        if not endpoint.reads:
+            require_own_origin(request)
         for name in path.values():
             check_name(name)
         user = NOBODY
-        if not endpoint.reads:
-            require_own_origin(request)
         if endpoint.access is not Access.ANYBODY:
             user = await self._login(request, peer)
             self._authorise(endpoint, user, path)

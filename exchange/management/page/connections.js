@@ -118,13 +118,13 @@ export function consumers(context) {
     target: () => (context.vhost === "" ? path("consumers") : path("consumers", context.vhost)),
     fields: "consumer_tag,queue,channel_details,ack_required,active,exclusive,prefetch_count,arguments",
     columns: [
-      { label: "Tag", text: (each) => each.consumer_tag, sort: "consumer_tag" },
       {
         label: "Queue",
         text: (each) => each.queue.name,
         href: (each) => place("queues", each.queue.vhost, each.queue.name),
         sort: "queue.name",
       },
+      { label: "Tag", text: (each) => each.consumer_tag, sort: "consumer_tag" },
       {
         label: "Connection",
         text: (each) => each.channel_details.connection_name,

@@ -1,6 +1,7 @@
 // Histories: what was seen of a number while this page was open. The broker keeps none.
 
 const SAMPLES_MAX = 300;
+const APART_MS = 1000;
 const HISTORIES_MAX = 64;
 // After so long a time without a sample nothing is known of what was in between.
 export const GAP_MS = 10000;
@@ -14,14 +15,16 @@ class History {
     this.values = {};
   }
 
+  // A sample shortly after another takes its place: a rate over a moment says little.
   add(time, values) {
-    if (this.times.at(-1) === time) return;
+    if (time - this.times.at(-1) < APART_MS) this.drop(-1);
     this.times.push(time);
     for (const [name, value] of Object.entries(values)) (this.values[name] ??= []).push(value ?? 0);
-    if (this.times.length > SAMPLES_MAX) {
-      this.times.shift();
-      for (const series of Object.values(this.values)) series.shift();
-    }
+    if (this.times.length > SAMPLES_MAX) this.drop(0);
+  }
+
+  drop(at) {
+    for (const series of [this.times, ...Object.values(this.values)]) series.splice(at, 1);
   }
 
   gauge(name) {

@@ -8,6 +8,7 @@ that is not there is a failure.
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -22,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="the page is not tested: there is no chromium here"),
 ]
 
+PEEK = "/api/x/queues/{vhost}/{name}/peek"
 HOSTILE = '<img src=x onerror="window.pwned = 1"><script>window.pwned = 2</script>'
 MANY = 400
 
@@ -48,6 +50,11 @@ class Place:
     def depth(self, name: str) -> int:
         found = self.api.get(f"/api/queues/%2F/{quote(name, safe='')}")
         return int(found["messages"])
+
+    def get(self, name: str) -> Any:
+        """The first message of a queue."""
+        question = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+        return self.api.ask("POST", f"/api/queues/%2F/{name}/get", question)[0]
 
     def publish(self, exchange: str, key: str, payload: str) -> None:
         document = {
@@ -227,11 +234,16 @@ def test_the_depth_of_a_queue_is_drawn_over_time(place: Place):
 def test_messages_are_looked_at_and_stay(place: Place):
     place.declare("looked.at")
     place.publish("amq.default", "looked.at", '{"order": 1}')
+    peeks = PEEK in place.api.get("/api/openapi.json")["paths"]
     tab = place.tab(f"queues/{in_segments('/', 'looked.at')}")
-    assert "ack_requeue_true" in tab.text()
-    click(tab, "Look at")
-    tab.until("document.querySelector('.message pre')?.innerText === '{\"order\": 1}'")
+    tab.until("document.body.innerText.includes('Looking')")
+    assert ("ack_requeue_true" in tab.text()) != peeks
+    for _ in range(2):
+        click(tab, "Look at")
+        tab.until("document.querySelector('.message pre')?.innerText === '{\"order\": 1}'")
+        tab.run("document.querySelector('.message').remove()")
     assert place.depth("looked.at") == 1
+    assert bool(place.get("looked.at")["redelivered"]) != peeks
 
 
 def test_a_message_is_published_with_the_keyboard_alone(place: Place):
