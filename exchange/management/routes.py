@@ -3,7 +3,7 @@
 docs/management.md has the same table, and a test compares the two. Another test calls each of these
 as nobody, with too small a tag, and from a foreign virtual host.
 
-Further endpoints (metrics, our own under `/api/x/`) are added as further tables to the
+Further endpoints (metrics, a page, our own under `/api/x/`) are added as further tables to the
 `ENDPOINTS` that an `Application` is made with.
 """
 
