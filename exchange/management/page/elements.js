@@ -73,7 +73,8 @@ export function field(label, input, hint = "") {
 }
 
 export function toast(text, kind = "") {
-  const shown = el("p", { class: `toast ${kind}` }, text);
+  // Of several lines one may point into another, as that of a filter with a mistake does.
+  const shown = el(text.includes("\n") ? "pre" : "p", { class: `toast ${kind}` }, text);
   document.getElementById("toasts").append(shown);
   setTimeout(() => shown.remove(), kind === "bad" ? 9000 : 4000);
 }
