@@ -6,19 +6,29 @@ added here, so that the sums of a virtual host never go back.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from warrener.exchange.counts import Counts, no_counts, total
+from warrener.exchange.histogram import Histogram
+
+SIZE_BOUNDS = (1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 5e7, 1e8)
+"""Sizes of messages that are told apart, those of RabbitMQ."""
 
 
 class Activity:
     """Counts of the whole broker that only ever rise."""
 
     __slots__ = (
+        "_forgotten",
         "_past",
         "channels_closed",
         "channels_opened",
+        "confirmable",
+        "dead_letters",
         "queues_created",
         "queues_declared",
         "queues_deleted",
+        "sizes",
     )
 
     def __init__(self) -> None:
@@ -27,11 +37,19 @@ class Activity:
         self.queues_declared = 0
         self.queues_created = 0
         self.queues_deleted = 0
+        self.confirmable = 0
+        """Messages that were published to be confirmed, on channels that are gone."""
+        self.dead_letters: Counter[str] = Counter()
+        """Messages that queues have given up to a dead-letter exchange, by reason."""
+        self.sizes = Histogram(SIZE_BOUNDS)
+        """Of published messages as they travel, in bytes: those of a run by their mean."""
         self._past: dict[str, Counts] = {}
+        self._forgotten = no_counts()
 
-    def channel_closed(self, vhost: str, counts: Counts) -> None:
+    def channel_closed(self, vhost: str, counts: Counts, confirmable: int = 0) -> None:
         """A channel of a virtual host is at its end: keep what it has counted."""
         self.channels_closed += 1
+        self.confirmable += confirmable
         self.add(vhost, counts)
 
     def add(self, vhost: str, counts: Counts) -> None:
@@ -44,4 +62,8 @@ class Activity:
 
     def forget(self, vhost: str) -> None:
         """A virtual host is gone: one of the same name begins anew."""
-        self._past.pop(vhost, None)
+        self._forgotten = total((self._forgotten, self._past.pop(vhost, no_counts())))
+
+    def total(self) -> Counts:
+        """What all channels that are gone have counted, wherever they were."""
+        return total((self._forgotten, *self._past.values()))

@@ -85,6 +85,9 @@ class Config:
         "time an HTTP request may take to arrive, and each part of a response to leave",
         COUNT[1:],
     )
+    metrics_anonymous: bool = option(
+        False, "whether /metrics is answered without a login, as RabbitMQ does on its own port"
+    )
     memory_mark_bytes: int = option(
         0, "messages in memory past which publishers are not read; 0 for 40% of the memory", COUNT
     )

@@ -97,6 +97,7 @@ class VirtualHost:
 
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
         """See `Router.dead_letter`."""
+        self._activity.dead_letters[reason] += len(messages)
         self._router.dead_letter(queue, messages, reason)
 
     def publish_copy(self, copy: Message) -> None:

@@ -51,7 +51,7 @@ from warrener.storage.store import (
     RecoveryReport,
     Run,
 )
-from warrener.storage.writer import Batch, Close, Part, Restock, SyncMode, Writer
+from warrener.storage.writer import Batch, Close, OnWritten, Part, Restock, SyncMode, Writer
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # Offsets have four bytes, and one record may stick out beyond the end of its segment.
@@ -79,6 +79,8 @@ class Journal:
             to do. Must not raise.
         on_failure: called in another thread, once, when a write or sync has failed: the journal
             has stopped.
+        on_written: called in the writer's thread after each write, for those who want to know how
+            long one takes.
         files: stands in for the file system in tests.
 
     Raises:
@@ -116,6 +118,7 @@ class Journal:
         *,
         on_durable: Callable[[], None],
         on_failure: Callable[[BaseException], None],
+        on_written: OnWritten = lambda seconds, commits, size: None,
         sync: str = "always",
         meaning: Meaning = UNKNOWN,
         segment_bytes: int = SEGMENT_BYTES,
@@ -138,6 +141,7 @@ class Journal:
             self._reserve,
             on_durable,
             on_failure,
+            on_written,
         )
         self._meaning = meaning
         self._segment_bytes = segment_bytes

@@ -118,6 +118,8 @@ class Sync:
 
 
 Item: TypeAlias = Batch | Restock | Sync | Close
+OnWritten: TypeAlias = Callable[[float, int, int], None]
+"""Told of each write: the seconds it took, with the sync if the mode has one; commits; bytes."""
 
 
 class Writer:
@@ -132,6 +134,7 @@ class Writer:
         reserve: Reserve,
         on_durable: Callable[[], None],
         on_failure: Callable[[BaseException], None],
+        on_written: OnWritten,
     ) -> None:
         self._directory = directory
         self._reserve = reserve
@@ -140,6 +143,7 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._on_durable = on_durable
         self._on_failure = on_failure
+        self._on_written = on_written
         # every position below: is in the file; is on disk; is durable in the sense of the mode
         self.written: Position = 1
         self.synced: Position = 1
@@ -236,6 +240,7 @@ class Writer:
         self._on_durable()
 
     def _write(self, batches: list[Batch]) -> None:
+        began = time.monotonic()
         *full, last = _joined([part for batch in batches for part in batch.parts])
         for part in full:
             self._write_part(part, through=False)
@@ -246,6 +251,8 @@ class Writer:
         elif self._sync_due is None and self._mode.interval_s is not None:
             self._sync_due = time.monotonic() + self._mode.interval_s
         self.durable = self.written
+        size = sum([part.end - part.offset for part in (*full, last)])
+        self._on_written(time.monotonic() - began, len(batches), size)
         self._on_durable()
 
     def _write_part(self, part: Part, through: bool) -> None:

@@ -20,6 +20,7 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
 from warrener.exchange.management.application import Application
+from warrener.exchange.management.measurements import Measurements
 from warrener.exchange.management.routes import ENDPOINTS
 from warrener.exchange.management.server import HttpServer
 from warrener.exchange.records import head_bytes, refers_to
@@ -137,10 +138,11 @@ def listen_for_http(config: Config, chosen: bool) -> list[Listener]:
 async def serve(config: Config, listeners: list[Listener], http_listeners: list[Listener]) -> int:
     """Run a broker on `listeners` until a signal or a failure of the store."""
     ending = Ending()
-    store = open_store(config, ending)
+    measurements = Measurements()
+    store = open_store(config, ending, measurements)
     broker = Broker(store, CODEC)
     server = Server(broker, config)
-    http = HttpServer(Application(server, config, ENDPOINTS), config)
+    http = HttpServer(Application(server, config, ENDPOINTS, measurements), config)
     ending.on_stored = server.stored
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
@@ -213,7 +215,7 @@ class Ending:
         await server.shut_down(self._reason)
 
 
-def open_store(config: Config, ending: Ending) -> Store:
+def open_store(config: Config, ending: Ending, measurements: Measurements) -> Store:
     if config.memory:
         return NullStore()
     try:
@@ -224,6 +226,7 @@ def open_store(config: Config, ending: Ending) -> Store:
             reserve_bytes=RESERVE_BYTES,
             on_durable=ending.stored_from_thread,
             on_failure=ending.failed_from_thread,
+            on_written=measurements.written,
         )
     except DirectoryInUse as error:
         raise CommandError(str(error)) from error

@@ -42,6 +42,8 @@ class Access(Enum):
     POLICYMAKER = POLICYMAKER
     MONITORING = MONITORING
     ADMINISTRATOR = ADMINISTRATOR
+    SCRAPER = "scraper"
+    """Monitors; or anybody, if the operator says so (`metrics_anonymous`)."""
 
 
 _TAGS = {
@@ -49,12 +51,14 @@ _TAGS = {
     Access.POLICYMAKER: {POLICYMAKER, ADMINISTRATOR},
     Access.MONITORING: {MONITORING, ADMINISTRATOR},
     Access.ADMINISTRATOR: {ADMINISTRATOR},
+    Access.SCRAPER: {MONITORING, ADMINISTRATOR},
 }
 _REFUSALS = {
     Access.MANAGEMENT: "Not management user",
     Access.POLICYMAKER: "Not policymaker user",
     Access.MONITORING: "Not monitor user",
     Access.ADMINISTRATOR: "Not administrator user",
+    Access.SCRAPER: "Not monitor user",
 }
 
 

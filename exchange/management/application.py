@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import trio
+
 from warrener.exchange.errors import Refused
 from warrener.exchange.management.access import (
     Access,
@@ -29,6 +31,7 @@ from warrener.exchange.management.access import (
 from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.errors import LoginRequired, Unavailable, told
 from warrener.exchange.management.fields import check_name
+from warrener.exchange.management.measurements import Measurements
 from warrener.exchange.management.sampler import Sampler
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, is_loopback
@@ -90,13 +93,20 @@ class Endpoint:
 class Application:
     """All endpoints over one server."""
 
-    def __init__(self, server: Server, config: Config, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        config: Config,
+        endpoints: Sequence[Endpoint],
+        measurements: Measurements | None = None,
+    ) -> None:
         self.server = server
         self.config = config
         self.endpoints = endpoints
         self.listening: dict[str, list[Address]] = {}
         """The addresses on which the broker listens, by protocol."""
         self.sampler = Sampler(server)
+        self.measurements = measurements or Measurements()
         self.started_ms = int(time.time() * 1000)
         self.failed_logins = 0
         self.logins = 0
@@ -118,7 +128,9 @@ class Application:
 
     async def run(self) -> None:
         """What goes on beside the requests."""
-        await self.sampler.run()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.sampler.run)
+            nursery.start_soon(self.measurements.watch_loop)
 
     # A request
 
@@ -133,7 +145,7 @@ class Application:
         for name in path.values():
             check_name(name)
         user = NOBODY
-        if endpoint.access is not Access.ANYBODY:
+        if not self._is_open(endpoint):
             user = await self._login(request, peer)
             self._authorise(endpoint, user, path)
         return Call(self, endpoint, request, peer, path, user)
@@ -200,6 +212,13 @@ class Application:
         raise TargetNotFound("Not Found")
 
     # Who asks
+
+    def _is_open(self, endpoint: Endpoint) -> bool:
+        """Whether it is for everybody, without a login."""
+        access = endpoint.access
+        return access is Access.ANYBODY or (
+            access is Access.SCRAPER and self.config.metrics_anonymous
+        )
 
     async def _login(self, request: Request, peer: Peer) -> User:
         """Raises: LoginRequired."""

@@ -122,6 +122,7 @@ def _publish(call: Call, sender: Sender, original: Message) -> bool:
     if call.broker.ledger.end != end or route.careful:
         sender.written = call.broker.ledger.end
     call.broker.confirms.note(sender)
+    call.broker.activity.sizes.add(size)
     _count(call, exchange, route.queues)
     if refused:
         raise BadRequest("rejected: a queue, or the disk, is too full")

@@ -3,7 +3,7 @@
 docs/management.md has the same table, and a test compares the two. Another test calls each of these
 as nobody, with too small a tag, and from a foreign virtual host.
 
-Further endpoints (metrics, a page, our own under `/api/x/`) are added as further tables to the
+Further endpoints (a page, our own under `/api/x/`) are added as further tables to the
 `ENDPOINTS` that an `Application` is made with.
 """
 
@@ -20,6 +20,7 @@ from warrener.exchange.management import (
     features,
     health,
     messages,
+    metrics,
     openapi,
     overview,
     parameters,
@@ -37,6 +38,7 @@ USER = Access.MANAGEMENT
 POLICYMAKER = Access.POLICYMAKER
 MONITOR = Access.MONITORING
 ADMIN = Access.ADMINISTRATOR
+SCRAPER = Access.SCRAPER
 
 QUEUE = "/api/queues/{vhost}/{name}"
 EXCHANGE = "/api/exchanges/{vhost}/{name}"
@@ -456,6 +458,22 @@ _TABLE = (
         USER,
         health.check_aliveness,
         "declare, publish and get",
+    ),
+    # Metrics
+    ("GET", "/metrics", SCRAPER, metrics.get_metrics, "metrics of the whole broker"),
+    (
+        "GET",
+        "/metrics/per-object",
+        SCRAPER,
+        metrics.get_object_metrics,
+        "and of each queue, channel, connection, exchange",
+    ),
+    (
+        "GET",
+        "/metrics/detailed",
+        SCRAPER,
+        metrics.get_detailed_metrics,
+        "`?family=` and `?vhost=`, several of both",
     ),
 )
 

@@ -130,7 +130,7 @@ class ServerChannel:
         if not self._ended:
             self._ended = True
             self.connection.broker.activity.channel_closed(
-                self.connection.vhost.name, self.core.counts
+                self.connection.vhost.name, self.core.counts, self.published
             )
 
     # Publishing
@@ -248,6 +248,7 @@ class ServerChannel:
         refused: Sequence[Message] = ()
         count, counts = len(messages), self.core.counts
         counts[PUBLISH] += count
+        broker.activity.sizes.add(size / count, count)
         exchange = vhost.exchanges.get(publication.envelope.exchange)
         if exchange is not None:
             exchange.published_in += count

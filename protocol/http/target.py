@@ -3,14 +3,14 @@
     /api/queues/%2F/a%2Fb?columns=name   ->   ("api", "queues", "/", "a/b"), {"columns": "name"}
 
 Each segment is decoded once. A plus in a path is a plus; in a query it is a space. A slash at the
-end means nothing. Of two parameters with one name the last one counts.
+end means nothing. Of two parameters with one name the last one counts, for who asks not `every`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from warrener.protocol.http.errors import BadRequest
@@ -26,6 +26,12 @@ class Target:
     raw: str
     segments: tuple[str, ...]
     query: Mapping[str, str]
+    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The query as it was written."""
+
+    def every(self, name: str) -> list[str]:
+        """All values of a parameter."""
+        return [value for key, value in self.parameters if key == name]
 
 
 def parse_target(raw: bytes) -> Target:
@@ -37,7 +43,9 @@ def parse_target(raw: bytes) -> Target:
     pieces = path.split(b"/")[1:]
     if pieces and not pieces[-1]:
         pieces.pop()
-    return Target(raw.decode("ascii", "replace"), tuple(map(_decode, pieces)), _parse_query(query))
+    pairs = _parse_query(query)
+    segments = tuple(map(_decode, pieces))
+    return Target(raw.decode("ascii", "replace"), segments, dict(pairs), tuple(pairs))
 
 
 def encode_segment(text: str) -> str:
@@ -52,9 +60,9 @@ def _decode(segment: bytes) -> str:
         raise BadRequest("a segment of the path is no UTF-8") from None
 
 
-def _parse_query(query: bytes) -> dict[str, str]:
+def _parse_query(query: bytes) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(
+        return parse_qsl(
             query.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
@@ -62,4 +70,3 @@ def _parse_query(query: bytes) -> dict[str, str]:
         )
     except ValueError:
         raise BadRequest("a query that cannot be read, or is too long") from None
-    return dict(pairs)

@@ -31,6 +31,7 @@ ENOUGH = {
     Access.POLICYMAKER: {"policymaker", "administrator"},
     Access.MONITORING: {"monitoring", "administrator"},
     Access.ADMINISTRATOR: {"administrator"},
+    Access.SCRAPER: {"monitoring", "administrator"},
 }
 GUARDED = [endpoint for endpoint in ENDPOINTS if endpoint.access is not Access.ANYBODY]
 
