@@ -35,6 +35,11 @@ class Config:
     http_port: int = option(
         15672, "port of the management API, 0 for any free one, -1 for none", range(-1, 1 << 16)
     )
+    https_port: int = option(
+        15671,
+        "port of the management API over TLS, 0 for any free one, -1 for none",
+        range(-1, 1 << 16),
+    )
     tls_port: int = option(5671, "port for AMQP over TLS, 0 for any free one", SHORT)
     tls_certificate: str = option(
         "", "PEM file with the broker's certificate; without it there is no TLS"

@@ -45,7 +45,7 @@ MEANING = Meaning(head_bytes, refers_to)
 RESERVE_BYTES = 32 << 20
 """Set aside for a full disk: several times what can be on its way to the journal at once."""
 NO_PORT = -1
-DEFAULT_HTTP_PORT = Config().http_port
+DEFAULTS = Config()
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -70,10 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
-    http = []
-    if config.http_port != NO_PORT:
-        http = listen_for_http(config, chosen=arguments.http_port is not None)
-    return trio.run(serve, config, listen(config), http)
+    certificates = read_certificates(config)
+    http = listen_for_http(config, "http_port", None, arguments.http_port is not None)
+    if certificates is not None:
+        chosen = arguments.https_port is not None
+        http += listen_for_http(config, "https_port", certificates, chosen)
+    return trio.run(serve, config, listen(config, certificates), http)
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -88,9 +90,8 @@ def read_config(arguments: argparse.Namespace) -> Config:
         raise CommandError(str(error)) from error
 
 
-def listen(config: Config) -> list[Listener]:
-    """Open every port that clients come in by."""
-    certificates = read_certificates(config)
+def listen(config: Config, certificates: Certificates | None) -> list[Listener]:
+    """Open every port that clients of AMQP come in by."""
     listeners = [Listener(each) for each in listen_on(config.host, config.port, "--port")]
     if certificates is not None:
         tls = listen_on(config.host, config.tls_port, "--tls-port")
@@ -124,12 +125,21 @@ def listen_on(host: str, port: int, flag: str) -> list[socket.socket]:
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
 
 
-def listen_for_http(config: Config, chosen: bool) -> list[Listener]:
-    """A port that nobody has chosen may be taken: then the broker does without."""
+def listen_for_http(
+    config: Config, option: str, certificates: Certificates | None, chosen: bool
+) -> list[Listener]:
+    """Open the port that an option names, if there is to be one.
+
+    One that nobody has chosen may be taken: then the broker does without.
+    """
+    port = getattr(config, option)
+    if port == NO_PORT:
+        return []
+    flag = "--" + option.replace("_", "-")
     try:
-        return [Listener(each) for each in listen_on(config.host, config.http_port, "--http-port")]
+        return [Listener(each, certificates) for each in listen_on(config.host, port, flag)]
     except CommandError as error:
-        if chosen or config.http_port != DEFAULT_HTTP_PORT:
+        if chosen or port != getattr(DEFAULTS, option):
             raise
         logger.warning("no management API: %s", error)
         return []

@@ -17,7 +17,13 @@ from warrener.protocol.properties import Properties, encode_properties
 
 OK = {"status": "ok"}
 ALIVENESS_QUEUE = "aliveness-test"
-PROTOCOLS = {"amqp091": "amqp", "amqp0.9.1": "amqp", "amqp": "amqp", "http": "http"}
+PROTOCOLS = {
+    "amqp091": "amqp",
+    "amqp0.9.1": "amqp",
+    "amqp": "amqp",
+    "http": "http",
+    "https": "https",
+}
 UNITS = ("days", "weeks", "months", "years")
 
 

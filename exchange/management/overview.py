@@ -140,7 +140,8 @@ def contexts(call: Call) -> list[dict[str, Any]]:
             "port": str(port),
             "ssl_opts": {},
         }
-        for host, port in call.application.listening.get("http", ())
+        for protocol in ("http", "https")
+        for host, port in call.application.listening.get(protocol, ())
     ]
 
 

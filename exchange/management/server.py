@@ -1,5 +1,8 @@
 """The HTTP server: listeners, open connections, and the end.
 
+Clients come in by the entrance that those of AMQP come in by: with TLS on listeners that have
+certificates, behind a PROXY header if the operator says so.
+
 It shares the task and the pass of the AMQP server, on whose nursery it runs: an endpoint that
 touches the broker does so within a pass (`warrener.exchange.management.application`).
 """
@@ -14,7 +17,9 @@ import trio
 from warrener.exchange.config import Config
 from warrener.exchange.management.application import Application, Peer
 from warrener.exchange.management.session import HttpSession
-from warrener.exchange.server.entrance import Listener
+from warrener.exchange.management.stream import GuestStream
+from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.tls import Certificates
 
 logger = logging.getLogger("warrener.http")
 
@@ -30,6 +35,8 @@ class HttpServer:
         self.application = application
         self._config = config
         self._sessions: set[HttpSession] = set()
+        self._open = 0
+        """Connections, also those that are still at the entrance."""
         self._accepting = trio.CancelScope()
         self._scope = trio.CancelScope()
 
@@ -45,7 +52,7 @@ class HttpServer:
                 with self._accepting:
                     async with trio.open_nursery() as accepting:
                         for listener in listeners:
-                            accepting.start_soon(self._accept, listener.socket, nursery)
+                            accepting.start_soon(self._accept, listener, nursery)
                         task_status.started()
 
     async def shut_down(self) -> None:
@@ -63,27 +70,45 @@ class HttpServer:
         """How many are open."""
         return len(self._sessions)
 
-    async def _accept(self, listener: socket.socket, nursery: trio.Nursery) -> None:
-        with trio.socket.from_stdlib_socket(listener) as accepting:
+    async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
+        with listener.socket as accepting:
             while True:
+                await trio.lowlevel.wait_readable(accepting)
                 try:
-                    sock, _ = await accepting.accept()
+                    sock, _ = accepting.accept()
+                except BlockingIOError:
+                    continue
                 except OSError as error:
                     logger.error("cannot accept a connection: %s", error.strerror)
                     await trio.sleep(ACCEPT_RETRY_S)
                     continue
-                if len(self._sessions) >= self._config.http_connections_max:
+                if self._open >= self._config.http_connections_max:
                     sock.close()
                     continue
-                nursery.start_soon(self._run, sock)
+                self._open += 1
+                nursery.start_soon(self._run, sock, listener.certificates)
 
-    async def _run(self, sock: trio.socket.SocketType) -> None:
+    async def _run(self, sock: socket.socket, certificates: Certificates | None) -> None:
         try:
-            peer = Peer(*sock.getpeername()[:2])
-            stream = trio.SocketStream(sock)
-        except OSError:
-            sock.close()
-            return
+            guest = await self._let_in(sock, certificates)
+            await self._serve(GuestStream(guest.socket), Peer(*guest.address))
+        except (TurnedAway, OSError) as error:
+            logger.info("a client was turned away at the entrance: %s", error)
+        finally:
+            self._open -= 1
+
+    async def _let_in(self, sock: socket.socket, certificates: Certificates | None) -> Guest:
+        """Raises: TurnedAway, OSError."""
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return await enter(
+            sock,
+            certificates,
+            proxied=self._config.proxy_protocol,
+            patience_s=self._config.handshake_timeout_s,
+        )
+
+    async def _serve(self, stream: GuestStream, peer: Peer) -> None:
         session = HttpSession(
             self.application,
             stream,

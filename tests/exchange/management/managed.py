@@ -7,6 +7,7 @@ async with managed() as broker:
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from warrener.exchange.management.routes import ENDPOINTS
 from warrener.exchange.management.server import HttpServer
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import open_listeners
+from warrener.exchange.server.tls import Certificates
 from warrener.exchange.users import Verdict
 from warrener.protocol.http.client import ClientConnection
 
@@ -38,6 +40,11 @@ class Answer:
 
 class Api:
     """A client of the API who logs in as somebody, or as nobody."""
+
+    tls: ssl.SSLContext | None = None
+    """What it trusts, if it is to speak TLS."""
+    first = b""
+    """What it sends before all else on each connection."""
 
     def __init__(self, port: int, login: str | None = "guest:guest") -> None:
         self.port = port
@@ -58,8 +65,15 @@ class Api:
             async with await self.connect() as stream:
                 return await exchange(stream, ClientConnection("test"), method, target, named, body)
 
-    async def connect(self) -> trio.SocketStream:
-        return await trio.open_tcp_stream("127.0.0.1", self.port)
+    async def connect(self) -> trio.abc.Stream:
+        stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        if self.first:
+            await stream.send_all(self.first)
+        if self.tls is not None:
+            stream = trio.SSLStream(
+                stream, self.tls, server_hostname="localhost", https_compatible=True
+            )
+        return stream
 
     async def get(self, target: str, **headers: str) -> Any:
         """The document at a target, which must be there."""
@@ -78,7 +92,7 @@ class Api:
 
 
 async def exchange(
-    stream: trio.SocketStream,
+    stream: trio.abc.Stream,
     wire: ClientConnection,
     method: str,
     target: str,
@@ -119,8 +133,13 @@ class Managed:
 
 @asynccontextmanager
 async def managed(
-    store: Any = None, endpoints: tuple[Endpoint, ...] = ENDPOINTS, **options: Any
+    store: Any = None,
+    endpoints: tuple[Endpoint, ...] = ENDPOINTS,
+    *,
+    certificates: Certificates | None = None,
+    **options: Any,
 ) -> AsyncIterator[Managed]:
+    """A broker until the block ends; with certificates its API is under TLS."""
     async with served(store, **options) as amqp, trio.open_nursery() as nursery:
         config = Config(**options)
         users = amqp.broker.users
@@ -130,7 +149,7 @@ async def managed(
         http = HttpServer(application, config)
         (listener,) = open_listeners("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        listeners = {"amqp": [Listener(amqp.listener)], "http": [Listener(listener)]}
+        listeners = {"amqp": [Listener(amqp.listener)], "http": [Listener(listener, certificates)]}
         application.show_listeners(listeners)
         await nursery.start(http.serve, listeners["http"])
         yield Managed(amqp, application, http, port)
