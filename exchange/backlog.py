@@ -92,10 +92,12 @@ class Backlog:
         self.bytes = self.bytes - size if self.count else 0
         return messages, size
 
-    def entries(self) -> Iterator[Message | int]:
+    def entries(self, skipped: int = 0) -> Iterator[Message | int]:
         """What is here, in order: messages, and positions of those that the store holds."""
         for chunk in self._chunks:
-            yield from chunk
+            if skipped < len(chunk):
+                yield from chunk[skipped:] if skipped else chunk
+            skipped = max(0, skipped - len(chunk))
 
     def positions(self) -> Iterator[int]:
         """The positions of all messages here that the store holds."""

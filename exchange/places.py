@@ -10,8 +10,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Container, Sized
 
+RANK_SHIFT = 48
+"""Bits for the sequence below the priority: enough for a million messages a second for years."""
 STALE_MIN = 64
 """Places a heap may hold before it is looked at for what has become void."""
+
+
+def rank(priority: int | None, highest: int | None) -> int:
+    """What makes the sequence of a message of higher priority lower than all others."""
+    return 0 if highest is None else (highest - min(priority or 0, highest)) << RANK_SHIFT
 
 
 class Places:

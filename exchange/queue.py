@@ -294,6 +294,14 @@ class Queue(Governed):
         self.unacked_bytes -= len(delivery.message.content)
         return delivery.message
 
+    def withdraw(self, sequence: int) -> Message | None:
+        """Take out a message that waits, for good; None if it waits no more."""
+        taken = self._select().pick(sequence)
+        if taken is None or not taken.messages:
+            return None
+        self.handed_over(taken.messages, taken.sequences)
+        return taken.messages[0]
+
     def purge(self) -> int:
         """Drop every ready message; returns how many there were."""
         count = len(self.ready)

@@ -40,7 +40,7 @@ from warrener.exchange.lines import Line, Lines
 from warrener.exchange.message import Message
 from warrener.exchange.note import Note
 from warrener.exchange.options import QueueOptions
-from warrener.exchange.places import Places, Times
+from warrener.exchange.places import Places, Times, rank
 from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.waiting import Entry, Waiting
 
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
 EXAMINED_MAX = 2000
 """Waiting messages held against a new filter in one pass, a few milliseconds."""
-RANK_SHIFT = 48
-"""Bits for the sequence below the priority: enough for a million messages a second for years."""
 EXPIRED_MAX = 1000
 """Messages given up for their time at once, some ten milliseconds if they are dead letters."""
 ADMITTED_MAX = 5000
@@ -70,12 +68,12 @@ class Selection:
         "_groups",
         "_ledger",
         "_lines",
-        "_notes",
         "_oldest",
         "_options",
-        "_waiting",
         "_wake",
         "next_sequence",
+        "notes",
+        "waiting",
     )
 
     def __init__(
@@ -94,14 +92,14 @@ class Selection:
         self._ledger = ledger
         self._options = options
         self._wake = wake
-        self._waiting = Waiting(ledger, stored, ready)
+        self.waiting = Waiting(ledger, stored, ready)
         self.next_sequence = ready.next_sequence
-        self._lines = Lines(self._waiting)
+        self._lines = Lines(self.waiting)
         header = options.group_header
         self._groups = None if header is None else Groups(header, options.shared_groups)
-        self._notes: dict[int, Note] = {}
+        self.notes: dict[int, Note] = {}
         """By sequence."""
-        self._dates = Dates(ledger, self._waiting, self._notes, deadline)
+        self._dates = Dates(ledger, self.waiting, self.notes, deadline)
         if options.message_ttl_ms is not None:
             self._dates.forget()
         self._delayed: set[int] = set()
@@ -112,21 +110,21 @@ class Selection:
         """All places, made when the first message is dropped for being too much."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     @property
     def bytes(self) -> int:
         """Content waiting, wherever it is kept."""
-        return self._waiting.bytes
+        return self.waiting.bytes
 
     @property
     def memory_bytes(self) -> int:
         """Content waiting in memory."""
-        return self._waiting.memory_bytes
+        return self.waiting.memory_bytes
 
     @property
     def messages_in_memory(self) -> int:
-        return self._waiting.messages_in_memory
+        return self.waiting.messages_in_memory
 
     @property
     def delayed(self) -> int:
@@ -170,7 +168,7 @@ class Selection:
         """Add messages of `size` bytes of content in total at the end."""
         for message in messages:
             self._add(message, self._ledger.now_ms, redelivered=False)
-        self._waiting.bytes += size
+        self.waiting.bytes += size
 
     def restore(self, positions: Sequence[int], returns: Mapping[int, Return]) -> None:
         """Fill the still unused queue with messages that the store kept over a restart.
@@ -184,7 +182,7 @@ class Selection:
                 back = returns.get(stored.position)
                 message = stored if back is None else self._counted(stored, back.failures)
                 self._add(message, time, redelivered=True, back=back)
-                self._waiting.bytes += len(message.content)
+                self.waiting.bytes += len(message.content)
 
     def give_back(self, sequence: int, message: Message, not_before: int = 0) -> None:
         """Put a message that was taken back to where it was; it stays in memory.
@@ -192,43 +190,38 @@ class Selection:
         Until `not_before`, in ms since 1970, nobody can have it.
         """
         place = sequence << 1 | 1
-        note = self._notes.get(sequence)
+        note = self.notes.get(sequence)
         if self._options.message_ttl_ms is not None or (note and note.deadline is not None):
             note = self._dates.find(place, message, self._ledger.now_ms)
         if note is not None and note.group is not None:
             note.group.owed -= 1
-        self._waiting.bytes += len(message.content)
-        entry = self._waiting.keep(message)
+        self.waiting.bytes += len(message.content)
+        entry = self.waiting.keep(message)
         self._enter(place, message, entry, note, not_before)
 
     def _add(
         self, message: Message, published: int, redelivered: bool, back: Return | None = None
     ) -> None:
-        sequence = self._rank(message) + self.next_sequence
+        sequence = self.next_sequence + rank(
+            message.properties.priority, self._options.max_priority
+        )
         self.next_sequence += 1
         deadline = self._dates.deadline(message.properties, published)
         group, last = (None, False) if self._groups is None else self._groups.of(message.properties)
         note = None
         if deadline is not None or group is not None or back is not None:
-            note = self._notes[sequence] = Note(published, deadline, group, last)
+            note = self.notes[sequence] = Note(published, deadline, group, last)
         not_before = 0
         if note is not None and back is not None:
             note.failures, not_before = back.failures, back.not_before
-        entry = self._waiting.keep_or_leave(message)
+        entry = self.waiting.keep_or_leave(message)
         self._enter(sequence << 1 | redelivered, message, entry, note, not_before)
-
-    def _rank(self, message: Message) -> int:
-        """What makes the sequence of a message of higher priority lower than all others."""
-        highest = self._options.max_priority
-        if highest is None:
-            return 0
-        return (highest - min(message.properties.priority or 0, highest)) << RANK_SHIFT
 
     def _enter(
         self, place: int, message: Message, entry: Entry, note: Note | None, not_before: int
     ) -> None:
         """Have a message wait at its place: in line, or aside."""
-        now, waiting = self._ledger.now_ms, self._waiting
+        now, waiting = self._ledger.now_ms, self.waiting
         if not_before > now:
             self._delayed.add(place)
             self._coming.add(not_before, place)
@@ -256,7 +249,7 @@ class Selection:
             if group is not None:
                 self._arrange(group)
             else:
-                entry = self._waiting.step_forward(place)
+                entry = self.waiting.step_forward(place)
                 message = self._message(place, entry) if self._lines.selective else None
                 self._lines.stand(place, message, now)
 
@@ -266,7 +259,7 @@ class Selection:
         self._groups.review(group)
         while (front := self._front(group)) != group.front:
             if group.front is not None:
-                self._waiting.step_aside(group.front[0])
+                self.waiting.step_aside(group.front[0])
             group.front = front
             if front is not None:
                 self._step_forward(group, front[0])
@@ -281,7 +274,7 @@ class Selection:
 
     def _step_forward(self, group: Group, place: int) -> None:
         """Have the first message of a group stand in line, unless its holder does not want it."""
-        entry = self._waiting.step_forward(place)
+        entry = self.waiting.step_forward(place)
         holder = group.holder
         filter = None if holder is None else holder.consumer.filter
         message = None
@@ -293,7 +286,7 @@ class Selection:
         if holder is None:
             self._lines.stand(place, message, self._ledger.now_ms)
         elif filter is None or message is None or self._matches(filter, place, message):
-            holder.line.push(place, self._waiting.standing)
+            holder.line.push(place, self.waiting.standing)
         else:
             group.ending = True
 
@@ -304,7 +297,7 @@ class Selection:
         """The group of a message that waits."""
         if self._groups is None:
             return None
-        note = self._notes.get(place >> 1)
+        note = self.notes.get(place >> 1)
         return None if note is None else note.group
 
     def examine(self) -> bool:
@@ -323,7 +316,7 @@ class Selection:
         assert line.filter is not None, "what takes everything need not look"
         count = min(EXAMINED_MAX, len(line.unexamined))
         places = [line.unexamined.popleft() for _ in range(count)]
-        standing = self._waiting.standing
+        standing = self.waiting.standing
         entries = [(place, standing[place]) for place in places if place in standing]
         messages = self._read(entries)
         for place, _ in entries:
@@ -336,22 +329,22 @@ class Selection:
 
     def count_failure(self, sequence: int) -> int:
         """A message has failed with its consumer; returns how often it has so far."""
-        note = self._notes.get(sequence)
+        note = self.notes.get(sequence)
         if note is None:
-            note = self._notes[sequence] = Note()
+            note = self.notes[sequence] = Note()
         note.failures += 1
         return note.failures
 
     def failures(self, sequence: int) -> int:
         """How often a message has failed so far."""
-        note = self._notes.get(sequence)
+        note = self.notes.get(sequence)
         return 0 if note is None else note.failures
 
     def settled(self, sequences: Iterable[int]) -> None:
         """Messages that were taken are done with."""
-        if self._notes:
+        if self.notes:
             for sequence in sequences:
-                note = self._notes.pop(sequence, None)
+                note = self.notes.pop(sequence, None)
                 if note is not None and note.group is not None:
                     note.group.owed -= 1
                     self._arrange(note.group)
@@ -360,7 +353,7 @@ class Selection:
     @property
     def remembers(self) -> bool:
         """Whether there is anything about messages that a plain order would forget."""
-        return bool(self._notes)
+        return bool(self.notes)
 
     @property
     def next_deadline(self) -> int | None:
@@ -383,10 +376,15 @@ class Selection:
     def take(self, count: int, room: int) -> Taken:
         """Take the message at the head, whoever may have it: there are too many."""
         if self._oldest is None:
-            self._oldest = Places(sorted(self._waiting))
-        place = self._oldest.first(self._waiting)
+            self._oldest = Places(sorted(self.waiting))
+        place = self._oldest.first(self.waiting)
         assert place is not None, "the caller has made sure that a message waits"
         return self._take([(place, self._remove(place))])
+
+    def pick(self, sequence: int) -> Taken | None:
+        """Take the message with a sequence, whoever may have it; None if it waits no more."""
+        place = self.waiting.place_of(sequence)
+        return None if place is None else self._take([(place, self._remove(place))])
 
     def take_for(self, consumer: Consumer) -> Taken | None:
         """Take the first message that a consumer may have, None if there is none."""
@@ -408,13 +406,13 @@ class Selection:
 
     def stored_positions(self) -> list[int]:
         """Where the store holds messages that wait here."""
-        return self._waiting.stored_positions()
+        return self.waiting.stored_positions()
 
     def clear(self) -> None:
         # What is with a consumer may come back: it keeps its deadline, its count and its group.
-        for place in self._waiting:
-            self._notes.pop(place >> 1, None)
-        self._waiting.clear()
+        for place in self.waiting:
+            self.notes.pop(place >> 1, None)
+        self.waiting.clear()
         self._delayed.clear()
         self._dates.clear()
         self._coming.clear()
@@ -428,8 +426,8 @@ class Selection:
         line = self._lines.of(consumer.filter)
         if self._groups is not None:
             return self._draw_grouped(self._groups, line, consumer)
-        place = line.pop(self._waiting.standing)
-        return None if place is None else (place, self._waiting.standing.pop(place))
+        place = line.pop(self.waiting.standing)
+        return None if place is None else (place, self.waiting.standing.pop(place))
 
     def _draw_grouped(self, groups: Groups, line: Line, consumer: Consumer) -> Card | None:
         holder = groups.holder(consumer)
@@ -439,8 +437,8 @@ class Selection:
             place = own
         if place is None:
             return None
-        entry = self._waiting.standing.pop(place)
-        note = self._notes.get(place >> 1)
+        entry = self.waiting.standing.pop(place)
+        note = self.notes.get(place >> 1)
         if note is not None and note.group is not None:
             groups.take(note.group, place, consumer, note.last)
             self._arrange(note.group)
@@ -448,7 +446,7 @@ class Selection:
 
     def _first(self, line: Places, holder: Holder | None) -> int | None:
         """The first place in a line that is of no group which somebody else holds."""
-        while (place := line.first(self._waiting.standing)) is not None:
+        while (place := line.first(self.waiting.standing)) is not None:
             group = self._group(place)
             if group is None or group.holder is None or group.holder is holder:
                 return place
@@ -457,9 +455,9 @@ class Selection:
 
     def _remove(self, place: int) -> Entry:
         """A message waits no more, and goes to no consumer."""
-        entry = self._waiting.remove(place)
+        entry = self.waiting.remove(place)
         self._delayed.discard(place)
-        note = self._notes.get(place >> 1)
+        note = self.notes.get(place >> 1)
         if note is not None and note.group is not None:
             group, note.group = note.group, None
             group.leave(place)
@@ -470,12 +468,12 @@ class Selection:
     def _lose(self, place: int) -> None:
         """The store cannot read a message that waits: it is not to hold up its group."""
         self._remove(place)
-        self._notes.pop(place >> 1, None)
+        self.notes.pop(place >> 1, None)
 
     def _take(self, cards: list[Card]) -> Taken:
         """Account for messages that no longer wait, all of them redelivered or none."""
         messages = self._read(cards)
-        self._waiting.count_out(cards, messages)
+        self.waiting.count_out(cards, messages)
         if len(messages) < len(cards):
             self.settled([place >> 1 for place, _ in cards if place not in messages])
         sequences = [place >> 1 for place in messages]
@@ -483,8 +481,8 @@ class Selection:
 
     def _read(self, cards: Sequence[Card]) -> dict[int, Message]:
         """The messages of cards by place; what the store cannot read is left out."""
-        messages = self._waiting.read(cards)
-        for place, entry in cards if self._notes else ():
+        messages = self.waiting.read(cards)
+        for place, entry in cards if self.notes else ():
             if isinstance(entry, int) and place in messages:
                 # It comes from the store as it was published.
                 messages[place] = self._counted(messages[place], self.failures(place >> 1))

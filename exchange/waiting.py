@@ -58,6 +58,17 @@ class Waiting:
         """All places, in no order."""
         return chain(self.standing, self.aside)
 
+    def place_of(self, sequence: int) -> int | None:
+        """The place of a message that waits, by its sequence."""
+        place = sequence << 1
+        return next((each for each in (place, place | 1) if each in self), None)
+
+    def places_from(self, sequence: int) -> list[int]:
+        """The places at a sequence and behind it, in order."""
+        first = sequence << 1
+        found = [*self.standing, *self.aside]
+        return sorted([place for place in found if place >= first] if first else found)
+
     def keep(self, message: Message) -> Message:
         """Count a message that waits in memory."""
         self.memory_bytes += len(message.content)

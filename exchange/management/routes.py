@@ -3,7 +3,7 @@
 docs/management.md has the same table, and a test compares the two. Another test calls each of these
 as nobody, with too small a tag, and from a foreign virtual host.
 
-Further endpoints (a page, our own under `/api/x/`) are added as further tables to the
+Further endpoints (a page) are added as further tables to the
 `ENDPOINTS` that an `Application` is made with.
 """
 
@@ -12,10 +12,12 @@ from __future__ import annotations
 from warrener.exchange.management import (
     assets,
     bindings,
+    browse,
     channels,
     connections,
     consumers,
     definitions,
+    delays,
     exchanges,
     features,
     health,
@@ -43,6 +45,8 @@ SCRAPER = Access.SCRAPER
 QUEUE = "/api/queues/{vhost}/{name}"
 EXCHANGE = "/api/exchanges/{vhost}/{name}"
 BETWEEN = "/api/bindings/{vhost}/e/{source}"
+OUR_QUEUE = "/api/x/queues/{vhost}/{name}"
+OUR_EXCHANGE = "/api/x/exchanges/{vhost}/{name}"
 CHECKS = "/api/health/checks"
 
 _TABLE = (
@@ -474,6 +478,25 @@ _TABLE = (
         SCRAPER,
         metrics.get_detailed_metrics,
         "`?family=` and `?vhost=`, several of both",
+    ),
+    # Ours
+    ("GET", f"{OUR_QUEUE}/peek", USER, browse.peek, "look at messages, and leave them"),
+    ("GET", "/api/x/messages/{vhost}", USER, browse.search, "search all queues"),
+    ("POST", "/api/x/filters/explain", USER, browse.explain_filter, "try a filter"),
+    ("GET", f"{OUR_EXCHANGE}/delayed", USER, delays.list_delayed, "messages held back"),
+    (
+        "DELETE",
+        f"{OUR_EXCHANGE}/delayed/{{sequence}}",
+        USER,
+        delays.cancel_delayed,
+        "it will not go",
+    ),
+    (
+        "POST",
+        f"{OUR_EXCHANGE}/delayed/{{sequence}}/expedite",
+        USER,
+        delays.expedite_delayed,
+        "it goes now",
     ),
 )
 

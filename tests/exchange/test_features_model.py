@@ -287,7 +287,7 @@ class Histories(RuleBasedStateMachine):
         """How often the messages that wait in `counted` have failed, as the queue remembers it."""
         ready = self.queue("counted").ready
         assert isinstance(ready, selection.Selection)
-        cards = [*ready._waiting.standing.items(), *ready._waiting.aside.items()]
+        cards = [*ready.waiting.standing.items(), *ready.waiting.aside.items()]
         return {
             int(body_of(message)): ready.failures(place >> 1)
             for place, message in ready._read(cards).items()

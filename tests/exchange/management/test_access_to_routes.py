@@ -23,6 +23,8 @@ SEGMENTS = {
     "port": "1",
     "protocol": "amqp",
     "within": "1",
+    "sequence": "1",
+    "id": "1",
     "unit": "weeks",
 }
 TAGS = ("management", "policymaker", "monitoring", "administrator")
