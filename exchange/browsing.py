@@ -21,7 +21,6 @@ from warrener.exchange.queue import Queue
 from warrener.exchange.ready import Waiting
 from warrener.exchange.selection import Selection
 
-
 PIECE_BYTES = 4 << 20
 """About how much is read back from the store at once, by the mean size of what waits."""
 
@@ -64,6 +63,10 @@ class Look:
         if waiting:
             self._next = waiting[-1].sequence + 1
         return self._read(waiting)
+
+    def turn_back(self, sequence: int) -> None:
+        """Go on from a message that was seen already."""
+        self._next, self._places, self.over = sequence, None, False
 
     def _selected(self, selection: Selection, most: int) -> list[Waiting]:
         if self._places is None:

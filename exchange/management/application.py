@@ -32,6 +32,7 @@ from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.errors import LoginRequired, Unavailable, told
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.measurements import Measurements
+from warrener.exchange.management.redrives import Jobs
 from warrener.exchange.management.sampler import Sampler
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, is_loopback
@@ -106,6 +107,7 @@ class Application:
         self.listening: dict[str, list[Address]] = {}
         """The addresses on which the broker listens, by protocol."""
         self.sampler = Sampler(server)
+        self.redrives = Jobs()
         self.measurements = measurements or Measurements()
         self.started_ms = int(time.time() * 1000)
         self.failed_logins = 0

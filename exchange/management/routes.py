@@ -1,10 +1,12 @@
 """The routes: every endpoint of the management API, and what it takes to call it.
 
+The table here is RabbitMQ's; `our_routes.py` has what it does not have on this port.
+
 docs/management.md has the same table, and a test compares the two. Another test calls each of these
 as nobody, with too small a tag, and from a foreign virtual host.
 
-Further endpoints (a page) are added as further tables to the
-`ENDPOINTS` that an `Application` is made with.
+Further endpoints (a page) are added as further tables to the `ENDPOINTS` that an `Application` is
+made with.
 """
 
 from __future__ import annotations
@@ -12,17 +14,14 @@ from __future__ import annotations
 from warrener.exchange.management import (
     assets,
     bindings,
-    browse,
     channels,
     connections,
     consumers,
     definitions,
-    delays,
     exchanges,
     features,
     health,
     messages,
-    metrics,
     openapi,
     overview,
     parameters,
@@ -34,19 +33,17 @@ from warrener.exchange.management import (
 )
 from warrener.exchange.management.access import Access
 from warrener.exchange.management.application import Endpoint
+from warrener.exchange.management.our_routes import OURS
 
 ANYBODY = Access.ANYBODY
 USER = Access.MANAGEMENT
 POLICYMAKER = Access.POLICYMAKER
 MONITOR = Access.MONITORING
 ADMIN = Access.ADMINISTRATOR
-SCRAPER = Access.SCRAPER
 
 QUEUE = "/api/queues/{vhost}/{name}"
 EXCHANGE = "/api/exchanges/{vhost}/{name}"
 BETWEEN = "/api/bindings/{vhost}/e/{source}"
-OUR_QUEUE = "/api/x/queues/{vhost}/{name}"
-OUR_EXCHANGE = "/api/x/exchanges/{vhost}/{name}"
 CHECKS = "/api/health/checks"
 
 _TABLE = (
@@ -463,41 +460,6 @@ _TABLE = (
         health.check_aliveness,
         "declare, publish and get",
     ),
-    # Metrics
-    ("GET", "/metrics", SCRAPER, metrics.get_metrics, "metrics of the whole broker"),
-    (
-        "GET",
-        "/metrics/per-object",
-        SCRAPER,
-        metrics.get_object_metrics,
-        "and of each queue, channel, connection, exchange",
-    ),
-    (
-        "GET",
-        "/metrics/detailed",
-        SCRAPER,
-        metrics.get_detailed_metrics,
-        "`?family=` and `?vhost=`, several of both",
-    ),
-    # Ours
-    ("GET", f"{OUR_QUEUE}/peek", USER, browse.peek, "look at messages, and leave them"),
-    ("GET", "/api/x/messages/{vhost}", USER, browse.search, "search all queues"),
-    ("POST", "/api/x/filters/explain", USER, browse.explain_filter, "try a filter"),
-    ("GET", f"{OUR_EXCHANGE}/delayed", USER, delays.list_delayed, "messages held back"),
-    (
-        "DELETE",
-        f"{OUR_EXCHANGE}/delayed/{{sequence}}",
-        USER,
-        delays.cancel_delayed,
-        "it will not go",
-    ),
-    (
-        "POST",
-        f"{OUR_EXCHANGE}/delayed/{{sequence}}/expedite",
-        USER,
-        delays.expedite_delayed,
-        "it goes now",
-    ),
 )
 
-ENDPOINTS = tuple(Endpoint(*row) for row in _TABLE)
+ENDPOINTS = (*(Endpoint(*row) for row in _TABLE), *OURS)
