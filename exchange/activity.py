@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from warrener.exchange.counts import Counts, no_counts, total
+from warrener.exchange.events import Events
 from warrener.exchange.histogram import Histogram
 
 SIZE_BOUNDS = (1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 5e7, 1e8)
@@ -25,6 +26,7 @@ class Activity:
         "channels_opened",
         "confirmable",
         "dead_letters",
+        "events",
         "queues_created",
         "queues_declared",
         "queues_deleted",
@@ -41,6 +43,7 @@ class Activity:
         """Messages that were published to be confirmed, on channels that are gone."""
         self.dead_letters: Counter[str] = Counter()
         """Messages that queues have given up to a dead-letter exchange, by reason."""
+        self.events = Events()
         self.sizes = Histogram(SIZE_BOUNDS)
         """Of published messages as they travel, in bytes: those of a run by their mean."""
         self._past: dict[str, Counts] = {}

@@ -61,13 +61,15 @@ class Broker:
         """What is left to be written anew, if that has been begun."""
         self.last_number = 0
         """The highest number a queue ever had."""
-        self.entries = Entries(self.ledger)
+        self.entries = Entries(self.ledger, self.activity.events)
         self.vhosts: dict[str, VirtualHost] = {}
         self.parameters = Parameters(self.entries)
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
         self.policies = Policies(self.entries, self.vhosts)
-        self.connections = Connections(self.users, self.permissions, self.vhosts)
+        self.connections = Connections(
+            self.users, self.permissions, self.vhosts, self.activity.events
+        )
         self._assume_defaults()
 
     def hand_out(self) -> None:

@@ -14,6 +14,7 @@ from warrener.exchange.errors import NotAllowed
 from warrener.exchange.limits import reached
 
 if TYPE_CHECKING:
+    from warrener.exchange.events import Events
     from warrener.exchange.permissions import Permissions, Rights
     from warrener.exchange.users import Users
     from warrener.exchange.vhost import VirtualHost
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 class Connected(Protocol):
     """A connection, as the broker sees it."""
+
+    name: str
 
     @property
     def channel_count(self) -> int: ...
@@ -39,6 +42,7 @@ class Connections:
     __slots__ = (
         "_by_user",
         "_by_vhost",
+        "_events",
         "_permissions",
         "_users",
         "_vhosts",
@@ -48,8 +52,13 @@ class Connections:
     )
 
     def __init__(
-        self, users: Users, permissions: Permissions, vhosts: Mapping[str, VirtualHost]
+        self,
+        users: Users,
+        permissions: Permissions,
+        vhosts: Mapping[str, VirtualHost],
+        events: Events,
     ) -> None:
+        self._events = events
         self._users = users
         self._permissions = permissions
         self._vhosts = vhosts
@@ -80,6 +89,7 @@ class Connections:
         self._by_vhost.setdefault(vhost, {})[connection] = None
         self._where[connection] = (user, vhost)
         self.opened += 1
+        self._events.tell("connection.created", vhost, name=connection.name, user=user)
         return opened, rights
 
     def leave(self, connection: Connected) -> bool:
@@ -88,6 +98,8 @@ class Connections:
         if where is None:
             return False
         self.closed += 1
+        user, vhost = where
+        self._events.tell("connection.closed", vhost, name=connection.name, user=user)
         for groups, name in zip((self._by_user, self._by_vhost), where, strict=True):
             del groups[name][connection]
             if not groups[name]:

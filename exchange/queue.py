@@ -374,10 +374,12 @@ class Queue(Governed):
             self._select()
         if isinstance(self.ready, Selection):
             self.ready.join(consumer)
+        self._host.tell("consumer.created", queue=self.name, consumer_tag=consumer.tag)
         self.wake()
 
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
+        self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
         self.last_used_ms = self._ledger.now_ms
         if isinstance(self.ready, Selection):
             self.ready.leave(consumer)

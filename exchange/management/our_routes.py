@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from warrener.exchange.management import browse, delays, metrics, redrives
+from warrener.exchange.management import browse, delays, event_stream, metrics, redrives
 from warrener.exchange.management.access import Access
 from warrener.exchange.management.application import Endpoint
 
 USER = Access.MANAGEMENT
+MONITOR = Access.MONITORING
 SCRAPER = Access.SCRAPER
 
 QUEUE = "/api/x/queues/{vhost}/{name}"
@@ -36,6 +37,7 @@ _TABLE = (
     ("GET", "/api/x/redrives/{vhost}", USER, redrives.list_redrives, "how far that is"),
     ("GET", "/api/x/redrives/{vhost}/{id}", USER, redrives.get_redrive, "one of them"),
     ("DELETE", "/api/x/redrives/{vhost}/{id}", USER, redrives.cancel_redrive, "stop it"),
+    ("GET", "/api/x/events", MONITOR, event_stream.listen, "what comes and goes, as it does"),
     ("POST", "/api/x/filters/explain", USER, browse.explain_filter, "try a filter"),
     ("GET", f"{EXCHANGE}/delayed", USER, delays.list_delayed, "messages held back"),
     (

@@ -129,9 +129,15 @@ class ServerChannel:
             self.connection.vhost.consumer_left(queue)
         if not self._ended:
             self._ended = True
+            self.tell("channel.closed")
             self.connection.broker.activity.channel_closed(
                 self.connection.vhost.name, self.core.counts, self.published
             )
+
+    def tell(self, kind: str) -> None:
+        """Tell those who listen what has happened to this channel."""
+        connection = self.connection
+        connection.vhost.tell(kind, connection=connection.name, number=self.number)
 
     # Publishing
 

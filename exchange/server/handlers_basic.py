@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def channel_open(channel: ServerChannel, method: m.ChannelOpen) -> Method:
     channel.connection.broker.connections.require_channel(channel.connection.user)
     channel.connection.broker.activity.channels_opened += 1
+    channel.tell("channel.created")
     return m.ChannelOpenOk()
 
 

@@ -297,7 +297,9 @@ class Server:
             if alarm.update(reading)
         ]
         for alarm in changed:
-            logger.warning("%s alarm %s", alarm.resource, "set" if alarm.on else "cleared")
+            change = "set" if alarm.on else "cleared"
+            logger.warning("%s alarm %s", alarm.resource, change)
+            self.broker.activity.events.tell(f"alarm.{change}", resource=alarm.resource)
         if self.alarms:
             # At every tick, for those who have come since.
             for connection in self._sessions:
