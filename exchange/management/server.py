@@ -94,6 +94,7 @@ class HttpServer:
             await self._serve(GuestStream(guest.socket), Peer(*guest.address))
         except (TurnedAway, OSError) as error:
             logger.info("a client was turned away at the entrance: %s", error)
+            sock.close()
         finally:
             self._open -= 1
 
