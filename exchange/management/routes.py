@@ -5,7 +5,7 @@ The table here is RabbitMQ's; `our_routes.py` has what it does not have on this 
 docs/management.md has the same table, and a test compares the two. Another test calls each of these
 as nobody, with too small a tag, and from a foreign virtual host.
 
-Further endpoints (a page) are added as further tables to the `ENDPOINTS` that an `Application` is
+Further endpoints are added as further tables to the `ENDPOINTS` that an `Application` is
 made with.
 """
 
