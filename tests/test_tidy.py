@@ -16,7 +16,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("exchange", "protocol", "storage")
-SHELLS = ("exchange/commands/", "exchange/server/", "exchange/management/", "exchange/topology/")
+SHELLS = (
+    "exchange/client/",
+    "exchange/commands/",
+    "exchange/management/",
+    "exchange/monitor/",
+    "exchange/server/",
+    "exchange/topology/",
+)
 CONFIGURATION = "exchange/config.py"
 PAGE = "exchange/management/page"
 
