@@ -16,7 +16,7 @@ from warrener.exchange.client.errors import ClientError, Closed, Unreachable
 from warrener.exchange.client.incoming import Arrival
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
-from warrener.protocol.frames import content_frames
+from warrener.protocol.frames import METHOD, content_frames, frame
 from warrener.protocol.properties import Properties, encode_properties
 
 if TYPE_CHECKING:
@@ -176,9 +176,26 @@ class Channel:
         self._send(
             m.BasicPublish(exchange=exchange, routing_key=routing_key, mandatory=mandatory), content
         )
-        self._published += 1
+        self._note(1)
+
+    def encoded(self, body: bytes, routing_key: str, exchange: str, properties: bytes) -> bytes:
+        """A publish on this channel as bytes, for those who publish the same again and again."""
+        method = m.BasicPublish(exchange=exchange, routing_key=routing_key).encode()
+        content = content_frames(properties, body, self._number, self._connection.frame_max)
+        return frame(METHOD, self._number, method) + content
+
+    def publish_encoded(self, publishes: bytes, count: int) -> None:
+        """Send several publishes that were encoded."""
+        self._raise_error()
+        self._connection.send_bytes(publishes)
+        self._note(count)
+
+    def _note(self, count: int) -> None:
+        """Remember publishes whose answers are waited for."""
+        first = self._published + 1
+        self._published += count
         if self._unconfirmed is not None:
-            self._unconfirmed.add(self._published)
+            self._unconfirmed.update(range(first, first + count))
 
     @property
     def unconfirmed(self) -> int:

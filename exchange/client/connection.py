@@ -116,10 +116,14 @@ class Connection:
 
     def send(self, channel: int, method: Method, content: bytes = b"") -> None:
         """Put a method, and content in frames, into what is sent next. Raises: ClientError."""
+        self.send_bytes(frame(METHOD, channel, method.encode()) + content)
+
+    def send_bytes(self, data: bytes) -> None:
+        """The same for whole frames. Raises: ClientError."""
         if self._error is not None:
             raise self._error
-        self._output.append(frame(METHOD, channel, method.encode()) + content)
-        self._output_bytes += len(self._output[-1])
+        self._output.append(data)
+        self._output_bytes += len(data)
         if self._output_bytes > SEND_BYTES:
             self.flush()
 
@@ -138,6 +142,12 @@ class Connection:
 
         With None it waits for ever.
         """
+        data = self.read(timeout_s)
+        self._take(data)
+        return bool(data)
+
+    def read(self, timeout_s: float | None) -> bytes:
+        """Wait for bytes and leave them to the caller; none if none came. Raises: ClientError."""
         if self._error is not None:
             raise self._error
         self.flush()
@@ -146,13 +156,12 @@ class Connection:
         try:
             data = self._socket.recv(READ_BYTES)
         except TimeoutError:
-            return False
+            return b""
         except OSError as error:
             raise self._broken(error) from error
         if not data:
             raise self._broken("the broker has closed the connection")
-        self._take(data)
-        return True
+        return data
 
     def receive_reply(self) -> None:
         """Wait for something that has to come. Raises: ClientError."""

@@ -84,6 +84,11 @@ def size(value: Any) -> str:
     return f"{digits}{_UNITS[place]}"
 
 
+def size_rate(value: Any) -> str:
+    """Bytes per second; a dot is none at all."""
+    return size(value) if value else "" if value is None else "·"
+
+
 def percent(value: Any) -> str:
     return f"{100 * value:.0f}%" if isinstance(value, int | float) else ""
 

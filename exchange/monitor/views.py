@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from warrener.exchange.monitor.printing import count, percent, plain, rate, second, size
+from warrener.exchange.monitor.printing import count, percent, plain, rate, second, size, size_rate
 from warrener.exchange.monitor.snapshot import Document, lead
 
 DEPTH = "depth"
@@ -177,8 +177,8 @@ CONNECTIONS = View(
         Column("vhost", "vhost", 10, least=100),
         Column("state", "state", 9),
         Column("ch", "channels", 4, count),
-        Column("in/s", "recv_oct_details.rate", 6, size, toggled=RATE),
-        Column("out/s", "send_oct_details.rate", 6, size, toggled=RATE),
+        Column("in/s", "recv_oct_details.rate", 6, size_rate, toggled=RATE),
+        Column("out/s", "send_oct_details.rate", 6, size_rate, toggled=RATE),
         Column("in", "recv_oct", 6, size, toggled=TOTAL),
         Column("out", "send_oct", 6, size, toggled=TOTAL),
         Column("client", "client_properties", 24, least=110, made=client_of),

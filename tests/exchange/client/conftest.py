@@ -1,7 +1,6 @@
-"""One broker for all tests of the client, in a process of its own, since the client blocks."""
+"""Connections of the client to one broker, in a process of its own, since the client blocks."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -9,12 +8,9 @@ from tests.interop.running_broker import RunningBroker
 from warrener.exchange.client import Channel, Connection, connect
 
 
-@pytest.fixture(scope="session")
-def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = RunningBroker(Path(tmp_path_factory.mktemp("client")))
-    broker.start()
-    yield broker.url
-    assert broker.stop() == 0, broker.log
+@pytest.fixture
+def broker_url(running_broker: RunningBroker) -> str:
+    return running_broker.url
 
 
 @pytest.fixture
