@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 AFTER, NONE, KEEP = "after", "none", "keep"
 PREFETCH = 200
+PREFETCH_MAX = (1 << 16) - 1
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,10 @@ def describe(parser: argparse.ArgumentParser) -> None:
         help="after: once printed (default); none: as soon as sent; keep: never, they go back",
     )
     parser.add_argument(
-        "--prefetch", type=int, default=PREFETCH, metavar="N", help=f"unacked at most ({PREFETCH})"
+        "--prefetch",
+        type=int,
+        metavar="N",
+        help=f"unacknowledged at most ({PREFETCH}; with --ack keep --limit, or any number)",
     )
     parser.add_argument("--exclusive", action="store_true", help="nobody else may take any")
     describe_ending(parser)
@@ -58,13 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
             "--ack none takes all there is at once, more than --limit prints; use --ack after",
             USAGE,
         )
-    if arguments.ack == KEEP:
-        # Nothing is acknowledged, so nothing must be waited for.
-        arguments.prefetch = arguments.limit or 0
     with connected(arguments.url, "sub") as connection:
         channel = connection.channel()
         if arguments.ack != NONE:
-            channel.prefetch(min(arguments.prefetch, arguments.limit or arguments.prefetch))
+            channel.prefetch(prefetch_of(arguments))
         channel.consume(
             arguments.queue,
             no_ack=arguments.ack == NONE,
@@ -75,12 +76,23 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def prefetch_of(arguments: argparse.Namespace) -> int:
+    """How many deliveries may be unacknowledged, 0 for any number: not more than are printed."""
+    prefetch = arguments.prefetch
+    if prefetch is None:
+        # What is never acknowledged must not be waited for.
+        prefetch = 0 if arguments.ack == KEEP else PREFETCH
+    if arguments.limit is not None:
+        prefetch = min(prefetch or arguments.limit, arguments.limit)
+    return prefetch if prefetch <= PREFETCH_MAX else 0
+
+
 def check(arguments: argparse.Namespace) -> None:
     """Raises: CommandError."""
     if arguments.limit is not None and arguments.limit < 1:
         raise CommandError("--limit has to be at least 1", USAGE)
-    if not 0 <= getattr(arguments, "prefetch", 0) < 1 << 16:
-        raise CommandError("--prefetch has to be between 0 and 65535", USAGE)
+    if not 0 <= (getattr(arguments, "prefetch", 0) or 0) <= PREFETCH_MAX:
+        raise CommandError(f"--prefetch has to be between 0 and {PREFETCH_MAX}", USAGE)
     if arguments.idle_timeout is not None and arguments.idle_timeout < 0:
         raise CommandError("--idle-timeout has to be 0 or more seconds", USAGE)
 

@@ -52,7 +52,8 @@ class ManagementClient:
         login = f"{unquote(parts.username or 'guest')}:{unquote(parts.password or 'guest')}"
         self._headers = {
             "Authorization": "Basic " + base64.b64encode(login.encode()).decode(),
-            "Accept": "application/json",
+            # RabbitMQ has nothing in JSON for what is only done, and refuses then (purge).
+            "Accept": "application/json, */*;q=0.1",
         }
         self._socket: socket.socket | None = None
         self._wire = ClientConnection(self._host)

@@ -33,7 +33,8 @@ class Terminal:
         self._input, self._output = sys.stdin.fileno(), sys.stdout.fileno()
         self._before: list[Any] | None = None
         self._shown: list[str] = []
-        self._colors = Console().color_system
+        ours = Console()
+        self._colors, self._has_color = ours.color_system, not ours.no_color
         self._console = self._make_console()
 
     @property
@@ -109,7 +110,7 @@ class Terminal:
             file=StringIO(),
             force_terminal=True,
             color_system=self._colors,  # type: ignore[arg-type]
-            no_color=self._colors is None,
+            no_color=not self._has_color,
             width=self.size[0],
             height=self.size[1],
             highlight=False,

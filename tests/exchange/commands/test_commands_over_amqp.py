@@ -1,5 +1,6 @@
 """Commands that speak AMQP to a real broker."""
 
+import argparse
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange.commands.command import PATIENCE_S, Shell
+from warrener.exchange.commands import sub
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +53,26 @@ def test_no_more_is_taken_than_the_limit(shell: Shell, queue: str) -> None:
     shell("pub", "-k", queue, "--count", "100", "x")
     shell("sub", queue, "--limit", "3")
     assert shell("list", "queues", "-q", "--name", queue, "--columns", "messages") == "97\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "prefetch"),
+    [
+        ("", 200),
+        ("--limit 3", 3),
+        ("--limit 500", 200),
+        ("--prefetch 0", 0),
+        ("--prefetch 0 --limit 3", 3),
+        ("--ack keep", 0),
+        ("--ack keep --limit 3", 3),
+        ("--ack keep --limit 70000", 0),
+        ("--ack keep --prefetch 5", 5),
+    ],
+)
+def test_no_more_is_asked_for_than_is_printed(line: str, prefetch: int) -> None:
+    parser = argparse.ArgumentParser()
+    sub.describe(parser)
+    assert sub.prefetch_of(parser.parse_args(["q", *line.split()])) == prefetch
 
 
 def test_what_reaches_no_queue_is_told(shell: Shell, queue: str) -> None:
@@ -96,20 +118,20 @@ def test_a_reader_that_goes_away_loses_nothing(shell: Shell, queue: str) -> None
 def test_an_interrupt_ends_it_quietly(shell: Shell, queue: str) -> None:
     shell("pub", "-k", queue, "one")
     waiting = ("list", "queues", "-q", "--name", queue, "--columns", "messages")
-    sub = subprocess.Popen(
+    ended = subprocess.Popen(
         [sys.executable, "-m", "warrener", "sub", queue],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | shell.variables,
     )
-    with sub:
-        assert sub.stdout is not None
-        assert sub.stdout.readline() == b"one\n"
+    with ended:
+        assert ended.stdout is not None
+        assert ended.stdout.readline() == b"one\n"
         while int(shell(*waiting)):
-            assert sub.poll() is None
-        sub.send_signal(signal.SIGINT)
-        assert sub.communicate(timeout=PATIENCE_S) == (b"", b"")
-    assert sub.returncode == 130
+            assert ended.poll() is None
+        ended.send_signal(signal.SIGINT)
+        assert ended.communicate(timeout=PATIENCE_S) == (b"", b"")
+    assert ended.returncode == 130
 
 
 def test_a_bench_says_how_fast_and_loses_nothing(shell: Shell) -> None:
