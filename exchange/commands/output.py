@@ -107,7 +107,13 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, show_header=not self._is_quiet, header_style="bold")
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            show_header=not self._is_quiet,
+            header_style="bold",
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
         for column in columns:
             values = [lead(each, column) for each in documents]
             are_numbers = any(_is_number(value) for value in values)

@@ -63,4 +63,5 @@ def test_the_page_says_what_the_parser_says(name: str, monkeypatch: pytest.Monke
 
 def test_every_command_has_its_heading() -> None:
     headings = re.findall(r"(?m)^## warrener (\w+)$", PAGE.read_text("utf-8"))
-    assert headings == list(COMMANDS)
+    here = [name for name in COMMANDS if name not in ON_OTHER_PAGES]
+    assert [each for each in headings if each not in ON_OTHER_PAGES] == here
