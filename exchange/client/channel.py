@@ -158,9 +158,11 @@ class Channel:
         **properties: Any,
     ) -> None:
         """Publish with properties by their names: content_type, headers, delivery_mode, ..."""
-        self.publish_raw(
-            body, routing_key, exchange, encode_properties(**properties), mandatory=mandatory
-        )
+        try:
+            encoded = encode_properties(**properties)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ClientError(f"no such property can be sent: {error}") from error
+        self.publish_raw(body, routing_key, exchange, encoded, mandatory=mandatory)
 
     def publish_raw(
         self,

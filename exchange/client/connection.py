@@ -116,7 +116,11 @@ class Connection:
 
     def send(self, channel: int, method: Method, content: bytes = b"") -> None:
         """Put a method, and content in frames, into what is sent next. Raises: ClientError."""
-        self.send_bytes(frame(METHOD, channel, method.encode()) + content)
+        try:
+            payload = method.encode()
+        except (ValueError, TypeError) as error:
+            raise ClientError(f"{method.name} cannot be sent: {error}") from error
+        self.send_bytes(frame(METHOD, channel, payload) + content)
 
     def send_bytes(self, data: bytes) -> None:
         """The same for whole frames. Raises: ClientError."""

@@ -8,6 +8,7 @@ no command pays for what another one needs.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 """Exit statuses: the numbers of sysexits.h, and what a shell says of a program that was ended by
 the signals for Ctrl-C and for a pipe that nobody reads from."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Why output may have nowhere to go."""
 
 
 class CommandError(Exception):
@@ -79,6 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go_of_output()
         return NOBODY_READS
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _let_go_of_output()
+        print(f"warrener: cannot write what there is to say: {error.strerror}", file=sys.stderr)
+        return FAILED
     return status
 
 

@@ -37,6 +37,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if getattr(arguments, "name", None) == "":
+        raise CommandError(f"the name of a {arguments.noun} cannot be empty", USAGE)
     noun = NOUNS[arguments.noun]
     target, document = noun.request(arguments)
     Api(arguments.url).ask(noun.method, target, document)

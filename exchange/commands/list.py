@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from warrener.exchange.commands import DONE
+from warrener.exchange.commands import DONE, USAGE, CommandError
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
 from warrener.exchange.commands.output import Output, describe_output, lead
 
@@ -89,7 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
     kind = KINDS[arguments.kind]
     output = Output(arguments)
     columns = output.columns(kind.columns)
-    rows = Api(arguments.url).get(target(arguments, kind, columns))
+    if arguments.limit is not None and arguments.limit < 0:
+        raise CommandError("--limit has to be 0 or more", USAGE)
+    what = f"virtual host {arguments.vhost}" if arguments.vhost else ""
+    rows = Api(arguments.url).get(target(arguments, kind, columns), what)
     if not isinstance(rows, list):
         rows = []
     if arguments.name is not None:

@@ -69,7 +69,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.count < 1 or (arguments.rate is not None and arguments.rate <= 0):
+    if arguments.count < 1 or (arguments.rate is not None and not arguments.rate > 0):
         raise CommandError("--count and --rate have to be above 0", USAGE)
     properties = _properties(arguments)
     source, total = _bodies(arguments)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from warrener.exchange.client import Channel, Closed, Connection
+from warrener.exchange.client import Channel, ClientError, Closed, Connection
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +92,15 @@ def test_what_the_broker_refuses_closes_this_channel_only(
     with pytest.raises(Closed, match="404 NOT_FOUND"):
         channel.declare_queue()
     assert connection.channel().declare_queue(exclusive=True).queue
+
+
+def test_what_no_frame_can_hold_is_refused_here(channel: Channel, queue: str) -> None:
+    with pytest.raises(ClientError, match="300 bytes"):
+        channel.publish(b"", "x" * 300)
+    with pytest.raises(ClientError, match="nonsense"):
+        channel.publish(b"", queue, nonsense=1)
+    channel.publish(b"", queue)
+    assert channel.purge_queue(queue) == 1
 
 
 def test_messages_reach_a_queue_through_an_exchange(channel: Channel, queue: str) -> None:

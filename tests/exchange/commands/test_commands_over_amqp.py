@@ -153,6 +153,10 @@ def test_a_bench_says_how_fast_and_loses_nothing(shell: Shell) -> None:
         (("pub", "-k", "q", "-P", "nonsense=1", "x"), 2, "a property is spelled"),
         (("pub", "-k", "q", "-P", "priority=300", "x"), 2, "cannot be sent"),
         (("pub", "-k", "q", "-F", "/no/such/file"), 1, "cannot read /no/such/file"),
+        (("pub", "-k", "x" * 300, "x"), 2, "300 bytes do not fit a short string"),
+        (("pub", "-k", "q", "--rate", "nan", "x"), 2, "above 0"),
+        (("sub", "x" * 300), 2, "300 bytes do not fit a short string"),
+        (("tap", "amq.topic:" + "x" * 300), 2, "300 bytes do not fit a short string"),
         (("bench", "--size", "-1"), 2, "--size has to be between"),
     ],
 )
