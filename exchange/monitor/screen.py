@@ -32,6 +32,8 @@ def screen(picture: Picture) -> Group:
 def lines(picture: Picture) -> list[Text]:
     """The lines of the screen; as many as it has if its height is known."""
     top = header(picture)
+    if picture.height is not None:
+        top = top[: picture.height - 1]
     room = body_height(picture, len(top))
     shown = body(picture, room)
     if room is not None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,40 @@ def test_a_connection_is_closed(window: Window, running_broker: RunningBroker) -
         window.until("type yes")
         window.press("yes\r")
         window.until("closed 127.0.0.1")
+
+
+def test_the_document_behind_a_row_is_shown(window: Window, queue: str) -> None:
+    window.press(f"/{queue}\ry")
+    window.until('"messages_details"')
+    window.press("\x1b")
+    window.until_gone('"messages_details"')
+
+
+def test_rows_are_written_to_a_file(
+    running_broker: RunningBroker, queue: str, tmp_path: Path
+) -> None:
+    with Window("top", "--url", running_broker.http_url, directory=tmp_path) as window:
+        window.until(queue)
+        window.press("e")
+        window.until("1 queues written to")
+    (path,) = tmp_path.iterdir()
+    assert [row["name"] for row in json.loads(path.read_text())] == [queue]
+
+
+def test_without_a_browser_the_address_is_told(running_broker: RunningBroker, queue: str) -> None:
+    with Window("top", "--url", running_broker.http_url, DISPLAY="") as window:
+        window.until(queue)
+        window.press("w")
+        window.until(f"open {running_broker.http_url} in a browser")
+
+
+def test_there_are_no_colours_if_none_are_wanted(running_broker: RunningBroker, queue: str) -> None:
+    with Window("top", "--url", running_broker.http_url, NO_COLOR="1") as window:
+        window.until(queue)
+        assert not {each for each in window.screen.styles if each.startswith(("3", "4", "9"))}
+    with Window("top", "--url", running_broker.http_url) as window:
+        window.until(queue)
+        assert {each for each in window.screen.styles if each.startswith(("3", "4", "9"))}
 
 
 def test_nothing_is_changed_if_it_is_read_only(running_broker: RunningBroker, queue: str) -> None:

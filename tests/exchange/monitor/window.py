@@ -19,6 +19,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import Any, Self
 
 PATIENCE_S = 30.0
@@ -33,6 +34,8 @@ class Screen:
         self.is_taken = False
         """Whether the program shows a second screen."""
         self.has_cursor = True
+        self.styles: set[str] = set()
+        """Codes of colours and styles that were used."""
         self._rest = ""
         self.resize(columns, lines)
 
@@ -70,7 +73,8 @@ class Screen:
                 self.is_taken = final == "h"
         elif final == "H":
             row, _, column = parameters.partition(";")
-            self._row, self._column = int(row or 1) - 1, int(column or 1) - 1
+            self._row = min(int(row or 1), self._count) - 1
+            self._column = min(int(column or 1), self._columns) - 1
         elif final == "K":
             self._clear(self._row, self._column)
         elif final == "J":
@@ -81,6 +85,7 @@ class Screen:
                 self._clear(row, 0)
         else:
             assert final == "m", final
+            self.styles.update(parameters.split(";"))
 
     def _clear(self, row: int, column: int) -> None:
         self._lines[row][column:] = [" "] * (self._columns - column)
@@ -99,7 +104,12 @@ class Window:
     """A program on a terminal of its own."""
 
     def __init__(
-        self, *arguments: str, columns: int = 100, lines: int = 24, **environment: str
+        self,
+        *arguments: str,
+        columns: int = 100,
+        lines: int = 24,
+        directory: Path | None = None,
+        **environment: str,
     ) -> None:
         self._ours, self._its = os.openpty()
         self.screen = Screen(columns, lines)
@@ -111,6 +121,7 @@ class Window:
             stdin=self._its,
             stdout=self._its,
             stderr=self._its,
+            cwd=directory,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env=os.environ | {"TERM": "xterm-256color"} | environment,
