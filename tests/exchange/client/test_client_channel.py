@@ -22,7 +22,7 @@ def test_deliveries_come_until_none_has_come_for_a_while(channel: Channel, queue
         channel.publish(b"%d" % number, queue)
     channel.consume(queue)
     bodies = []
-    for delivery in channel.deliveries(idle_s=0.2):
+    for delivery in channel.deliveries(idle_s=1):
         bodies.append(int(delivery.body))
         channel.ack(delivery)
     assert bodies == list(range(500))
@@ -59,7 +59,7 @@ def test_a_filter_is_an_argument_of_a_consumer(channel: Channel, queue: str) -> 
     for region in ("EU", "US"):
         channel.publish(region.encode(), queue, headers={"region": region})
     channel.consume(queue, arguments={"x-filter-jms-selector": "region = 'US'"})
-    assert [each.body for each in channel.deliveries(idle_s=0.2)] == [b"US"]
+    assert [each.body for each in channel.deliveries(idle_s=1)] == [b"US"]
 
 
 def test_what_was_rejected_is_delivered_again(channel: Channel, queue: str) -> None:

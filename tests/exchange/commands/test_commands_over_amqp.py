@@ -45,8 +45,8 @@ def test_a_filter_takes_what_it_matches(shell: Shell, queue: str) -> None:
 
 def test_messages_that_are_kept_go_back(shell: Shell, queue: str) -> None:
     shell("pub", "-k", queue, "one")
-    assert shell("sub", queue, "--ack", "keep", "--idle-timeout", "0.2") == "one\n"
-    assert shell("sub", queue, "--ack", "none", "--idle-timeout", "0.2", "-f", "%r %s") == "1 one"
+    assert shell("sub", queue, "--ack", "keep", "--idle-timeout", "1") == "one\n"
+    assert shell("sub", queue, "--ack", "none", "--idle-timeout", "1", "-f", "%r %s") == "1 one"
 
 
 def test_no_more_is_taken_than_the_limit(shell: Shell, queue: str) -> None:
