@@ -21,7 +21,7 @@ ACCESS_REFUSED = 403
 def describe_url(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url",
-        default=os.environ.get(VARIABLE, URL),
+        default=os.environ.get(VARIABLE) or URL,
         metavar="URL",
         help=f"the broker (default: {VARIABLE} of the environment, or {URL})",
     )

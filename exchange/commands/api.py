@@ -20,6 +20,7 @@ DENIED = (401, 403)
 LOGIN_FAILED = ("Login failed", "Not_Authorized", "localhost")
 """What is said of who could not log in, by us and by RabbitMQ. All else of 401 is about rights."""
 NOT_FOUND = 404
+UNWELL = 503
 NOT_AN_API = (400, 404, 405)
 """What another program says to our requests, without the reason that an API gives."""
 
@@ -27,7 +28,7 @@ NOT_AN_API = (400, 404, 405)
 def describe_url(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url",
-        default=os.environ.get(VARIABLE, URL),
+        default=os.environ.get(VARIABLE) or URL,
         metavar="URL",
         help=f"the management API (default: {VARIABLE} of the environment, or {URL})",
     )
@@ -48,6 +49,9 @@ def segment(name: str) -> str:
 def without_password(url: str) -> str:
     """A URL as it may be shown."""
     parts = urlsplit(url)
+    if not parts.netloc:
+        # Whatever this is, it may have one.
+        return url.rpartition("@")[2]
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
 
@@ -116,6 +120,19 @@ class Api:
         """Returns the document in the answer; `what` is what is missing if it is not there."""
         with explained(self._url, what):
             return self._client.ask(method, target, document)
+
+    def check(self, target: str) -> str:
+        """A health check: why it has failed, nothing if all is well."""
+        from warrener.exchange.management.client import ManagementError
+
+        with explained(self._url):
+            try:
+                self._client.ask("GET", target)
+            except ManagementError as error:
+                if error.status != UNWELL:
+                    raise
+                return str(error).partition(f" {UNWELL} ")[2] or "failed"
+        return ""
 
     def get(self, target: str, what: str = "") -> Any:
         """A document, which must be one: something else may listen on the port."""

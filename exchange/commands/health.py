@@ -9,6 +9,7 @@ from warrener.exchange.commands.api import Api, describe_url
 from warrener.exchange.commands.output import Output, describe_output
 
 COLUMNS = ("check", "status", "reason")
+CHECKS = {"alarms": "/api/health/checks/alarms", "vhosts": "/api/health/checks/virtual-hosts"}
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -19,15 +20,11 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     api = Api(arguments.url)
     overview = api.get("/api/overview")
-    nodes = api.get("/api/nodes")
-    node = nodes[0] if nodes else {}
     product = overview.get("product_name") or "RabbitMQ"
     version = overview.get("product_version") or overview.get("rabbitmq_version", "")
     rows = [{"check": "answers", "status": "ok", "reason": f"{product} {version}"}]
-    for name in ("mem_alarm", "disk_free_alarm"):
-        is_on = bool(node.get(name))
-        check = "memory" if name == "mem_alarm" else "disk"
-        reason = "alarm: publishers are blocked" if is_on else ""
-        rows.append({"check": check, "status": "failed" if is_on else "ok", "reason": reason})
+    for name, target in CHECKS.items():
+        reason = api.check(target)
+        rows.append({"check": name, "status": "failed" if reason else "ok", "reason": reason})
     Output(arguments).rows(rows, COLUMNS)
     return FAILED if any(row["status"] == "failed" for row in rows) else DONE

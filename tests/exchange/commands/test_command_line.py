@@ -9,6 +9,7 @@ import pytest
 
 from tests.exchange.commands.command import warrener
 from warrener.exchange.commands import COMMANDS
+from warrener.exchange.commands.api import without_password
 from warrener.exchange.commands.completion import SHELLS, words_after
 
 HEAVY = ("trio", "rich", "pyparsing", "h11")
@@ -71,6 +72,18 @@ def test_what_is_no_url_is_told(line: str) -> None:
     ran = warrener(*line.split())
     assert ran.status == 2
     assert "URL" in ran.errors
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://ada:secret@box:1/x", "http://box:1/x"),
+        ("ada:secret@box", "box"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
 
 
 @pytest.mark.slow
