@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Where it is set, each of the many processes would compile everything anew: half of a run's time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check unit bench interop clean
+.PHONY: demo test check unit bench storm interop browser clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -27,9 +27,20 @@ unit: $(READY)
 bench: $(READY)
 	$(BIN)/python tests/bench/bench_broker.py
 
+# About seven minutes; STORM="--kills 20 --seed 7" for another storm.
+storm: $(READY)
+	$(BIN)/python -m tests.faults.storm $(STORM)
+
 # Needs npm, apt-get and time; INTEROP="--only kombu" runs one suite.
 interop: $(READY)
 	$(BIN)/python tests/interop/suites/run.py $(INTEROP)
+	$(if $(INTEROP),,$(MAKE) browser)
+
+# The page in a Chromium. `make unit` has these tests, too, where there is one.
+browser: $(READY)
+	command -v chromium || apt-get install --yes chromium
+	WARRENER_TEST_BROWSER=chromium $(BIN)/python -m pytest \
+		tests/exchange/management/test_page_in_browser.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

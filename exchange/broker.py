@@ -12,17 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from warrener.exchange.activity import Activity
 from warrener.exchange.confirms import Confirms
 from warrener.exchange.connections import Connections
+from warrener.exchange.counts import QueueStatistics
 from warrener.exchange.deadlines import Deadlines
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Codec, Kind, Ledger, Store
+from warrener.exchange.ledger import Codec, Ledger, Store
 from warrener.exchange.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.parameters import Parameters
 from warrener.exchange.permissions import Permission, Permissions
 from warrener.exchange.policies import Policies
 from warrener.exchange.pump import Pump
-from warrener.exchange.queue import QueueStatistics
+from warrener.exchange.records import Kind
 from warrener.exchange.users import GUEST, User, Users
 from warrener.exchange.vhost import VirtualHost
 
@@ -52,17 +55,21 @@ class Broker:
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
+        self.activity = Activity()
         self._segments = 1
         self._rewriting: Iterator[int] | None = None
         """What is left to be written anew, if that has been begun."""
         self.last_number = 0
         """The highest number a queue ever had."""
-        self.entries = Entries(self.ledger)
+        self.entries = Entries(self.ledger, self.activity.events)
         self.vhosts: dict[str, VirtualHost] = {}
+        self.parameters = Parameters(self.entries)
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
         self.policies = Policies(self.entries, self.vhosts)
-        self.connections = Connections(self.users, self.permissions, self.vhosts)
+        self.connections = Connections(
+            self.users, self.permissions, self.vhosts, self.activity.events
+        )
         self._assume_defaults()
 
     def hand_out(self) -> None:
@@ -72,10 +79,13 @@ class Broker:
         self.pump.run()
 
     def end_pass(self) -> None:
-        """Close a pass: hand out, write, confirm."""
+        """Close a pass: hand out, write, confirm, or give up if nothing can be written."""
         self.hand_out()
         self.ledger.commit()
-        self.confirms.end_pass(self.ledger.durable)
+        if self.ledger.failed:
+            self.confirms.fail(self.ledger.durable)
+        else:
+            self.confirms.end_pass(self.ledger.durable)
 
     def settle_confirms(self) -> None:
         """The store has put more on disk: answer the publishers who waited for it."""
@@ -96,10 +106,6 @@ class Broker:
         for vhost in self.vhosts.values():
             vhost.forget_routes()
         return True
-
-    def fail(self) -> None:
-        """The store has failed: whoever waits for a confirm is told that none will come."""
-        self.confirms.fail()
 
     def tidy(self) -> None:
         """Have the store give back the space of records that are no longer needed.
@@ -209,11 +215,12 @@ class Broker:
         self.permissions.forget(vhost=name)
         self.policies.forget(name)
         del self.vhosts[name]
+        self.activity.forget(name)
         self.entries.end(Kind.VHOST_SET, name)
 
     def _make_vhost(self, name: str) -> VirtualHost:
         vhost = self.vhosts[name] = VirtualHost(
-            name, self.ledger, self.pump, self.deadlines, self._next_number
+            name, self.ledger, self.pump, self.deadlines, self._next_number, self.activity
         )
         return vhost
 

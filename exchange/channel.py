@@ -11,9 +11,10 @@ none is left, so that `multiple` walks a range of numbers instead of searching.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 from warrener.exchange.errors import NotAllowed, PreconditionFailed
 from warrener.exchange.message import Message
 from warrener.exchange.queue import Queue
@@ -47,8 +48,10 @@ class Channel:
         "_oldest",
         "consumer_prefetch",
         "consumers",
+        "counts",
         "outlet",
         "prefetch",
+        "sample",
         "unacked",
         "unacked_count",
     )
@@ -61,6 +64,9 @@ class Channel:
         self.unacked: dict[int, Delivery] = {}
         self.unacked_count = 0
         """Deliveries of consumers that are unacknowledged; those of `get` count for no limit."""
+        self.counts = no_counts()
+        self.sample: Any = None
+        """Belongs to whoever samples the counts."""
         self._next_tag = 1
         self._oldest = 1
         self._getter: Consumer | None = None
@@ -76,18 +82,24 @@ class Channel:
         redelivered: bool,
     ) -> None:
         """Hand a run of messages of one queue to `consumer`."""
+        count, kind, queue = len(messages), consumer.counts_as, consumer.queue
+        self.counts[kind] += count
+        queue.counts[kind] += count
+        if redelivered:
+            self.counts[REDELIVER] += count
+            queue.counts[REDELIVER] += count
         tag = self._next_tag
-        self._next_tag = tag + len(messages)
+        self._next_tag = tag + count
         if consumer.no_ack:
-            consumer.queue.handed_over(messages, sequences)
+            queue.handed_over(messages, sequences)
         else:
             unacked = self.unacked
             for offset, message in enumerate(messages):
                 unacked[tag + offset] = Delivery(consumer, message, sequences[offset])
             if consumer.tag:
-                consumer.unacked += len(messages)
-                self.unacked_count += len(messages)
-            consumer.queue.handed_out(messages)
+                consumer.unacked += count
+                self.unacked_count += count
+            queue.handed_out(messages)
         self.outlet.deliver(consumer, messages, tag, redelivered)
 
     def get(self, queue: Queue, no_ack: bool) -> bool:
@@ -98,7 +110,11 @@ class Channel:
         getter = self._getter
         if getter is None or getter.queue is not queue or getter.no_ack != no_ack:
             getter = self._getter = Consumer(self, queue, "", no_ack=no_ack)
-        return queue.take(getter) is not None
+        found = queue.take(getter) is not None
+        if not found:
+            self.counts[GET_EMPTY] += 1
+            queue.counts[GET_EMPTY] += 1
+        return found
 
     def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
         """Settle deliveries one by one, or with `multiple` all up to each (all there are for 0).
@@ -112,22 +128,23 @@ class Channel:
         finally:
             self.settle(taken)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool = True) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
 
+        `failed` says that something is wrong with them, as in `Queue.requeue`.
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
         deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
         if requeue:
-            self.requeue(deliveries)
+            self.requeue(deliveries, failed)
         else:
             self.drop(deliveries)
 
-    def recover(self) -> None:
+    def recover(self, failed: bool = False) -> None:
         """Give back everything that is unacknowledged."""
         deliveries = list(self.unacked.values())
         self.unacked.clear()
-        self.requeue(deliveries)
+        self.requeue(deliveries, failed)
 
     # Consumers
 
@@ -171,7 +188,7 @@ class Channel:
         queues = [consumer.queue for consumer in self.consumers.values()]
         for tag in list(self.consumers):
             self.cancel(tag)
-        self.recover()
+        self.recover(failed=True)
         return queues
 
     # Settling
@@ -194,7 +211,9 @@ class Channel:
 
     def settle(self, deliveries: list[Delivery]) -> None:
         """Deliveries that were taken out are done with."""
+        self.counts[ACK] += len(deliveries)
         for consumer, part in self._release(deliveries):
+            consumer.queue.counts[ACK] += len(part)
             consumer.queue.settle(part)
             consumer.queue.wake()
 
@@ -204,10 +223,10 @@ class Channel:
             consumer.queue.reject(part)
             consumer.queue.wake()
 
-    def requeue(self, deliveries: list[Delivery]) -> None:
+    def requeue(self, deliveries: list[Delivery], failed: bool = True) -> None:
         """Deliveries that were taken out go back to their queues."""
         for consumer, part in self._release(deliveries):
-            consumer.queue.requeue(part)
+            consumer.queue.requeue(part, failed)
 
     def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)

@@ -33,7 +33,12 @@ class Config:
     host: str = option("127.0.0.1", "address to listen on")
     port: int = option(5672, "AMQP port, 0 for any free one", SHORT)
     http_port: int = option(
-        0, "port of the management API, which is not built yet: nothing listens there"
+        15672, "port of the management API, 0 for any free one, -1 for none", range(-1, 1 << 16)
+    )
+    https_port: int = option(
+        15671,
+        "port of the management API over TLS, 0 for any free one, -1 for none",
+        range(-1, 1 << 16),
     )
     tls_port: int = option(5671, "port for AMQP over TLS, 0 for any free one", SHORT)
     tls_certificate: str = option(
@@ -77,6 +82,19 @@ class Config:
         1 << 20,
         "a connection with more unwritten output than this is given no deliveries",
         COUNT[1:],
+    )
+    http_connections_max: int = option(500, "HTTP connections that may be open at once", COUNT[1:])
+    http_body_max_bytes: int = option(20 << 20, "largest body of an HTTP request", COUNT)
+    http_idle_timeout_s: int = option(
+        60, "time an HTTP connection may be open without a request", COUNT[1:]
+    )
+    http_request_timeout_s: int = option(
+        30,
+        "time an HTTP request may take to arrive, and each part of a response to leave",
+        COUNT[1:],
+    )
+    metrics_anonymous: bool = option(
+        False, "whether /metrics is answered without a login, as RabbitMQ does on its own port"
     )
     memory_mark_bytes: int = option(
         0, "messages in memory past which publishers are not read; 0 for 40% of the memory", COUNT

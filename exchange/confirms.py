@@ -4,6 +4,7 @@ Confirms are cumulative. At the end of a pass each channel that published is not
 number of its last publish and with the end of the ledger: once everything before that end is
 on disk, one answer settles all of the channel's publishes up to that number. A publish that
 wrote nothing (transient, or to no queue) is answered at once, unless an earlier one still waits.
+Once the store has failed, everything that was not answered by then is given up.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Publisher(Protocol):
         """Tell the client that all publishes up to `number` are safe."""
 
     def give_up(self, number: int) -> None:
-        """Tell the client that the publishes up to `number` are not safe, and will not be."""
+        """Tell the client that those up to `number` that were not answered may be lost."""
 
 
 class Confirms:
@@ -63,10 +64,12 @@ class Confirms:
         for publisher, number in answers.items():
             publisher.confirm(number)
 
-    def fail(self) -> None:
-        """Nothing more will be on disk: everybody who waits is told so."""
-        waiting = {publisher for _, publisher, _ in self._waiting} | self._noted.keys()
+    def fail(self, durable: int) -> None:
+        """No more will be on disk than what is before `durable`: give up all other publishes."""
+        self.settle(durable)
+        waiting = {publisher: number for _, publisher, number in self._waiting}
+        waiting |= {publisher: publisher.published for publisher in self._noted}
         self._waiting.clear()
         self._noted.clear()
-        for publisher in waiting:
-            publisher.give_up(publisher.published)
+        for publisher, number in waiting.items():
+            publisher.give_up(number)

@@ -14,6 +14,7 @@ from warrener.exchange.errors import NotAllowed
 from warrener.exchange.limits import reached
 
 if TYPE_CHECKING:
+    from warrener.exchange.events import Events
     from warrener.exchange.permissions import Permissions, Rights
     from warrener.exchange.users import Users
     from warrener.exchange.vhost import VirtualHost
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 class Connected(Protocol):
     """A connection, as the broker sees it."""
+
+    name: str
 
     @property
     def channel_count(self) -> int: ...
@@ -36,17 +39,35 @@ Group = dict[Connected, None]
 class Connections:
     """The open connections of all users to all virtual hosts."""
 
-    __slots__ = ("_by_user", "_by_vhost", "_permissions", "_users", "_vhosts", "_where")
+    __slots__ = (
+        "_by_user",
+        "_by_vhost",
+        "_events",
+        "_permissions",
+        "_users",
+        "_vhosts",
+        "_where",
+        "closed",
+        "opened",
+    )
 
     def __init__(
-        self, users: Users, permissions: Permissions, vhosts: Mapping[str, VirtualHost]
+        self,
+        users: Users,
+        permissions: Permissions,
+        vhosts: Mapping[str, VirtualHost],
+        events: Events,
     ) -> None:
+        self._events = events
         self._users = users
         self._permissions = permissions
         self._vhosts = vhosts
         self._by_user: dict[str, Group] = {}
         self._by_vhost: dict[str, Group] = {}
         self._where: dict[Connected, tuple[str, str]] = {}
+        self.opened = 0
+        """Connections there have been since the start, and those of them that are gone."""
+        self.closed = 0
 
     def __len__(self) -> int:
         return len(self._where)
@@ -67,6 +88,8 @@ class Connections:
         self._by_user.setdefault(user, {})[connection] = None
         self._by_vhost.setdefault(vhost, {})[connection] = None
         self._where[connection] = (user, vhost)
+        self.opened += 1
+        self._events.tell("connection.created", vhost, name=connection.name, user=user)
         return opened, rights
 
     def leave(self, connection: Connected) -> bool:
@@ -74,6 +97,9 @@ class Connections:
         where = self._where.pop(connection, None)
         if where is None:
             return False
+        self.closed += 1
+        user, vhost = where
+        self._events.tell("connection.closed", vhost, name=connection.name, user=user)
         for groups, name in zip((self._by_user, self._by_vhost), where, strict=True):
             del groups[name][connection]
             if not groups[name]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from warrener.exchange.counts import delivery_kind
+
 if TYPE_CHECKING:
     from warrener.exchange.channel import Channel
     from warrener.exchange.filters.filter import Filter
@@ -37,6 +39,7 @@ class Consumer:
     __slots__ = (
         "arguments",
         "channel",
+        "counts_as",
         "encoded",
         "exclusive",
         "filter",
@@ -65,6 +68,7 @@ class Consumer:
         self.queue = queue
         self.tag = tag
         self.no_ack = no_ack
+        self.counts_as = delivery_kind(no_ack, asked=not tag)
         self.exclusive = exclusive
         self.prefetch = prefetch
         self.arguments = arguments or {}

@@ -15,7 +15,7 @@ damaged is remembered until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.backlog import CHUNK_MESSAGES
@@ -25,6 +25,7 @@ from warrener.exchange.window import Window
 
 if TYPE_CHECKING:
     from warrener.exchange.message import Message, Properties
+    from warrener.exchange.records import Return
     from warrener.exchange.surroundings import Surroundings
 
 
@@ -81,11 +82,17 @@ class DeduplicatingQueue(Queue):
                 self.memory.note(message, self._ledger)
         super().enqueue(messages, size, expiring)
 
-    def restore(self, positions: Sequence[int], size: int, expiring: bool) -> None:
+    def restore(
+        self,
+        positions: Sequence[int],
+        size: int,
+        expiring: bool,
+        returns: Mapping[int, Return] | None = None,
+    ) -> None:
         if isinstance(self.memory, Contents):
             for start in range(0, len(positions), CHUNK_MESSAGES):
                 self.memory.add(self._ledger.load(positions[start : start + CHUNK_MESSAGES]))
-        super().restore(positions, size, expiring)
+        super().restore(positions, size, expiring, returns)
 
     def purge(self) -> int:
         if isinstance(self.memory, Contents):

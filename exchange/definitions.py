@@ -8,6 +8,7 @@ records after a restart and keeps those that were not ended, in whatever order t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange.arguments import identity
 from warrener.exchange.binding import Binding
 from warrener.exchange.entries import ENDED_BY
-from warrener.exchange.ledger import Kind, Ledger
+from warrener.exchange.ledger import Ledger
 from warrener.exchange.queue import Queue
+from warrener.exchange.records import Kind
 from warrener.exchange.types import Exchange
 from warrener.exchange.window import Window
 
 if TYPE_CHECKING:
     from warrener.exchange.vhost import VirtualHost
+
+logger = logging.getLogger("warrener.definitions")
 
 Thing = Exchange | Queue | Binding
 
@@ -59,9 +63,12 @@ class Definitions:
             self._ledger.write_end(end, describe(self._vhost, thing), position)
 
     def restored(self, thing: Thing, position: int) -> None:
-        """After a restart: `thing` is what the record at `position` said."""
+        """After a restart: `thing` is what the record at `position` said, 0 if that is lost."""
+        if not position:
+            self.add(thing)
+            return
         self._positions[thing] = position
-        self._ledger.hold(position, 1)
+        self._ledger.hold(position)
 
     def rewrite(self) -> Iterator[int]:
         """Write every live record anew, so that the segments that hold the old ones can go.
@@ -71,7 +78,9 @@ class Definitions:
         """
         for thing, position in list(self._positions.items()):
             if self._positions.get(thing) == position:
-                self.add(thing)
+                begin, _ = _kinds(thing)
+                again = self._ledger.write(begin, describe(self._vhost, thing), position)
+                self._positions[thing] = again
                 self._ledger.forget(position)
                 yield 1
         for window in list(windows(self._positions)):
@@ -111,7 +120,12 @@ class Survivors:
             queue = vhosts[fields["vhost"]].restore_queue(position, fields)
             queues[queue.number] = queue
         for position, fields in self.live[Kind.BOUND].values():
-            vhosts[fields["vhost"]].restore_binding(position, fields)
+            vhost = vhosts[fields["vhost"]]
+            if _has_both_ends(vhost, fields):
+                vhost.restore_binding(position, fields)
+            else:
+                ends = fields["source"], fields["destination"], vhost.name
+                logger.error("the binding from '%s' to '%s' in '%s' has lost an end", *ends)
         return queues
 
 
@@ -146,6 +160,12 @@ def lasting_windows(vhosts: Iterable[VirtualHost]) -> Iterator[Window]:
     for vhost in vhosts:
         yield from windows(vhost.exchanges.values())
         yield from windows(vhost.queues.values())
+
+
+def _has_both_ends(vhost: VirtualHost, fields: Mapping[str, Any]) -> bool:
+    """Whether what a binding binds is there: its declaration may have been damaged."""
+    places: Mapping[str, Any] = vhost.queues if fields["to_queue"] else vhost.exchanges
+    return fields["source"] in vhost.exchanges and fields["destination"] in places
 
 
 def lasts(thing: Thing) -> bool:

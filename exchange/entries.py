@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from warrener.exchange.ledger import Kind
+from warrener.exchange.records import Kind
 
 if TYPE_CHECKING:
+    from warrener.exchange.events import Events
     from warrener.exchange.ledger import Ledger
 
 Fields = Mapping[str, Any]
@@ -26,6 +27,17 @@ ENDED_BY = {
     Kind.PERMISSION_SET: Kind.PERMISSION_CLEARED,
     Kind.TOPIC_PERMISSION_SET: Kind.TOPIC_PERMISSION_CLEARED,
     Kind.POLICY_SET: Kind.POLICY_CLEARED,
+    Kind.PARAMETER_SET: Kind.PARAMETER_CLEARED,
+}
+
+
+CALLED = {
+    Kind.USER_SET: "user",
+    Kind.VHOST_SET: "vhost",
+    Kind.PERMISSION_SET: "permission",
+    Kind.TOPIC_PERMISSION_SET: "topic.permission",
+    Kind.POLICY_SET: "policy",
+    Kind.PARAMETER_SET: "parameter",
 }
 
 
@@ -38,24 +50,25 @@ class _Entry(NamedTuple):
 class Entries:
     """The live records of what is not topology."""
 
-    __slots__ = ("_entries", "_ledger")
+    __slots__ = ("_entries", "_events", "_ledger")
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, events: Events) -> None:
         self._ledger = ledger
+        self._events = events
         self._entries: dict[tuple[Kind, Hashable], _Entry] = {}
 
     def put(self, kind: Kind, key: Hashable, fields: Fields) -> None:
         """Write an entry down, in place of what was there under its kind and key."""
-        before = self._entries.get((kind, key))
-        self._entries[kind, key] = _Entry(fields, self._ledger.write(kind, fields))
-        if before is not None:
-            self._ledger.forget(before.position)
+        change = "changed" if (kind, key) in self._entries else "created"
+        self._write(kind, key, fields)
+        self._tell(kind, key, change)
 
     def end(self, kind: Kind, key: Hashable) -> None:
         """Write down that an entry is gone, if it ever was written."""
         fields, position = self._entries.pop((kind, key))
         if position:
             self._ledger.write_end(ENDED_BY[kind], fields, position)
+        self._tell(kind, key, "deleted")
 
     def assume(self, kind: Kind, key: Hashable, fields: Fields) -> None:
         """Take an entry as given, without writing it down."""
@@ -64,7 +77,7 @@ class Entries:
     def restored(self, kind: Kind, key: Hashable, fields: Fields, position: int) -> None:
         """After a restart: the record at `position` holds this entry."""
         self._entries[kind, key] = _Entry(fields, position)
-        self._ledger.hold(position, 1)
+        self._ledger.hold(position)
 
     def clear(self) -> None:
         """Give up what was assumed: the store has entries of its own."""
@@ -74,4 +87,16 @@ class Entries:
     def rewrite(self) -> None:
         """Write every entry anew, so that the segments that hold the old records can go."""
         for (kind, key), entry in list(self._entries.items()):
-            self.put(kind, key, entry.fields)
+            self._write(kind, key, entry.fields)
+
+    def _write(self, kind: Kind, key: Hashable, fields: Fields) -> None:
+        before = self._entries.get((kind, key))
+        replaced = 0 if before is None else before.position
+        self._entries[kind, key] = _Entry(fields, self._ledger.write(kind, fields, replaced))
+        if before is not None:
+            self._ledger.forget(before.position)
+
+    def _tell(self, kind: Kind, key: Hashable, change: str) -> None:
+        # By its key alone: the fields of a user have the hash of the password.
+        named = list(key) if isinstance(key, tuple) else key
+        self._events.tell(f"{CALLED[kind]}.{change}", name=named)

@@ -1,54 +1,39 @@
 """The ledger: what the broker writes down so that it survives, and how it is read back.
 
-The store below knows records of a kind and a payload; the meaning of the kinds is here and
-nowhere else. All numbers are big-endian.
+The store below knows records of a kind and a payload; what they say is in `records.py`. A message
+is written once, with all the queues it went to, and is dead when each of them has settled it: the
+ledger tells the store how many holders a record has and lets go of one at a time.
 
-    kind  record             payload
-    1     EXCHANGE_DECLARED  table: vhost, name, type, auto_delete, internal, arguments, and
-                             number if it remembers what it has seen
-    2     EXCHANGE_DELETED   table: as EXCHANGE_DECLARED
-    3     QUEUE_DECLARED     table: vhost, name, number, auto_delete, arguments
-    4     QUEUE_DELETED      table: as QUEUE_DECLARED
-    5     BOUND              table: vhost, source, destination, to_queue, key, binding (arguments)
-    6     UNBOUND            table: as BOUND
-    7     USER_SET           table: name, password_hash, tags, limits (table)
-    8     USER_DELETED       table: as USER_SET
-    9     VHOST_SET          table: name, limits (table), description, tags (list), and tracing
-                             if it is true
-    10    VHOST_DELETED      table: as VHOST_SET
-    11    PERMISSION_SET     table: user, vhost, configure, write, read
-    12    PERMISSION_CLEARED table: as PERMISSION_SET
-    13    TOPIC_PERMISSION_SET      table: user, vhost, exchange, write, read
-    14    TOPIC_PERMISSION_CLEARED  table: as TOPIC_PERMISSION_SET
-    16    MESSAGE            u64 time of publication in ms, u8 1 if it may expire else 0,
-                             u16 n, n x u32 queue number, u8 length and exchange,
-                             u8 length and routing key, content
-    17    SETTLED            u32 queue number, then u64 positions of messages settled there
-    18    POLICY_SET         table: vhost, name, operator, pattern, definition (table), priority,
-                             apply_to
-    19    POLICY_CLEARED     table: as POLICY_SET
-    20    SEEN               u32 number of a deduplicating queue or exchange, u64 position before
-                             which no record of it counts any more (0 for all do), then for each
-                             message seen: 16 bytes digest, u64 time in ms until which it counts
+Settlements of one pass are collected and written as one record a queue when the pass ends, and so
+are returns, in front of them. Of several returns of one message the last counts.
 
-"table" is an AMQP field table, so that arguments keep their types. A queue is named by its
-number in the frequent records; numbers are never used again. A message is written once, with
-all the queues it went to, and is dead when each of them has settled it: the ledger tells the
-store how many holders a record has and lets go of one at a time.
-
-Settlements of one pass are collected and written as one record a queue when the pass ends.
+After the store has failed nothing is written any more, and nobody is troubled with that: what is
+left of the broker's life, until its clients have been told, goes on in memory.
 """
 
 from __future__ import annotations
 
 import logging
-import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from warrener.exchange.message import Envelope, Message, Properties
+from warrener.exchange.records import (
+    NUMBER,
+    POSITION,
+    RETURN,
+    SEEN_HEAD,
+    SEEN_KEY,
+    STAMP,
+    Kind,
+    Return,
+    Seen,
+    message_head_bytes,
+    names_at,
+    pack_positions,
+    short_string,
+)
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
@@ -58,39 +43,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("warrener.ledger")
 
 
-class Kind(IntEnum):
-    """What a record says."""
+class Run(Protocol):
+    """Records in a row, of one kind, that begin alike, as the store hands them back."""
 
-    EXCHANGE_DECLARED = 1
-    EXCHANGE_DELETED = 2
-    QUEUE_DECLARED = 3
-    QUEUE_DELETED = 4
-    BOUND = 5
-    UNBOUND = 6
-    USER_SET = 7
-    USER_DELETED = 8
-    VHOST_SET = 9
-    VHOST_DELETED = 10
-    PERMISSION_SET = 11
-    PERMISSION_CLEARED = 12
-    TOPIC_PERMISSION_SET = 13
-    TOPIC_PERMISSION_CLEARED = 14
-    MESSAGE = 16
-    SETTLED = 17
-    POLICY_SET = 18
-    POLICY_CLEARED = 19
-    SEEN = 20
-
-
-class Record(Protocol):
-    """One record as the store hands it back."""
-
-    @property
-    def position(self) -> int: ...
     @property
     def kind(self) -> int: ...
     @property
-    def payload(self) -> bytes: ...
+    def positions(self) -> Sequence[int]: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def sizes(self) -> Sequence[int]: ...
 
 
 class Store(Protocol):
@@ -109,9 +72,16 @@ class Store(Protocol):
     def free_bytes(self) -> int: ...
     def restock(self) -> None: ...
     def append(self, kind: int, head: bytes, body: bytes = b"", holders: int = 0) -> int: ...
-    def read_available(self, positions: Sequence[int]) -> list[bytes | None]: ...
+    def append_run(
+        self, kind: int, head: bytes, bodies: Sequence[bytes], holders: int = 0
+    ) -> int: ...
+    def read_available(
+        self, positions: Sequence[int], limit: int | None = None
+    ) -> list[bytes | None]: ...
     def release(self, position: int, count: int = 1) -> None: ...
+    def release_all(self, positions: Sequence[int]) -> None: ...
     def hold(self, position: int, holders: int) -> None: ...
+    def hold_all(self, positions: Sequence[int]) -> None: ...
     def commit(self) -> None: ...
     def trim(self) -> int: ...
 
@@ -122,8 +92,9 @@ class Codec:
 
     encode_table: Callable[[Mapping[str, Any]], bytes]
     decode_table: Callable[[bytes], dict[str, Any]]
-    decode_content: Callable[[bytes], tuple[Properties, int]]
-    """From content as it travels to its properties and the channel it is framed for."""
+    decode_content: Callable[[bytes, Properties | None], tuple[Properties, int]]
+    """From content as it travels to its properties and the channel it is framed for; if they are
+    the same as those of the content before, these themselves."""
     rewrite: Callable[[Message, Envelope, Mapping[str, Any]], Message]
     """A copy of a message in another envelope, with some properties changed."""
     fits: Callable[[Message], bool]
@@ -134,16 +105,9 @@ class Codec:
     """A number as a value of a table that has 64 bits however small it is."""
 
 
-_STAMP = struct.Struct(">QB")
-_COUNT = struct.Struct(">H")
-_NUMBER = struct.Struct(">I")
-_SEEN_HEAD = struct.Struct(">IQ")
-_SEEN_KEY = struct.Struct(">16sQ")
-_QUEUES_AT = _STAMP.size + _COUNT.size
 SETTLED_MAX = 65536
-"""Positions in one SETTLED record, so that a purge of millions does not make one huge record."""
-Seen = tuple[bytes, int]
-"""What a message is known by, and until when, in ms since 1970."""
+"""Positions in one SETTLED record, so that a purge of millions does not make one huge record; and
+messages in one RETURNED record."""
 
 
 class Ledger:
@@ -151,6 +115,7 @@ class Ledger:
 
     __slots__ = (
         "_envelopes",
+        "_returned",
         "_settled",
         "_stamp",
         "_store",
@@ -165,11 +130,12 @@ class Ledger:
         self.codec = codec
         self._settled: list[Queue] = []
         self._windows: list[Window] = []
+        self._returned: dict[Queue, list[Return]] = {}
         self._envelopes: dict[tuple[str, str], Envelope] = {}
         self.now_ms = 0
         self.full = False
         """Whether no message is to be written, for lack of space; see `Broker.watch_disk`."""
-        self._stamp = _STAMP.pack(0, False)
+        self._stamp = STAMP.pack(0, False)
 
     @property
     def end(self) -> int:
@@ -182,7 +148,7 @@ class Ledger:
     def set_time(self, now_ms: int) -> None:
         """Say what time it is, in milliseconds since 1970: what messages are stamped with."""
         self.now_ms = now_ms
-        self._stamp = _STAMP.pack(now_ms, False)
+        self._stamp = STAMP.pack(now_ms, False)
 
     # Messages
 
@@ -193,23 +159,33 @@ class Ledger:
 
         `expiring` says that some of them may have an expiration.
         """
-        append = self._store.append
-        head = (_STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
-        properties = None
-        persistent = False
-        for message in messages:
-            if message.properties is not properties:
-                # Most runs share their properties, and asking costs a walk over them (bench S9).
-                properties = message.properties
-                persistent = properties.persistent
-            if persistent:
-                message.position = append(Kind.MESSAGE, head, message.content, holders)
+        head = (STAMP.pack(self.now_ms, True) if expiring else self._stamp) + head
+        if len({id(message.properties) for message in messages}) != 1:
+            messages = _persistent(messages)
+        elif not messages[0].properties.persistent:
+            # Most runs share their properties, and asking costs a walk over them (bench S9).
+            return
+        if not messages:
+            return
+        contents = [message.content for message in messages]
+        try:
+            first_position = self._store.append_run(Kind.MESSAGE, head, contents, holders)
+        except Exception:
+            if not self._store.failed:
+                raise
+            return
+        for position, message in enumerate(messages, first_position):
+            message.position = position
 
     def settle(self, queue: Queue, position: int) -> None:
         """A queue is done with the message at `position`."""
         if not queue.settled:
             self._settled.append(queue)
         queue.settled.append(position)
+
+    def returned(self, queue: Queue, back: Return) -> None:
+        """A message has come back to a queue that counts."""
+        self._returned.setdefault(queue, []).append(back)
 
     def forget(self, position: int) -> None:
         """A queue that is itself gone lets go of a message."""
@@ -218,26 +194,43 @@ class Ledger:
 
     def load(self, positions: Sequence[int]) -> list[Message]:
         """Read messages back; one that the store cannot read is left out, and logged."""
-        return [message for message, _ in self.load_with_times(positions)]
+        return self.load_some(positions, None)[0]
+
+    def load_some(self, positions: Sequence[int], limit: int | None) -> tuple[list[Message], int]:
+        """Read messages back until they come to `limit` bytes; for how many of the positions.
+
+        One that the store cannot read is left out, and logged.
+        """
+        payloads = self._store.read_available(positions, limit)
+        reader = _Reader(self)
+        messages = []
+        for position, payload in zip(positions, payloads, strict=False):
+            if payload is None:
+                logger.error("message at position %d is damaged and left out", position)
+            else:
+                messages.append(reader.message(position, payload))
+        return messages, len(payloads)
 
     def load_with_times(self, positions: Sequence[int]) -> list[tuple[Message, int]]:
         """Read messages back, with the times of their publication in ms since 1970."""
+        reader = _Reader(self)
         found = []
         payloads = self._store.read_available(positions)
         for position, payload in zip(positions, payloads, strict=True):
             if payload is None:
                 logger.error("message at position %d is damaged and left out", position)
             else:
-                time, _ = _STAMP.unpack_from(payload)
-                found.append((self._message(position, payload), time))
+                time, _ = STAMP.unpack_from(payload)
+                found.append((reader.message(position, payload), time))
         return found
 
     def commit(self) -> None:
-        """End a pass: write what was settled in it, and have the store make it all last.
-
-        After the store has failed nothing is written any more: the broker is about to end.
-        """
+        """End a pass: write what was settled in it, and have the store make it all last."""
         try:
+            if self._returned:
+                returned, self._returned = self._returned, {}
+                for queue, returns in returned.items():
+                    self._write_returned(queue, returns)
             if self._settled:
                 queues, self._settled = self._settled, []
                 for queue in queues:
@@ -257,28 +250,24 @@ class Ledger:
         return self._store.failed
 
     def _write_settled(self, queue: Queue) -> None:
-        release = self._store.release
         positions, queue.settled = queue.settled, []
-        for position in positions:
-            release(position)
-        if queue.deleted:
-            return
-        head = _NUMBER.pack(queue.number)
+        head = NUMBER.pack(queue.number)
         for start in range(0, len(positions), SETTLED_MAX):
             part = positions[start : start + SETTLED_MAX]
-            self._store.append(Kind.SETTLED, head, struct.pack(f">{len(part)}Q", *part))
+            self._store.release_all(part)
+            if not queue.deleted:
+                self._store.append(Kind.SETTLED, head, pack_positions(part))
 
-    def _message(self, position: int, payload: bytes) -> Message:
-        at = _QUEUES_AT + _NUMBER.size * _COUNT.unpack_from(payload, _STAMP.size)[0]
-        exchange, at = _short_string(payload, at)
-        routing_key, at = _short_string(payload, at)
-        content = payload[at:]
-        properties, channel = self.codec.decode_content(content)
-        message = Message(self._envelope(exchange, routing_key), properties, content, channel)
-        message.position = position
-        return message
+    def _write_returned(self, queue: Queue, returns: list[Return]) -> None:
+        if queue.deleted:
+            return
+        head = NUMBER.pack(queue.number)
+        for start in range(0, len(returns), SETTLED_MAX):
+            part = returns[start : start + SETTLED_MAX]
+            self._store.append(Kind.RETURNED, head, b"".join([RETURN.pack(*r) for r in part]))
 
-    def _envelope(self, exchange: str, routing_key: str) -> Envelope:
+    def envelope(self, exchange: str, routing_key: str) -> Envelope:
+        """The envelope that messages with this exchange and routing key share."""
         key = (exchange, routing_key)
         envelope = self._envelopes.get(key)
         if envelope is None:
@@ -308,22 +297,34 @@ class Ledger:
 
         Given `since`, no record with this number before that position counts any more.
         """
-        keys = b"".join([_SEEN_KEY.pack(key, deadline) for key, deadline in seen])
-        return self._store.append(Kind.SEEN, _SEEN_HEAD.pack(number, since), keys, 1)
+        keys = b"".join([SEEN_KEY.pack(key, deadline) for key, deadline in seen])
+        return self._append(Kind.SEEN, SEEN_HEAD.pack(number, since), keys, 1)
 
     # Topology
 
-    def write(self, kind: Kind, fields: Mapping[str, Any]) -> int:
-        """Append a record of topology that is alive until its position is forgotten."""
-        return self._store.append(kind, self.codec.encode_table(fields), b"", 1)
+    def write(self, kind: Kind, fields: Mapping[str, Any], replaced: int = 0) -> int:
+        """Append a record of topology that is alive until its position is forgotten.
+
+        It counts in place of the one at position `replaced`, if there is one.
+        """
+        return self._append(kind, self.codec.encode_table(fields), POSITION.pack(replaced), 1)
 
     def write_end(self, kind: Kind, fields: Mapping[str, Any], ended: int) -> None:
         """Append a record that ends what the record at position `ended` began."""
-        self._store.append(kind, self.codec.encode_table(fields))
+        self._append(kind, self.codec.encode_table(fields), POSITION.pack(ended), 0)
         self.forget(ended)
 
-    def read_topology(self, record: Record) -> dict[str, Any]:
-        return self.codec.decode_table(record.payload)
+    def _append(self, kind: Kind, head: bytes, body: bytes, holders: int) -> int:
+        """The position, 0 if the store has failed."""
+        try:
+            return self._store.append(kind, head, body, holders)
+        except Exception:
+            if not self._store.failed:
+                raise
+            return 0
+
+    def read_topology(self, payload: bytes) -> dict[str, Any]:
+        return self.codec.decode_table(payload)
 
     @property
     def segments(self) -> int:
@@ -346,57 +347,51 @@ class Ledger:
         """Have the store give back what it can."""
         self._store.trim()
 
-    def hold(self, position: int, holders: int) -> None:
+    def hold(self, position: int, holders: int = 1) -> None:
         """After a restart: say that the record at `position` is still needed."""
         self._store.hold(position, holders)
 
-
-def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> bytes:
-    """What stands between the time and the content of a MESSAGE record."""
-    return b"".join(
-        (
-            _COUNT.pack(len(numbers)),
-            *(_NUMBER.pack(number) for number in numbers),
-            _pack_short_string(exchange),
-            _pack_short_string(routing_key),
-        )
-    )
+    def hold_all(self, positions: Sequence[int]) -> None:
+        """The same of many records, by their positions in ascending order, once each."""
+        self._store.hold_all(positions)
 
 
-def message_summary(payload: bytes) -> tuple[tuple[int, ...], int, bool]:
-    """Of a MESSAGE record: the numbers of the queues, the size of the content, and whether the
-    message may expire."""
-    _, expiring = _STAMP.unpack_from(payload)
-    count = _COUNT.unpack_from(payload, _STAMP.size)[0]
-    at = _QUEUES_AT + _NUMBER.size * count
-    at += 1 + payload[at]
-    at += 1 + payload[at]
-    numbers = struct.unpack_from(f">{count}I", payload, _QUEUES_AT)
-    return numbers, len(payload) - at, bool(expiring)
+class _Reader:
+    """Makes messages of records; neighbours mostly begin alike, and are then not taken apart."""
+
+    __slots__ = ("_envelope", "_head", "_ledger", "_properties")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._head = b""
+        self._envelope = Envelope("", "")
+        self._properties: Properties | None = None
+
+    def message(self, position: int, payload: bytes) -> Message:
+        if self._properties is None or not payload.startswith(self._head):
+            self._take_apart(payload)
+        content = payload[len(self._head) :]
+        self._properties, channel = self._ledger.codec.decode_content(content, self._properties)
+        message = Message(self._envelope, self._properties, content, channel)
+        message.position = position
+        return message
+
+    def _take_apart(self, payload: bytes) -> None:
+        self._head = payload[: message_head_bytes(payload)]
+        at = names_at(payload)
+        exchange, at = short_string(payload, at)
+        routing_key, _ = short_string(payload, at)
+        self._envelope = self._ledger.envelope(exchange, routing_key)
 
 
-def settled_positions(payload: bytes) -> tuple[int, tuple[int, ...]]:
-    """The queue number and the positions of a SETTLED record."""
-    count = (len(payload) - _NUMBER.size) // 8
-    return _NUMBER.unpack_from(payload)[0], struct.unpack_from(f">{count}Q", payload, _NUMBER.size)
-
-
-def seen_summary(payload: bytes) -> tuple[int, int]:
-    """Of a SEEN record: whose it is, and the position before which none of these counts."""
-    number, since = _SEEN_HEAD.unpack_from(payload)
-    return number, since
-
-
-def seen_keys(payload: bytes) -> Iterator[Seen]:
-    """What a SEEN record says was seen."""
-    return _SEEN_KEY.iter_unpack(memoryview(payload)[_SEEN_HEAD.size :])
-
-
-def _pack_short_string(text: str) -> bytes:
-    encoded = text.encode()
-    return bytes([len(encoded)]) + encoded
-
-
-def _short_string(payload: bytes, at: int) -> tuple[str, int]:
-    stop = at + 1 + payload[at]
-    return payload[at + 1 : stop].decode(), stop
+def _persistent(messages: Sequence[Message]) -> list[Message]:
+    properties = None
+    persistent = False
+    found = []
+    for message in messages:
+        if message.properties is not properties:
+            properties = message.properties
+            persistent = properties.persistent
+        if persistent:
+            found.append(message)
+    return found

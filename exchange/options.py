@@ -3,8 +3,7 @@
 One table says which key sets which option, what value it takes, who may use it and what counts if
 several do. In an argument the key has `x-` in front, in the definition of a policy it has not. An
 argument that is not in the table belongs to somebody else (a client library, a plugin) and is kept
-but not looked at, as in RabbitMQ; a value that makes no sense is refused, and so is what is known
-but not built.
+but not looked at, as in RabbitMQ; a value that makes no sense is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Any
 
 from warrener.exchange.arguments import kind, show
 from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.retry import ALL, DISABLED, FAILED, RETURNED, Retry
 
 TTL_MAX_MS = 315_360_000_000
 """Ten years, RabbitMQ's limit: what is longer is a mistake of units."""
@@ -24,7 +24,10 @@ NAME_BYTES_MAX = 255
 INTEGER_MAX = (1 << 63) - 1
 """What the ledger, and every client, can write."""
 QUORUM_DELIVERY_LIMIT = 20
-"""What RabbitMQ 4 gives a quorum queue that says nothing."""
+"""What RabbitMQ 4 gives a quorum queue that says nothing, and LavinMQ one with retries."""
+MULTIPLIER_MAX = 1000
+GROUP_HEADER = "JMSXGroupID"
+"""The header that names the group of a message, in JMS and where a queue names no other."""
 
 DROP_HEAD = "drop-head"
 REJECT_PUBLISH = "reject-publish"
@@ -47,6 +50,12 @@ class QueueOptions:
     delivery_limit: int | None = None
     consumer_timeout_ms: int | None = None
     single_active: bool = False
+    retry_type: str | None = None
+    retry_min_ms: int | None = None
+    retry_max_ms: int | None = None
+    retry_multiplier: int | None = None
+    group_key: str | bool | None = None
+    shared_group: str | int | None = None
     holds_back: bool = False
     """Set by no argument: messages wait for a time of their own, as in a schedule."""
 
@@ -61,12 +70,47 @@ class QueueOptions:
         return self.limited and self.overflow != DROP_HEAD
 
     @property
+    def retry(self) -> Retry | None:
+        """How messages that come back are held back.
+
+        With a type it is as RabbitMQ has it: without a maximum the delay does not grow. Without
+        one it is as LavinMQ has it, where a minimum is enough and nothing is the maximum.
+        """
+        low, multiplier = self.retry_min_ms, self.retry_multiplier
+        if low is None or self.retry_type == DISABLED:
+            return None
+        high = self.retry_max_ms
+        if high is None:
+            high = TTL_MAX_MS if self.retry_type is None or multiplier is not None else low
+        return Retry(self.retry_type or ALL, low, high, multiplier)
+
+    @property
+    def group_header(self) -> str | None:
+        """The header that names the group of a message."""
+        if self.group_key is None and not self.shared_groups:
+            return None
+        return (
+            self.group_key if isinstance(self.group_key, str) and self.group_key else GROUP_HEADER
+        )
+
+    @property
+    def shared_groups(self) -> bool:
+        """Whether a group is free again as soon as nothing of it is unanswered."""
+        return str(self.shared_group).lower() in ("1", "true")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it matters that a message comes back."""
+        return self.delivery_limit is not None or self.retry_min_ms is not None
+
+    @property
     def indexed(self) -> bool:
         """Whether messages may leave other than in the order in which they came."""
         return bool(
             self.message_ttl_ms is not None
             or self.max_priority is not None
-            or self.delivery_limit is not None
+            or self.counts
+            or self.group_header is not None
             or self.holds_back
         )
 
@@ -90,7 +134,7 @@ def queue_options(
     values.pop(NO_OPTION, None)
     if values.get("delivery_limit", 0) < 0:
         del values["delivery_limit"]
-    elif arguments.get("x-queue-type") == "quorum":
+    elif arguments.get("x-queue-type") == "quorum" or "retry_min_ms" in values:
         values.setdefault("delivery_limit", QUORUM_DELIVERY_LIMIT)
     options = QueueOptions(**values)
     return PLAIN if options == PLAIN else options
@@ -113,8 +157,6 @@ def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that are ours, without their `x-`. Raises: PreconditionFailed."""
     settings = {}
     for argument, value in arguments.items():
-        if argument in _NOT_BUILT:
-            raise PreconditionFailed(f"argument '{argument}' is not supported by this version")
         if argument in _ARGUMENTS:
             name = _ARGUMENTS[argument]
             if not KEYS[name].check(value):
@@ -124,21 +166,37 @@ def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise PreconditionFailed(
             "invalid arg 'x-dead-letter-routing-key': there is no 'x-dead-letter-exchange'"
         )
+    _check_retry(settings, "arg 'x-delayed-retry-{}'")
     return settings
+
+
+def _check_retry(settings: Definition, key: str) -> None:
+    """Raises: PreconditionFailed if what one source says of retries does not fit together.
+
+    `key` is how to write one of these.
+    """
+    low, high = settings.get("delayed-retry-min"), settings.get("delayed-retry-max")
+    if low is None and settings.get("delayed-retry-type", DISABLED) != DISABLED:
+        raise PreconditionFailed(
+            f"invalid {key.format('type')}: there is no 'delayed-retry-min' with it"
+        )
+    if low is not None and high is not None and high < low:
+        raise PreconditionFailed(
+            f"invalid {key.format('max')}: '{high}' is less than the minimum, '{low}'"
+        )
 
 
 def check_definition(definition: Definition, scope: Scope) -> None:
     """Raises: PreconditionFailed for a key that a policy of this scope cannot set, or its value."""
     allowed = {name: key.check for name, key in KEYS.items() if key.scope >= scope}
     for name, value in definition.items():
-        if f"x-{name}" in _NOT_BUILT:
-            raise PreconditionFailed(f"policy key '{name}' is not supported by this version")
         if name not in allowed:
             raise PreconditionFailed(
                 f"'{name}' is no key of {scope.title}; known are {', '.join(sorted(allowed))}"
             )
         if not allowed[name](value):
             raise PreconditionFailed(f"invalid value for policy key '{name}': {show(value)}")
+    _check_retry(definition, "value for policy key 'delayed-retry-{}'")
 
 
 def _number(low: int, high: int = INTEGER_MAX) -> Callable[[Any], bool]:
@@ -159,6 +217,15 @@ def is_name(value: Any) -> bool:
 
 def _flag(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def _header(value: Any) -> bool:
+    """The name of a header, or empty or true for the usual one."""
+    return is_name(value) or value is True
+
+
+def _one_or_zero(value: Any) -> bool:
+    return isinstance(value, str | int) and str(value).lower() in ("0", "1", "false", "true")
 
 
 def _names_or_number(value: Any) -> bool:
@@ -218,6 +285,12 @@ KEYS: dict[str, Key] = {
     "consumer-timeout": Key("consumer_timeout_ms", _number(0), POLICY, lower_timeout),
     "max-priority": Key("max_priority", _number(0, PRIORITY_MAX)),
     "single-active-consumer": Key("single_active", _flag),
+    "delayed-retry-type": Key("retry_type", _one_of(DISABLED, ALL, FAILED, RETURNED), OPERATOR),
+    "delayed-retry-min": Key("retry_min_ms", _number(1, TTL_MAX_MS), OPERATOR, min),
+    "delayed-retry-max": Key("retry_max_ms", _number(1, TTL_MAX_MS), OPERATOR, min),
+    "delayed-retry-multiplier": Key("retry_multiplier", _number(1, MULTIPLIER_MAX), OPERATOR, min),
+    "group_header_key": Key("group_key", _header, prefix="qpid."),
+    "shared_msg_group": Key("shared_group", _one_or_zero, prefix="qpid."),
     "queue-type": Key(NO_OPTION, _one_of("classic", "quorum")),
     "queue-mode": Key(NO_OPTION, _one_of("default", "lazy"), POLICY),
     "queue-version": Key(NO_OPTION, _number(1, 2), OPERATOR),
@@ -243,12 +316,3 @@ option changes nothing, and is taken so that what was written for RabbitMQ can b
 are handed over at least once whatever the strategy says."""
 
 _ARGUMENTS = {key.prefix + name: name for name, key in KEYS.items()}
-
-_NOT_BUILT = frozenset(
-    (
-        "x-delayed-retry-type",
-        "x-delayed-retry-min",
-        "x-delayed-retry-max",
-        "qpid.group_header_key",
-    )
-)

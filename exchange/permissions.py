@@ -31,7 +31,7 @@ from warrener.exchange.entries import Entries
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.expressions.syntax import NotAnExpression, literally
-from warrener.exchange.ledger import Kind
+from warrener.exchange.records import Kind
 
 if TYPE_CHECKING:
     from warrener.exchange.types import Exchange

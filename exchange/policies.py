@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
 from warrener.exchange.expressions.expression import Expression
-from warrener.exchange.ledger import Kind
 from warrener.exchange.policy import (
     ALL,
     Applied,
@@ -27,6 +26,7 @@ from warrener.exchange.policy import (
     check_policy,
     compile_pattern,
 )
+from warrener.exchange.records import Kind
 
 if TYPE_CHECKING:
     from warrener.exchange.options import Definition

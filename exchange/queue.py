@@ -18,18 +18,18 @@ filters, or whose messages have priorities, deadlines or counted deliveries, kee
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.consumers import Consumers
+from warrener.exchange.counts import PUBLISH, QueueStatistics, no_counts
 from warrener.exchange.dead_letter import DELIVERY_COUNT, DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
-from warrener.exchange.errors import AccessRefused
 from warrener.exchange.expiry import time_to_live
 from warrener.exchange.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
 from warrener.exchange.policy import UNGOVERNED, Applied, Governed, queue_groups
 from warrener.exchange.ready import Ready, Taken
+from warrener.exchange.records import Return
 from warrener.exchange.selection import Selection
 
 if TYPE_CHECKING:
@@ -40,18 +40,6 @@ if TYPE_CHECKING:
 ANY_SIZE = 1 << 62
 DROPPED_MAX = 1000
 """Messages given up at once because the queue is too long; after a change it may be much so."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueStatistics:
-    """Counts of one queue at one moment; bytes are those of the content as it travels."""
-
-    name: str
-    messages_ready: int
-    messages_unacked: int
-    bytes_ready: int
-    bytes_unacked: int
-    consumers: int
 
 
 class Queue(Governed):
@@ -68,10 +56,10 @@ class Queue(Governed):
         "_host",
         "_ledger",
         "_pump",
-        "active",
         "arguments",
         "auto_delete",
         "consumers",
+        "counts",
         "deleted",
         "durable",
         "last_used_ms",
@@ -81,6 +69,7 @@ class Queue(Governed):
         "options",
         "owner",
         "ready",
+        "sample",
         "settled",
         "unacked",
         "unacked_bytes",
@@ -107,11 +96,8 @@ class Queue(Governed):
         self.options = options
         self.applied = UNGOVERNED
         self.number = number
-        self.ready: Ready | Selection = Ready(host.ledger.load if number else None)
-        self.consumers: deque[Consumer] = deque()
-        self.active: Consumer | None = None
-        """In a queue with a single active consumer, the one that is; it stays until it leaves,
-        and is followed by the oldest of those with the highest priority."""
+        self.ready: Ready | Selection = Ready(host.ledger.load_some if number else None)
+        self.consumers = Consumers(options.single_active)
         self.unacked = 0
         self.unacked_bytes = 0
         self.waiting = False
@@ -119,6 +105,9 @@ class Queue(Governed):
         self.settled: list[int] = []
         """Positions settled since the ledger last wrote them down."""
         self.deleted = False
+        self.counts = no_counts()
+        self.sample: Any = None
+        """Belongs to whoever samples the counts."""
         self.next_due: int | None = None
         self.last_used_ms = host.ledger.now_ms
         self._host = host
@@ -166,6 +155,7 @@ class Queue(Governed):
         if expiring and not isinstance(self.ready, Selection):
             self._select()
         self.ready.extend(messages, size)
+        self.counts[PUBLISH] += len(messages)
         if (self.consumers or self.options.limited) and not self.waiting:
             self._pump.wake(self)
         if self.options is not PLAIN or expiring:
@@ -183,11 +173,21 @@ class Queue(Governed):
         if self.options.overflow == REJECT_PUBLISH_DLX:
             self._bury(messages, MAXLEN)
 
-    def restore(self, positions: Sequence[int], size: int, expiring: bool) -> None:
-        """After a restart: the messages at `positions`, `size` bytes together, wait here."""
-        if expiring and not isinstance(self.ready, Selection):
-            self._select()
-        self.ready.restore(positions, size)
+    def restore(
+        self,
+        positions: Sequence[int],
+        size: int,
+        expiring: bool,
+        returns: Mapping[int, Return] | None = None,
+    ) -> None:
+        """After a restart: the messages at `positions`, `size` bytes together, wait here.
+
+        `returns` is, by position, what is known of those that had come back.
+        """
+        if expiring or returns or isinstance(self.ready, Selection):
+            self._select().restore(positions, returns or {})
+        else:
+            self.ready.restore(positions, size)
         self._plan()
         self.wake()
 
@@ -204,7 +204,7 @@ class Queue(Governed):
 
     def _pump_ready(self, ready: Ready) -> None:
         while waiting := len(ready):
-            takers, share = self._takers(waiting)
+            takers, share = self.consumers.takers(waiting)
             if not takers:
                 return
             room = min([consumer.channel.outlet.room() for consumer in takers])
@@ -213,14 +213,15 @@ class Queue(Governed):
                 self._deal(taken, takers)
 
     def take(self, consumer: Consumer) -> Taken | None:
-        """Take the message at the head for `consumer`, which has room for exactly one."""
+        """Take the first message that may be had for `consumer`, which has room for exactly one."""
         self.last_used_ms = self._ledger.now_ms
         while self._is_late():
             self._let_go(self._ledger.now_ms - 1)
-        if not len(self.ready):
-            return None
-        taken = self.ready.take(1, 0)
-        if not taken.messages:
+        if isinstance(self.ready, Selection):
+            taken = self.ready.take_for(consumer)
+        else:
+            taken = self.ready.take(1, 0) if len(self.ready) else None
+        if taken is None or not taken.messages:
             return None
         consumer.deliver(*taken)
         return taken
@@ -252,24 +253,54 @@ class Queue(Governed):
             self._bury([delivery.message for delivery in deliveries], reason)
         self.settle(deliveries)
 
-    def requeue(self, deliveries: Iterable[Delivery]) -> None:
-        """Put delivered messages back to where they were taken from."""
+    def requeue(self, deliveries: Iterable[Delivery], failed: bool = True) -> None:
+        """Put delivered messages back to where they were taken from.
+
+        `failed` says that something is wrong with them, or with whoever had them: a queue that
+        counts gives up a message that fails too often. Where messages are retried with a delay,
+        they are held back.
+        """
+        counts = self.options.counts and not self.deleted
         for delivery in deliveries:
-            returns = self._count_return(delivery)
-            if returns > (self.options.delivery_limit or 0):
-                self.reject([delivery], DELIVERY_LIMIT)
+            if counts:
+                self._come_back(self._select(), delivery, failed)
                 continue
-            message = delivery.message
-            self.unacked -= 1
-            self.unacked_bytes -= len(message.content)
+            message = self._out_no_more(delivery)
             if self.deleted:
                 self._forget([message])
-                continue
-            if returns:
-                message = self._ledger.with_headers(message, {DELIVERY_COUNT: returns})
-            self.ready.give_back(delivery.sequence, message)
+            else:
+                self.ready.give_back(delivery.sequence, message)
         self._plan()
         self.wake()
+
+    def _come_back(self, selection: Selection, delivery: Delivery, failed: bool) -> None:
+        """Put one message back into a queue that counts, or give it up."""
+        sequence, limit, retry = delivery.sequence, self.options.delivery_limit, self.options.retry
+        count = selection.count_failure(sequence) if failed else selection.failures(sequence)
+        if limit is not None and count > limit:
+            self.reject([delivery], DELIVERY_LIMIT)
+            return
+        message = self._out_no_more(delivery)
+        if failed:
+            message = self._ledger.with_headers(message, {DELIVERY_COUNT: count})
+        delay = 0 if retry is None else retry.delay(count, failed)
+        not_before = self._ledger.now_ms + delay if delay else 0
+        selection.give_back(sequence, message, not_before)
+        if self.number and message.position and (failed or delay):
+            self._ledger.returned(self, Return(message.position, count, not_before))
+
+    def _out_no_more(self, delivery: Delivery) -> Message:
+        self.unacked -= 1
+        self.unacked_bytes -= len(delivery.message.content)
+        return delivery.message
+
+    def withdraw(self, sequence: int) -> Message | None:
+        """Take out a message that waits, for good; None if it waits no more."""
+        taken = self._select().pick(sequence)
+        if taken is None or not taken.messages:
+            return None
+        self.handed_over(taken.messages, taken.sequences)
+        return taken.messages[0]
 
     def purge(self) -> int:
         """Drop every ready message; returns how many there were."""
@@ -288,10 +319,13 @@ class Queue(Governed):
     # Time
 
     def due(self, now: int) -> None:
-        """Give up the messages whose time is over, and the queue itself if nobody uses it."""
+        """Give up the messages whose time is over, hand out those whose time has come, and give
+        up the queue itself if nobody uses it."""
         if self.deleted:
             return
         self._let_go(now)
+        if isinstance(self.ready, Selection):
+            self.ready.admit(now)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
             self._host.expire_queue(self)
@@ -326,8 +360,8 @@ class Queue(Governed):
 
     def _plan(self) -> None:
         """Say when something is to be done next."""
-        if isinstance(self.ready, Selection) and self.ready.next_deadline is not None:
-            self._host.deadlines.schedule(self.ready.next_deadline, self)
+        if isinstance(self.ready, Selection) and (due := self.ready.next_due) is not None:
+            self._host.deadlines.schedule(due, self)
         if self.options.expires_ms is not None and not self.consumers:
             self._host.deadlines.schedule(self.last_used_ms + self.options.expires_ms, self)
 
@@ -335,21 +369,20 @@ class Queue(Governed):
 
     def add_consumer(self, consumer: Consumer) -> None:
         """Raises: AccessRefused if one of the two wants the queue for itself."""
-        if self.consumers and (consumer.exclusive or self.consumers[0].exclusive):
-            raise AccessRefused(f"queue '{self.name}' in exclusive use")
-        self.consumers.append(consumer)
-        self.active = self.active or consumer
+        self.consumers.add(consumer)
         if consumer.filter is not None:
-            self._select().add_filter(consumer.filter)
+            self._select()
+        if isinstance(self.ready, Selection):
+            self.ready.join(consumer)
+        self._host.tell("consumer.created", queue=self.name, consumer_tag=consumer.tag)
         self.wake()
 
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
-        if consumer is self.active:
-            self.active = max(self.consumers, key=lambda c: c.priority, default=None)
+        self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
         self.last_used_ms = self._ledger.now_ms
-        if consumer.filter is not None:
-            self._select().remove_filter(consumer.filter)
+        if isinstance(self.ready, Selection):
+            self.ready.leave(consumer)
         self._simplify()
         self._plan()
         self.wake()
@@ -367,15 +400,15 @@ class Queue(Governed):
             bytes_ready=self.ready.bytes,
             bytes_unacked=self.unacked_bytes,
             consumers=len(self.consumers),
+            messages_delayed=self.ready.delayed if isinstance(self.ready, Selection) else 0,
         )
 
-    # Giving up messages
+    @property
+    def group_holders(self) -> dict[str, Consumer]:
+        """Who has which group of messages; a `get` has one as a consumer without a tag."""
+        return self.ready.assignments if isinstance(self.ready, Selection) else {}
 
-    def _count_return(self, delivery: Delivery) -> int:
-        """How often a message has come back by now; 0 if that does not matter here."""
-        if self.options.delivery_limit is None or self.deleted:
-            return 0
-        return self._select().count_return(delivery.sequence)
+    # Giving up messages
 
     def _drop_excess(self) -> None:
         """Give up messages at the head until the queue is no longer than it may be."""
@@ -415,7 +448,12 @@ class Queue(Governed):
         """Have the waiting messages in an order from which they can be selected."""
         if not isinstance(self.ready, Selection):
             self.ready = Selection(
-                self._ledger, self.options, bool(self.number), self.deadline, self.ready
+                self._ledger,
+                self.options,
+                bool(self.number),
+                self.deadline,
+                self.wake,
+                self.ready,
             )
         return self.ready
 
@@ -428,7 +466,7 @@ class Queue(Governed):
             and not self.ready.selective
             and not self.ready.remembers
         ):
-            load = self._ledger.load if self.number else None
+            load = self._ledger.load_some if self.number else None
             self.ready = Ready(load, self.ready.next_sequence)
 
     # Handing out
@@ -442,45 +480,15 @@ class Queue(Governed):
             if self._is_late():
                 # They were too many for now. When all are gone, `due` wakes this queue again.
                 return
-        for priority in sorted({consumer.priority for consumer in self._able()}, reverse=True):
-            while hands := selection.deal([c for c in self._able() if c.priority == priority]):
+        consumers = self.consumers
+        for priority in sorted({consumer.priority for consumer in consumers.able()}, reverse=True):
+            while hands := selection.deal([c for c in consumers.able() if c.priority == priority]):
                 for consumer, taken in hands:
                     if taken.messages:
                         consumer.deliver(*taken)
                 last, _ = hands[-1]
-                self._rotate(self.consumers.index(last) + 1)
+                consumers.served(last)
         self._simplify()
-
-    def _able(self) -> Sequence[Consumer]:
-        """The consumers that may be given messages, in turn."""
-        if not self.options.single_active:
-            return self.consumers
-        return [] if self.active is None else [self.active]
-
-    def _most_important(self) -> Iterable[Consumer]:
-        """The consumers that come first: of those with capacity, the ones of highest priority."""
-        able = [consumer for consumer in self._able() if consumer.capacity() > 0]
-        highest = max((consumer.priority for consumer in able), default=0)
-        return [consumer for consumer in able if consumer.priority == highest]
-
-    def _takers(self, waiting: int) -> tuple[list[Consumer], int]:
-        """Consumers with capacity, in turn, no more than there are messages; and for how many
-        messages each is good."""
-        takers: list[Consumer] = []
-        limited = set()
-        ranked = self.options.single_active or any(c.priority for c in self.consumers)
-        for consumer in self._most_important() if ranked else self.consumers:
-            if len(takers) == waiting or consumer.channel in limited:
-                break
-            if consumer.capacity() <= 0:
-                continue
-            if consumer.channel.prefetch:
-                limited.add(consumer.channel)
-            takers.append(consumer)
-        if limited and len(self.consumers) > 1:
-            # A channel's limit is shared by its consumers: one message each, then look again.
-            return takers, 1
-        return takers, min([consumer.capacity() for consumer in takers], default=0)
 
     def _deal(self, taken: Taken, takers: list[Consumer]) -> None:
         messages, sequences, redelivered = taken
@@ -488,10 +496,4 @@ class Queue(Governed):
         for seat, consumer in enumerate(takers[: len(messages)]):
             consumer.deliver(messages[seat::hands], sequences[seat::hands], redelivered)
         if len(self.consumers) > 1:
-            last = takers[(len(messages) - 1) % hands]
-            self._rotate(self.consumers.index(last) + 1)
-
-    def _rotate(self, count: int) -> None:
-        """Have the consumer after the next `count` be the next; age counts if one is active."""
-        if not self.options.single_active:
-            self.consumers.rotate(-count)
+            self.consumers.served(takers[(len(messages) - 1) % hands])

@@ -15,6 +15,7 @@ back where it was among its peers.
 import heapq
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 from warrener.exchange.backlog import Backlog, Load
@@ -31,6 +32,14 @@ class Taken(NamedTuple):
 
     messages: list[Message]
     sequences: Sequence[int]
+    redelivered: bool
+
+
+class Waiting(NamedTuple):
+    """A message that waits, or where the store holds it."""
+
+    sequence: int
+    entry: Message | int
     redelivered: bool
 
 
@@ -120,6 +129,24 @@ class Ready:
             yield self.next_sequence, entry, self.next_sequence < self._restored
             self.next_sequence += 1
         self.clear()
+
+    def waiting_from(self, sequence: int, most: int) -> list[Waiting]:
+        """What waits at a sequence and behind it, at most so many, in order. It stays."""
+        found = [
+            Waiting(place, message, True)
+            for place, message in sorted(self._returned)
+            if place >= sequence
+        ]
+        first = max(sequence, self.next_sequence)
+        skipped = first - self.next_sequence
+        in_memory = len(self._fresh)
+        entries = chain(
+            islice(self._fresh, skipped, None),
+            self._backlog.entries(max(0, skipped - in_memory)),
+        )
+        for place, entry in enumerate(islice(entries, max(0, most - len(found))), first):
+            found.append(Waiting(place, entry, place < self._restored))
+        return found[:most]
 
     def give_back(self, sequence: int, message: Message) -> None:
         """Put a message that was taken back to its place."""

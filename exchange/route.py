@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from warrener.exchange.ledger import message_head
+from warrener.exchange.records import message_head
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue

@@ -14,6 +14,7 @@ from warrener.exchange.delay import delivery_time
 from warrener.exchange.message import Message, Properties
 from warrener.exchange.options import QueueOptions
 from warrener.exchange.queue import Queue
+from warrener.exchange.selection import Selection
 from warrener.exchange.surroundings import Surroundings
 from warrener.exchange.types import Exchange
 
@@ -42,3 +43,17 @@ class Schedule(Queue):
         assert isinstance(self.owner, Exchange), "a schedule belongs to its exchange"
         self._host.release(self.owner, messages)
         self._forget(messages)
+
+    def due_time(self, sequence: int) -> int | None:
+        """When a message that waits is to be routed, in ms since 1970."""
+        assert isinstance(self.ready, Selection), "times are kept by a selection"
+        note = self.ready.notes.get(sequence)
+        return None if note is None else note.deadline
+
+    def expedite(self, sequence: int) -> bool:
+        """Route a message now; returns whether it still waited."""
+        message = self.withdraw(sequence)
+        if message is not None:
+            assert isinstance(self.owner, Exchange), "a schedule belongs to its exchange"
+            self._host.release(self.owner, [message])
+        return message is not None

@@ -1,87 +1,79 @@
 """The waiting messages of a queue that do not simply leave in the order in which they came.
 
 It takes the place of `Ready` in a queue whose consumers have filters, whose messages have
-priorities or a time to live, or whose deliveries are counted. Every waiting message is known by
-its *place*: its sequence (in a priority queue, its priority and then its sequence) and, in the
-last bit, whether it is redelivered. Each filter among the consumers has a *line*: a heap of the
-places that match it. A message is held against the filters once, when it comes in or comes back
-(an index finds those that match), so a message that nobody wants costs nothing from then on: it
-stands in no line, blocks none, and waits for a consumer that wants it or for a `get`.
+priorities, a time to live or groups, or whose deliveries are counted. Every waiting message is
+known by its *place*: its sequence (in a priority queue, its priority and then its sequence) and, in
+the last bit, whether it is redelivered.
 
-A consumer with a new filter finds messages that came before it. They are examined in order and
-in slices, a slice a pass, so that a long queue does not hold up the broker; until that is done,
-its line gives out only what lies before the place reached.
+Who may have a message now is said by where it stands, and only there:
 
-A message may stand in several lines. Whoever takes it first removes it from `_waiting`; the
-places left behind in other lines are passed over when they come up. So is the place of a message
-that has been given back since, for that bit has changed with which the filter was asked.
+- in the *lines* of those filters that match it (`lines.py`);
+- in the line of one consumer alone, its holder, if it is the first of a *group* that is held
+  (`groups.py`);
+- in no line, but *aside*, if nobody may have it now: its time has not come, or it is behind another
+  message of its group.
 
-A filter that reads the clock is asked once, when the message comes in, and not again later.
+So a consumer takes the lowest place of the lines that are its own, and nobody ever looks at
+messages that are not for him. Whatever changes the answer for a message (it comes in, or comes
+back; its time comes, or its turn) has it stand anew; the places that it leaves behind elsewhere are
+passed over when they come up.
 
-A message with a deadline stands in a heap of deadlines as well, and leaves at that time from
-wherever it is; what is late is given to nobody. What must be remembered of a message beyond that,
-while it waits and while it is with a consumer, is its `_Note`.
+A message with a deadline leaves at that time from wherever it is (`dates.py`); what is late is
+given to nobody. What must be remembered of a message while it waits or is out is its `Note`.
 
-What it costs: a dictionary entry for each waiting message (about 100 bytes), which a queue
-without selective consumers does not pay. Content beyond the window stays in the store.
+What it costs: a dictionary entry for each waiting message (about 100 bytes, 350 with a group),
+which a plain queue does not pay. Content beyond the window stays in the store.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from warrener.exchange.backlog import CHUNK_MESSAGES
-from warrener.exchange.filters.filter import Filter
-from warrener.exchange.filters.index import FilterIndex
-from warrener.exchange.message import DELIVERY_BYTES, Message, Properties
+from warrener.exchange.dates import Dates, Deadline
+from warrener.exchange.dead_letter import DELIVERY_COUNT
+from warrener.exchange.deal import Card, deal
+from warrener.exchange.groups import Group, Groups, Holder
+from warrener.exchange.lines import Line, Lines
+from warrener.exchange.message import Message
+from warrener.exchange.note import Note
 from warrener.exchange.options import QueueOptions
-from warrener.exchange.ready import WINDOW_BYTES, Ready, Taken
+from warrener.exchange.places import Places, Times, rank
+from warrener.exchange.ready import Ready, Taken
+from warrener.exchange.waiting import Entry, Waiting
 
 if TYPE_CHECKING:
-    from warrener.exchange.channel import Channel
     from warrener.exchange.consumer import Consumer
+    from warrener.exchange.filters.filter import Filter
     from warrener.exchange.ledger import Ledger
+    from warrener.exchange.records import Return
 
-Deadline = Callable[[Properties, int], int | None]
-"""From a message's properties and the time it came in to the time it is to leave, if any."""
 EXAMINED_MAX = 2000
 """Waiting messages held against a new filter in one pass, a few milliseconds."""
-DEALT_MAX = 256
-"""Messages a consumer is dealt at once."""
-RANK_SHIFT = 48
-"""Bits for the sequence below the priority: enough for a million messages a second for years."""
 EXPIRED_MAX = 1000
 """Messages given up for their time at once, some ten milliseconds if they are dead letters."""
-STALE_MIN = 1024
-"""Places a heap may hold of messages that have left, before it is cleaned."""
-
-Entry = Message | int
-"""A waiting message, or where the store holds it."""
+ADMITTED_MAX = 5000
+"""Messages put in line at once because their time has come, some ten milliseconds."""
 
 
 class Selection:
-    """The waiting messages of one queue, to be taken by filter."""
+    """The waiting messages of one queue, of which not everybody may have each at any time."""
 
     __slots__ = (
-        "_deadline",
-        "_deadlines",
-        "_everything",
-        "_index",
+        "_coming",
+        "_dates",
+        "_delayed",
+        "_groups",
         "_ledger",
         "_lines",
-        "_notes",
+        "_oldest",
         "_options",
-        "_stored",
-        "_undated",
-        "_waiting",
-        "bytes",
-        "memory_bytes",
-        "messages_in_memory",
+        "_wake",
         "next_sequence",
+        "notes",
+        "waiting",
     )
 
     def __init__(
@@ -90,60 +82,85 @@ class Selection:
         options: QueueOptions,
         stored: bool,
         deadline: Deadline,
+        wake: Callable[[], None],
         ready: Ready,
     ) -> None:
-        """Take over what waits in `ready`; `stored` says whether the ledger knows the queue."""
-        self._deadline = deadline
+        """Take over what waits in `ready`; `stored` says whether the ledger knows the queue.
+
+        `wake` is called when a message may have come to stand in line because another is gone.
+        """
         self._ledger = ledger
         self._options = options
-        self._stored = stored
-        self._waiting: dict[int, Entry] = {}
-        """By place."""
-        self._lines: dict[Filter, _Line] = {}
-        self._index: FilterIndex[_Line] = FilterIndex()
-        self._notes: dict[int, _Note] = {}
-        """By sequence."""
-        self._deadlines: list[tuple[int, int]] = []
-        """A heap of times, in ms since 1970, with the places whose messages leave then."""
-        self._undated: deque[int] = deque()
-        """Places whose deadlines are to be found anew, since the queue's time to live changed."""
-        self._everything: _Line | None = None
-        """The line of consumers without a filter, made when the first one asks."""
-        self.bytes = ready.bytes
-        self.memory_bytes = ready.memory_bytes
-        self.messages_in_memory = ready.messages_in_memory
-        for sequence, entry, redelivered in ready.drain():
-            self._waiting[sequence << 1 | redelivered] = entry
-        if options.message_ttl_ms is not None:
-            self._undated.extend(self._waiting)
+        self._wake = wake
+        self.waiting = Waiting(ledger, stored, ready)
         self.next_sequence = ready.next_sequence
+        self._lines = Lines(self.waiting)
+        header = options.group_header
+        self._groups = None if header is None else Groups(header, options.shared_groups)
+        self.notes: dict[int, Note] = {}
+        """By sequence."""
+        self._dates = Dates(ledger, self.waiting, self.notes, deadline)
+        if options.message_ttl_ms is not None:
+            self._dates.forget()
+        self._delayed: set[int] = set()
+        """The places of messages that are held back for a time."""
+        self._coming = Times(lambda _, place: place in self._delayed, self._delayed)
+        """When these may go."""
+        self._oldest: Places | None = None
+        """All places, made when the first message is dropped for being too much."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
-    # Filters come and go
+    @property
+    def bytes(self) -> int:
+        """Content waiting, wherever it is kept."""
+        return self.waiting.bytes
 
-    def add_filter(self, filter: Filter) -> None:
-        """A consumer with this filter is there."""
-        line = self._lines.get(filter)
-        if line is None:
-            line = self._lines[filter] = _Line(filter)
-            line.unexamined.extend(sorted(self._waiting))
-            self._index.add(filter, line)
-        line.consumers += 1
+    @property
+    def memory_bytes(self) -> int:
+        """Content waiting in memory."""
+        return self.waiting.memory_bytes
 
-    def remove_filter(self, filter: Filter) -> None:
-        """A consumer with this filter is gone."""
-        line = self._lines[filter]
-        line.consumers -= 1
-        if not line.consumers:
-            del self._lines[filter]
-            self._index.remove(filter, line)
+    @property
+    def messages_in_memory(self) -> int:
+        return self.waiting.messages_in_memory
+
+    @property
+    def delayed(self) -> int:
+        """How many messages wait for their time."""
+        return len(self._delayed)
+
+    @property
+    def assignments(self) -> dict[str, Consumer]:
+        """By group, the consumer that holds it."""
+        return {} if self._groups is None else self._groups.assignments
+
+    # Consumers come and go
+
+    def join(self, consumer: Consumer) -> None:
+        """A consumer is there."""
+        if consumer.filter is not None:
+            self._lines.join(consumer.filter)
+
+    def leave(self, consumer: Consumer) -> None:
+        """A consumer is gone."""
+        if consumer.filter is not None:
+            self._lines.leave(consumer.filter)
+        if self._groups is not None:
+            for group in self._groups.leave(consumer):
+                self._arrange(group)
+
+    def go_by(self, options: QueueOptions) -> None:
+        """The options have changed: a time to live counts for messages that wait, too."""
+        before, self._options = self._options, options
+        if options.message_ttl_ms != before.message_ttl_ms:
+            self._dates.forget()
 
     @property
     def selective(self) -> bool:
         """Whether any consumer has a filter."""
-        return bool(self._lines)
+        return self._lines.selective
 
     # Messages in
 
@@ -151,196 +168,137 @@ class Selection:
         """Add messages of `size` bytes of content in total at the end."""
         for message in messages:
             self._add(message, self._ledger.now_ms, redelivered=False)
-        self.bytes += size
+        self.waiting.bytes += size
 
-    def restore(self, positions: Sequence[int], size: int) -> None:
+    def restore(self, positions: Sequence[int], returns: Mapping[int, Return]) -> None:
         """Fill the still unused queue with messages that the store kept over a restart.
 
-        All are marked as redelivered, as in `Ready.restore`. They are read for their priorities
-        and deadlines; what is beyond the window is not kept in memory.
+        All are marked as redelivered, as in `Ready.restore`; `returns` has, by position, what is
+        known of those that had come back. They are read for what their properties ask for.
         """
         for start in range(0, len(positions), CHUNK_MESSAGES):
             part = positions[start : start + CHUNK_MESSAGES]
-            for message, time in self._ledger.load_with_times(part):
-                self._add(message, time, redelivered=True)
-                self.bytes += len(message.content)
+            for stored, time in self._ledger.load_with_times(part):
+                back = returns.get(stored.position)
+                message = stored if back is None else self._counted(stored, back.failures)
+                self._add(message, time, redelivered=True, back=back)
+                self.waiting.bytes += len(message.content)
 
-    def _add(self, message: Message, published: int, redelivered: bool) -> None:
-        sequence = self._rank(message) + self.next_sequence
-        self.next_sequence += 1
-        place = sequence << 1 | redelivered
-        deadline = self._deadline(message.properties, published)
-        if deadline is not None:
-            self._notes[sequence] = _Note(published, deadline)
-            self._schedule(deadline, place)
-        self._line_up(place, message)
-        if self._stored and message.position and self.memory_bytes >= WINDOW_BYTES:
-            self._waiting[place] = message.position
-        else:
-            self._keep(place, message)
+    def give_back(self, sequence: int, message: Message, not_before: int = 0) -> None:
+        """Put a message that was taken back to where it was; it stays in memory.
 
-    def _rank(self, message: Message) -> int:
-        """What makes the sequence of a message of higher priority lower than all others."""
-        highest = self._options.max_priority
-        if highest is None:
-            return 0
-        return (highest - min(message.properties.priority or 0, highest)) << RANK_SHIFT
-
-    def give_back(self, sequence: int, message: Message) -> None:
-        """Put a message that was taken back to where it was; it stays in memory."""
+        Until `not_before`, in ms since 1970, nobody can have it.
+        """
         place = sequence << 1 | 1
-        note = self._notes.get(sequence)
+        note = self.notes.get(sequence)
         if self._options.message_ttl_ms is not None or (note and note.deadline is not None):
-            self._reschedule(place, message, self._published(place, self._ledger.now_ms))
-        self._line_up(place, message)
-        self._keep(place, message)
-        self.bytes += len(message.content)
+            note = self._dates.find(place, message, self._ledger.now_ms)
+        if note is not None and note.group is not None:
+            note.group.owed -= 1
+        self.waiting.bytes += len(message.content)
+        entry = self.waiting.keep(message)
+        self._enter(place, message, entry, note, not_before)
 
-    def _line_up(self, place: int, message: Message) -> None:
-        """Have a message stand in the lines of those who want it."""
-        if self._lines:
-            redelivered = bool(place & 1)
-            for line in self._index.match(message.properties, redelivered, self._ledger.now_ms):
-                line.push(place, self._waiting)
-        if self._everything is not None:
-            self._everything.push(place, self._waiting)
+    def _add(
+        self, message: Message, published: int, redelivered: bool, back: Return | None = None
+    ) -> None:
+        sequence = self.next_sequence + rank(
+            message.properties.priority, self._options.max_priority
+        )
+        self.next_sequence += 1
+        deadline = self._dates.deadline(message.properties, published)
+        group, last = (None, False) if self._groups is None else self._groups.of(message.properties)
+        note = None
+        if deadline is not None or group is not None or back is not None:
+            note = self.notes[sequence] = Note(published, deadline, group, last)
+        not_before = 0
+        if note is not None and back is not None:
+            note.failures, not_before = back.failures, back.not_before
+        entry = self.waiting.keep_or_leave(message)
+        self._enter(sequence << 1 | redelivered, message, entry, note, not_before)
 
-    def _keep(self, place: int, message: Message) -> None:
-        self._waiting[place] = message
-        self.memory_bytes += len(message.content)
-        self.messages_in_memory += 1
+    def _enter(
+        self, place: int, message: Message, entry: Entry, note: Note | None, not_before: int
+    ) -> None:
+        """Have a message wait at its place: in line, or aside."""
+        now, waiting = self._ledger.now_ms, self.waiting
+        if not_before > now:
+            self._delayed.add(place)
+            self._coming.add(not_before, place)
+        if note is not None and note.group is not None:
+            waiting.aside[place] = entry
+            note.group.enter(place)
+            self._arrange(note.group)
+        elif not_before > now:
+            waiting.aside[place] = entry
+        else:
+            waiting.standing[place] = entry
+            self._lines.stand(place, message, now)
+        if note is not None:
+            self._dates.enter(place, note)
+        if self._oldest is not None:
+            self._oldest.push(place, waiting)
 
-    def _schedule(self, deadline: int, place: int) -> None:
-        heapq.heappush(self._deadlines, (deadline, place))
-        if len(self._deadlines) > STALE_MIN + 2 * len(self._waiting):
-            # Most of what has a deadline is taken long before it.
-            self._deadlines = list(
-                {d for d in self._deadlines if d[1] == place or self._counts(*d)}
-            )
-            heapq.heapify(self._deadlines)
+    # Who may have what
 
-    def _reschedule(self, place: int, message: Message, published: int) -> None:
-        """Have a message leave when its time is over by what counts now, if it has one."""
-        deadline = self._deadline(message.properties, published)
-        note = self._notes.get(place >> 1)
-        if note is None:
-            if deadline is None:
+    def admit(self, now: int) -> None:
+        """Put messages in line whose time has come; if they are many, some of them."""
+        for place in self._coming.take(now, ADMITTED_MAX):
+            self._delayed.remove(place)
+            group = self._group(place)
+            if group is not None:
+                self._arrange(group)
+            else:
+                entry = self.waiting.step_forward(place)
+                message = self._message(place, entry) if self._lines.selective else None
+                self._lines.stand(place, message, now)
+
+    def _arrange(self, group: Group) -> None:
+        """Have the first message of a group stand where it may be had from, the others aside."""
+        assert self._groups is not None, "who has a group has groups"
+        self._groups.review(group)
+        while (front := self._front(group)) != group.front:
+            if group.front is not None:
+                self.waiting.step_aside(group.front[0])
+            group.front = front
+            if front is not None:
+                self._step_forward(group, front[0])
+                self._groups.review(group)
+
+    def _front(self, group: Group) -> tuple[int, Holder | None] | None:
+        """The place in a group that may go, and to whom: to its holder, or to everybody."""
+        place = group.first
+        if place is None or place in self._delayed or group.ending:
+            return None
+        return place, group.holder
+
+    def _step_forward(self, group: Group, place: int) -> None:
+        """Have the first message of a group stand in line, unless its holder does not want it."""
+        entry = self.waiting.step_forward(place)
+        holder = group.holder
+        filter = None if holder is None else holder.consumer.filter
+        message = None
+        if filter is not None or self._lines.selective:
+            message = self._message(place, entry)
+            if message is None:
+                self._lose(place)
                 return
-            note = self._notes[place >> 1] = _Note()
-        note.published, note.deadline = published, deadline
-        if deadline is not None:
-            self._schedule(deadline, place)
+        if holder is None:
+            self._lines.stand(place, message, self._ledger.now_ms)
+        elif filter is None or message is None or self._matches(filter, place, message):
+            holder.line.push(place, self.waiting.standing)
+        else:
+            group.ending = True
 
-    def _counts(self, deadline: int, place: int) -> bool:
-        """Whether a deadline is that of a waiting message, and has not changed since."""
-        return place in self._waiting and self._notes[place >> 1].deadline == deadline
+    def _matches(self, filter: Filter, place: int, message: Message) -> bool:
+        return filter.matches(message.properties, bool(place & 1), self._ledger.now_ms)
 
-    def _published(self, place: int, default: int) -> int:
-        """When a message came in, if that is known."""
-        note = self._notes.get(place >> 1)
-        return default if note is None or note.published is None else note.published
-
-    # What is remembered
-
-    def count_return(self, sequence: int) -> int:
-        """A message comes back from a consumer; returns how often it has so far."""
-        note = self._notes.get(sequence)
-        if note is None:
-            note = self._notes[sequence] = _Note()
-        note.returns += 1
-        return note.returns
-
-    def settled(self, sequences: Iterable[int]) -> None:
-        """Messages that were taken are done with."""
-        if self._notes:
-            for sequence in sequences:
-                self._notes.pop(sequence, None)
-
-    @property
-    def remembers(self) -> bool:
-        """Whether there is anything about messages that a plain order would forget."""
-        return bool(self._notes)
-
-    @property
-    def next_deadline(self) -> int | None:
-        """When the next message expires, in ms since 1970."""
-        return self._deadlines[0][0] if self._deadlines else None
-
-    def expire(self, now: int) -> Taken:
-        """Take messages whose time is over, at most EXPIRED_MAX."""
-        due: list[tuple[int, Entry]] = []
-        while self._deadlines and self._deadlines[0][0] <= now and len(due) < EXPIRED_MAX:
-            deadline, place = heapq.heappop(self._deadlines)
-            if self._counts(deadline, place):
-                due.append((place, self._waiting.pop(place)))
-        return self._take(due)
-
-    def go_by(self, options: QueueOptions) -> None:
-        """The options have changed: a time to live counts for messages that wait, too.
-
-        They are gone through in slices, as for a new filter, and may have to be read for it.
-        """
-        before, self._options = self._options, options
-        if options.message_ttl_ms != before.message_ttl_ms:
-            self._undated = deque(sorted(self._waiting))
-
-    def _date(self) -> None:
-        """Find the deadlines of a slice of the messages anew.
-
-        Only the store knows when one came in that had none so far. If it does not keep the message,
-        it counts as new.
-        """
-        count = min(EXAMINED_MAX, len(self._undated))
-        places = [self._undated.popleft() for _ in range(count)]
-        entries = {place: self._waiting[place] for place in places if place in self._waiting}
-        positions = sorted({_position(entry) for entry in entries.values()} - {0})
-        stored = self._ledger.load_with_times(positions) if self._stored else []
-        loaded = {message.position: (message, time) for message, time in stored}
-        for place, entry in entries.items():
-            message, time = loaded.get(_position(entry), (entry, self._ledger.now_ms))
-            if not isinstance(message, int):
-                self._reschedule(place, message, self._published(place, time))
-
-    # Messages out
-
-    def take(self, count: int, room: int) -> Taken:
-        """Take the message at the head, whatever the filters: what `get` does."""
-        place = self._line(None).pop(self._waiting)
-        assert place is not None, "the caller has made sure that a message waits"
-        return self._take([(place, self._waiting.pop(place))])
-
-    def deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
-        """Take what consumers of one priority want, one message each in turn.
-
-        Nobody is dealt more than it has capacity for; what remains is dealt in the next call.
-        Who was dealt the last message comes last.
-        """
-        left = _shares(consumers)
-        room = {c.channel.outlet: c.channel.outlet.room() for c in left}
-        shared = _shared_channels(left)
-        served: set[Channel] = set()
-        typical = self.bytes // (len(self._waiting) or 1)
-        hands: dict[Consumer, list[tuple[int, Entry]]] = {}
-        while left:
-            for consumer in list(left):
-                channel = consumer.channel
-                if channel in served:
-                    # Its limit is shared: look again what that message leaves of it.
-                    return self._runs(hands)
-                place = None
-                if left[consumer] > 0 and room[channel.outlet] > 0:
-                    place = self._line(consumer.filter).pop(self._waiting)
-                if place is None:
-                    del left[consumer]
-                    continue
-                entry = self._waiting.pop(place)
-                hands.setdefault(consumer, []).append((place, entry))
-                left[consumer] -= 1
-                size = typical if isinstance(entry, int) else len(entry.content)
-                room[channel.outlet] -= size + DELIVERY_BYTES
-                if channel in shared:
-                    served.add(channel)
-        return self._runs(hands)
+    def _group(self, place: int) -> Group | None:
+        """The group of a message that waits."""
+        if self._groups is None:
+            return None
+        note = self.notes.get(place >> 1)
+        return None if note is None else note.group
 
     def examine(self) -> bool:
         """Hold a slice of the messages that were there first against each new filter, and against a
@@ -348,142 +306,193 @@ class Selection:
 
         Returns whether to call again.
         """
-        dated = bool(self._undated)
-        if dated:
-            self._date()
-        unfinished = [line for line in self._lines.values() if line.unexamined]
+        dated = self._dates.find_some(EXAMINED_MAX)
+        unfinished = [line for line in self._lines if line.unexamined]
         for line in unfinished:
             self._examine(line)
         return dated or any(line.unexamined for line in unfinished)
 
-    def stored_positions(self) -> list[int]:
-        """Where the store holds messages that wait here."""
-        entries = self._waiting.values()
-        held = [_position(entry) for entry in entries]
-        return [position for position in held if position]
-
-    def clear(self) -> None:
-        # What is with a consumer may come back: it keeps its deadline and its count.
-        self.settled(place >> 1 for place in self._waiting)
-        self._waiting.clear()
-        self._deadlines.clear()
-        self._undated.clear()
-        self._everything = None
-        for line in self._lines.values():
-            line.clear()
-        self.bytes = self.memory_bytes = self.messages_in_memory = 0
-
-    def _line(self, filter: Filter | None) -> _Line:
-        if filter is not None:
-            return self._lines[filter]
-        if self._everything is None:
-            self._everything = _Line(None)
-            self._everything.heap.extend(sorted(self._waiting))
-        return self._everything
-
-    def _examine(self, line: _Line) -> None:
+    def _examine(self, line: Line) -> None:
         assert line.filter is not None, "what takes everything need not look"
         count = min(EXAMINED_MAX, len(line.unexamined))
         places = [line.unexamined.popleft() for _ in range(count)]
-        entries = [(place, self._waiting[place]) for place in places if place in self._waiting]
-        for place, message in self._read(entries).items():
-            if line.filter.matches(message.properties, bool(place & 1), self._ledger.now_ms):
-                line.push(place, self._waiting)
+        standing = self.waiting.standing
+        entries = [(place, standing[place]) for place in places if place in standing]
+        messages = self._read(entries)
+        for place, _ in entries:
+            if place not in messages:
+                self._lose(place)
+            elif self._matches(line.filter, place, messages[place]):
+                line.push(place, standing)
 
-    def _runs(self, hands: dict[Consumer, list[tuple[int, Entry]]]) -> list[tuple[Consumer, Taken]]:
-        """What was dealt, in runs that are redelivered or not as a whole."""
+    # What is remembered
+
+    def count_failure(self, sequence: int) -> int:
+        """A message has failed with its consumer; returns how often it has so far."""
+        note = self.notes.get(sequence)
+        if note is None:
+            note = self.notes[sequence] = Note()
+        note.failures += 1
+        return note.failures
+
+    def failures(self, sequence: int) -> int:
+        """How often a message has failed so far."""
+        note = self.notes.get(sequence)
+        return 0 if note is None else note.failures
+
+    def settled(self, sequences: Iterable[int]) -> None:
+        """Messages that were taken are done with."""
+        if self.notes:
+            for sequence in sequences:
+                note = self.notes.pop(sequence, None)
+                if note is not None and note.group is not None:
+                    note.group.owed -= 1
+                    self._arrange(note.group)
+                    self._wake()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is anything about messages that a plain order would forget."""
+        return bool(self.notes)
+
+    @property
+    def next_deadline(self) -> int | None:
+        """When the next message expires, in ms since 1970."""
+        return self._dates.next
+
+    @property
+    def next_due(self) -> int | None:
+        """When the next message expires or is to be put in line, in ms since 1970."""
+        times = (self._dates.next, self._coming.next)
+        return min((time for time in times if time is not None), default=None)
+
+    def expire(self, now: int) -> Taken:
+        """Take messages whose time is over, at most EXPIRED_MAX."""
+        places = self._dates.take(now, EXPIRED_MAX)
+        return self._take([(place, self._remove(place)) for place in places])
+
+    # Messages out
+
+    def take(self, count: int, room: int) -> Taken:
+        """Take the message at the head, whoever may have it: there are too many."""
+        if self._oldest is None:
+            self._oldest = Places(sorted(self.waiting))
+        place = self._oldest.first(self.waiting)
+        assert place is not None, "the caller has made sure that a message waits"
+        return self._take([(place, self._remove(place))])
+
+    def pick(self, sequence: int) -> Taken | None:
+        """Take the message with a sequence, whoever may have it; None if it waits no more."""
+        place = self.waiting.place_of(sequence)
+        return None if place is None else self._take([(place, self._remove(place))])
+
+    def take_for(self, consumer: Consumer) -> Taken | None:
+        """Take the first message that a consumer may have, None if there is none."""
+        self.admit(self._ledger.now_ms)
+        card = self._draw(consumer)
+        return None if card is None else self._take([card])
+
+    def deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
+        """Take what consumers of one priority may have and want, one message each in turn.
+
+        They come in runs that are redelivered or not as a whole. Who was dealt the last comes last.
+        """
+        typical = self.bytes // (len(self) or 1)
         return [
             (consumer, self._take(list(run)))
-            # Of those who had a message in the last round, the last in turn comes last.
-            for consumer, hand in sorted(hands.items(), key=lambda dealt: len(dealt[1]))
-            for _, run in groupby(hand, lambda entry: entry[0] & 1)
+            for consumer, hand in deal(consumers, self._draw, typical)
+            for _, run in groupby(hand, lambda card: card[0] & 1)
         ]
 
-    def _take(self, entries: list[tuple[int, Entry]]) -> Taken:
-        """Account for entries that no longer wait, all of them redelivered or none."""
-        for _, entry in entries:
-            if not isinstance(entry, int):
-                self.memory_bytes -= len(entry.content)
-                self.messages_in_memory -= 1
-        messages = self._read(entries)
-        size = sum([len(message.content) for message in messages.values()])
-        # What could not be read is gone from the count, so its bytes go with the last message.
-        self.bytes = self.bytes - size if self._waiting else 0
-        sequences = [place >> 1 for place in messages]
-        return Taken(list(messages.values()), sequences, bool(entries and entries[0][0] & 1))
-
-    def _read(self, entries: list[tuple[int, Entry]]) -> dict[int, Message]:
-        """The messages of entries by place; what the store cannot read is left out."""
-        positions = sorted(entry for _, entry in entries if isinstance(entry, int))
-        loaded: dict[int, Message] = {}
-        if positions:
-            loaded = {message.position: message for message in self._ledger.load(positions)}
-        messages = {}
-        for place, entry in entries:
-            message = loaded.get(entry) if isinstance(entry, int) else entry
-            if message is not None:
-                messages[place] = message
-        return messages
-
-
-class _Note:
-    """What is remembered of one message: when it came in, is to leave, how often it came back."""
-
-    __slots__ = ("deadline", "published", "returns")
-
-    def __init__(self, published: int | None = None, deadline: int | None = None) -> None:
-        self.published = published
-        self.deadline = deadline
-        self.returns = 0
-
-
-class _Line:
-    """The places that match one filter, lowest first.
-
-    `unexamined` are those that were there before the filter and have not been held against it:
-    until a message has been, none behind it is given out.
-    """
-
-    __slots__ = ("consumers", "filter", "heap", "unexamined")
-
-    def __init__(self, filter: Filter | None) -> None:
-        self.filter = filter
-        self.heap: list[int] = []
-        self.unexamined: deque[int] = deque()
-        self.consumers = 0
-
-    def push(self, place: int, waiting: dict[int, Entry]) -> None:
-        heapq.heappush(self.heap, place)
-        if len(self.heap) > STALE_MIN + 2 * len(waiting):
-            # Others took most of what stands here; whoever shares this line is busy.
-            self.heap = sorted({p for p in self.heap if p in waiting} | {place})
-
-    def pop(self, waiting: dict[int, Entry]) -> int | None:
-        """The lowest place that still waits, if it may be given out."""
-        heap = self.heap
-        while heap and not (self.unexamined and heap[0] > self.unexamined[0]):
-            place = heapq.heappop(heap)
-            if place in waiting:
-                return place
-        return None
+    def stored_positions(self) -> list[int]:
+        """Where the store holds messages that wait here."""
+        return self.waiting.stored_positions()
 
     def clear(self) -> None:
-        self.heap.clear()
-        self.unexamined.clear()
+        # What is with a consumer may come back: it keeps its deadline, its count and its group.
+        for place in self.waiting:
+            self.notes.pop(place >> 1, None)
+        self.waiting.clear()
+        self._delayed.clear()
+        self._dates.clear()
+        self._coming.clear()
+        self._oldest = None
+        self._lines.clear()
+        for group in () if self._groups is None else self._groups.clear():
+            self._arrange(group)
 
+    def _draw(self, consumer: Consumer) -> Card | None:
+        """Take the first message out of the lines at which a consumer stands."""
+        line = self._lines.of(consumer.filter)
+        if self._groups is not None:
+            return self._draw_grouped(self._groups, line, consumer)
+        place = line.pop(self.waiting.standing)
+        return None if place is None else (place, self.waiting.standing.pop(place))
 
-def _position(entry: Entry) -> int:
-    """Where the store holds a message, 0 if it does not."""
-    return entry if isinstance(entry, int) else entry.position
+    def _draw_grouped(self, groups: Groups, line: Line, consumer: Consumer) -> Card | None:
+        holder = groups.holder(consumer)
+        place = self._first(line, holder)
+        own = None if holder is None else self._first(holder.line, holder)
+        if place is None or (own is not None and own < place):
+            place = own
+        if place is None:
+            return None
+        entry = self.waiting.standing.pop(place)
+        note = self.notes.get(place >> 1)
+        if note is not None and note.group is not None:
+            groups.take(note.group, place, consumer, note.last)
+            self._arrange(note.group)
+        return place, entry
 
+    def _first(self, line: Places, holder: Holder | None) -> int | None:
+        """The first place in a line that is of no group which somebody else holds."""
+        while (place := line.first(self.waiting.standing)) is not None:
+            group = self._group(place)
+            if group is None or group.holder is None or group.holder is holder:
+                return place
+            line.drop_first()
+        return None
 
-def _shares(consumers: Iterable[Consumer]) -> dict[Consumer, int]:
-    """How many messages each consumer may be dealt, those that take none left out."""
-    shares = {consumer: min(consumer.capacity(), DEALT_MAX) for consumer in consumers}
-    return {consumer: share for consumer, share in shares.items() if share > 0}
+    def _remove(self, place: int) -> Entry:
+        """A message waits no more, and goes to no consumer."""
+        entry = self.waiting.remove(place)
+        self._delayed.discard(place)
+        note = self.notes.get(place >> 1)
+        if note is not None and note.group is not None:
+            group, note.group = note.group, None
+            group.leave(place)
+            self._arrange(group)
+            self._wake()
+        return entry
 
+    def _lose(self, place: int) -> None:
+        """The store cannot read a message that waits: it is not to hold up its group."""
+        self._remove(place)
+        self.notes.pop(place >> 1, None)
 
-def _shared_channels(consumers: Iterable[Consumer]) -> set[Channel]:
-    """The channels with a limit that several of the consumers share."""
-    limited = Counter(consumer.channel for consumer in consumers if consumer.channel.prefetch)
-    return {channel for channel, count in limited.items() if count > 1}
+    def _take(self, cards: list[Card]) -> Taken:
+        """Account for messages that no longer wait, all of them redelivered or none."""
+        messages = self._read(cards)
+        self.waiting.count_out(cards, messages)
+        if len(messages) < len(cards):
+            self.settled([place >> 1 for place, _ in cards if place not in messages])
+        sequences = [place >> 1 for place in messages]
+        return Taken(list(messages.values()), sequences, bool(cards and cards[0][0] & 1))
+
+    def _read(self, cards: Sequence[Card]) -> dict[int, Message]:
+        """The messages of cards by place; what the store cannot read is left out."""
+        messages = self.waiting.read(cards)
+        for place, entry in cards if self.notes else ():
+            if isinstance(entry, int) and place in messages:
+                # It comes from the store as it was published.
+                messages[place] = self._counted(messages[place], self.failures(place >> 1))
+        return messages
+
+    def _message(self, place: int, entry: Entry) -> Message | None:
+        """One message that waits, None if the store cannot read it."""
+        return self._read([(place, entry)]).get(place)
+
+    def _counted(self, message: Message, failures: int) -> Message:
+        if not failures:
+            return message
+        return self._ledger.with_headers(message, {DELIVERY_COUNT: failures})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from warrener.exchange.deadlines import Deadlines
@@ -23,6 +23,9 @@ class Surroundings(Protocol):
 
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
         """Publish messages that `queue` gives up to its dead-letter exchange."""
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Tell those who listen what has happened to a queue."""
 
     def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
         """Route messages on that `exchange` has held back."""

@@ -26,7 +26,6 @@ from typing import Any
 
 from warrener.exchange.entries import Entries
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Kind
 from warrener.exchange.limits import UserLimits, limit_fields
 from warrener.exchange.passwords import (
     NO_PASSWORD,
@@ -36,6 +35,7 @@ from warrener.exchange.passwords import (
     hash_password,
     is_outdated,
 )
+from warrener.exchange.records import Kind
 
 ADMINISTRATOR = "administrator"
 IMPERSONATOR = "impersonator"

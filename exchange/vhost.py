@@ -18,12 +18,7 @@ from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.deduplicating_queue import make_queue
 from warrener.exchange.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
-from warrener.exchange.errors import (
-    AccessRefused,
-    NotFound,
-    PreconditionFailed,
-    ResourceLocked,
-)
+from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
 from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.limits import VirtualHostLimits, reached
 from warrener.exchange.options import queue_options
@@ -37,6 +32,7 @@ from warrener.exchange.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.types import TYPES, DelayedExchange, Exchange
 
 if TYPE_CHECKING:
+    from warrener.exchange.activity import Activity
     from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.ledger import Ledger
     from warrener.exchange.message import Message, Properties
@@ -53,6 +49,7 @@ class VirtualHost:
         pump: Pump,
         deadlines: Deadlines,
         next_number: Callable[[], int],
+        activity: Activity,
     ) -> None:
         self.name = name
         self.limits = VirtualHostLimits()
@@ -69,6 +66,7 @@ class VirtualHost:
         self.pump = pump
         self.deadlines = deadlines
         self._next_number = next_number
+        self._activity = activity
 
     # Routing
 
@@ -99,7 +97,12 @@ class VirtualHost:
 
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
         """See `Router.dead_letter`."""
+        self._activity.dead_letters[reason] += len(messages)
         self._router.dead_letter(queue, messages, reason)
+
+    def tell(self, kind: str, **fields: Any) -> None:
+        """Tell those who listen what has happened here."""
+        self._activity.events.tell(kind, self.name, **fields)
 
     def publish_copy(self, copy: Message) -> None:
         """See `Router.publish_copy`."""
@@ -256,6 +259,8 @@ class VirtualHost:
             self._unbind(binding)
         del self.queues[queue.name]
         self.deadlines.cancel(queue)
+        self._activity.queues_deleted += 1
+        self.tell("queue.deleted", name=queue.name)
         self._definitions.remove(queue)
         self._router.generation += 1
         return queue.delete()
@@ -333,6 +338,7 @@ class VirtualHost:
             return False
         self._inbound.setdefault(binding.destination, []).append(binding)
         self._router.generation += 1
+        self.tell("binding.created", **_ends(binding))
         return True
 
     def _unbind(self, binding: Binding) -> None:
@@ -342,6 +348,7 @@ class VirtualHost:
         assert removed is binding, "a binding is known to both of its ends"
         self._definitions.remove(binding)
         self._router.generation += 1
+        self.tell("binding.deleted", **_ends(binding))
         if exchange.auto_delete and not exchange.bindings:
             self._remove_exchange(exchange)
 
@@ -361,6 +368,7 @@ class VirtualHost:
         )
         exchange.govern(self.rules.applied_to(exchange))
         self._router.generation += 1
+        self.tell("exchange.created", name=name, type=kind)
         return exchange
 
     def _remove_exchange(self, exchange: Exchange) -> None:
@@ -371,11 +379,13 @@ class VirtualHost:
             self._inbound[binding.destination].remove(binding)
             exchange.unbind(binding)
             self._definitions.remove(binding)
+            self.tell("binding.deleted", **_ends(binding))
         for binding in self._inbound.pop(exchange, []):
             self._unbind(binding)
         if isinstance(exchange, DelayedExchange) and exchange.schedule is not None:
             self.remove_queue(exchange.schedule)
         del self.exchanges[exchange.name]
+        self.tell("exchange.deleted", name=exchange.name, type=exchange.type)
         self._definitions.remove(exchange)
         self._router.generation += 1
 
@@ -390,6 +400,8 @@ class VirtualHost:
     def _add_queue(self, queue: Queue) -> Queue:
         self.queues[queue.name] = queue
         queue.govern(self.rules.applied_to(queue))
+        self._activity.queues_created += 1
+        self.tell("queue.created", name=queue.name)
         self._router.generation += 1
         return queue
 
@@ -462,3 +474,13 @@ class VirtualHost:
     def rewrite_definitions(self) -> Iterator[int]:
         """See `Definitions.rewrite`."""
         return self._definitions.rewrite()
+
+
+def _ends(binding: Binding) -> dict[str, str]:
+    """A binding in words."""
+    return {
+        "source": binding.source.name,
+        "destination": binding.destination.name,
+        "destination_type": "queue" if isinstance(binding.destination, Queue) else "exchange",
+        "routing_key": binding.routing_key,
+    }

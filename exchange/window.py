@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from warrener.exchange.deduplication import Deduplication
-from warrener.exchange.ledger import Record, Seen, seen_keys, seen_summary
+from warrener.exchange.records import Seen, seen_keys, seen_summary
 
 if TYPE_CHECKING:
     from warrener.exchange.ledger import Ledger
@@ -166,12 +166,14 @@ class Sightings:
     def __init__(self) -> None:
         self._records: dict[int, list[tuple[int, bytes]]] = {}
 
-    def read(self, record: Record) -> None:
-        number, since = seen_summary(record.payload)
+    def read(self, position: int, payload: bytes) -> int:
+        """Take in one record; returns the number of the exchange or queue whose it is."""
+        number, since = seen_summary(payload)
         records = self._records.setdefault(number, [])
         if since:
             records[:] = [entry for entry in records if entry[0] >= since]
-        records.append((record.position, record.payload))
+        records.append((position, payload))
+        return number
 
     def end(self, number: int) -> None:
         """The exchange or queue with this number was deleted."""

@@ -15,30 +15,43 @@ import os
 import secrets
 import struct
 import sys
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from operator import attrgetter
 from typing import NoReturn
 from zlib import crc32
 
+from warrener.storage.caretaker import Caretaker
 from warrener.storage.directory import Directory, Unreadable
 from warrener.storage.errors import DamagedRecord, JournalFailed, UnknownPosition
 from warrener.storage.files import DiskFiles, Files
+from warrener.storage.index import run_entry
 from warrener.storage.lock import DirectoryLock
+from warrener.storage.opening import cut_log
 from warrener.storage.record import (
     COMMIT,
     CRC_BYTES,
     FIELDS,
     HEADER_BYTES,
-    MARK_BYTES,
+    KIND_MAX,
     encode_mark,
 )
-from warrener.storage.recovery import Place, Replay, filled_bytes
+from warrener.storage.recovery import Replay
 from warrener.storage.reserve import Reserve
 from warrener.storage.segment import Segment
-from warrener.storage.store import Bytes, Damage, Position, Record, RecoveryReport
-from warrener.storage.writer import Batch, Close, Part, Removal, Restock, SyncMode, Writer
+from warrener.storage.space import Space
+from warrener.storage.store import (
+    UNKNOWN,
+    Bytes,
+    Meaning,
+    Position,
+    RecoveryReport,
+    Run,
+)
+from warrener.storage.writer import Batch, Close, OnWritten, Part, Restock, SyncMode, Writer
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 # Offsets have four bytes, and one record may stick out beyond the end of its segment.
@@ -46,6 +59,9 @@ SEGMENT_BYTES_MAX = 2 * 1024 * 1024 * 1024
 
 # append() adds so many pieces per record: checksum; other fields and head; body.
 _PIECES = 3
+
+# by kind: what the index says of a record that append() adds
+_WHOLE_ENTRIES = [run_entry(1, kind, None) for kind in range(KIND_MAX + 1)]
 
 # FIELDS for a record: a kind above 255, which would pass for a mark, is refused.
 _pack_fields = struct.Struct("<IBxQ").pack
@@ -56,10 +72,15 @@ class Journal:
 
     Args:
         sync: `always`, `interval:MS` or `never`; see writer.py.
+        meaning: what records say, as far as recovery and compaction need to know.
         segment_bytes: a segment that has grown to this is followed by a new one.
         reserve_bytes: space set aside for when the disk is full; see reserve.py.
-        on_durable: called in the writer's thread whenever `durable` has moved. Must not raise.
-        on_failure: called there, once, when a write or sync has failed: the journal has stopped.
+        on_durable: called in another thread whenever `durable` has moved, or trim() has something
+            to do. Must not raise.
+        on_failure: called in another thread, once, when a write or sync has failed: the journal
+            has stopped.
+        on_written: called in the writer's thread after each write, for those who want to know how
+            long one takes.
         files: stands in for the file system in tests.
 
     Raises:
@@ -67,11 +88,13 @@ class Journal:
     """
 
     __slots__ = (
+        "_caretaker",
         "_closed",
         "_directory",
         "_files",
         "_flight",
         "_lock",
+        "_meaning",
         "_part_first",
         "_part_offset",
         "_parts",
@@ -82,6 +105,8 @@ class Journal:
         "_segment",
         "_segment_bytes",
         "_segments",
+        "_space",
+        "_untidy",
         "_writer",
         "end",
         "report",
@@ -93,7 +118,9 @@ class Journal:
         *,
         on_durable: Callable[[], None],
         on_failure: Callable[[BaseException], None],
+        on_written: OnWritten = lambda seconds, commits, size: None,
         sync: str = "always",
+        meaning: Meaning = UNKNOWN,
         segment_bytes: int = SEGMENT_BYTES,
         reserve_bytes: int = 0,
         files: Files | None = None,
@@ -114,13 +141,23 @@ class Journal:
             self._reserve,
             on_durable,
             on_failure,
+            on_written,
         )
+        self._meaning = meaning
         self._segment_bytes = segment_bytes
+        self._segments: list[Segment] = []
+        self._caretaker = Caretaker(
+            Directory(path, self._files), self._files, meaning, on_durable, self._writer.fail
+        )
+        self._space = Space(
+            self._segments, self._caretaker, segment_bytes, self._directory.close_reader
+        )
+        # whether there may be something to do for space at the next commit
+        self._untidy = False
         self._closed = False
         # set by recover()
         self.end: Position = 0
         self.report = RecoveryReport()
-        self._segments: list[Segment] = []
         # records handed over, and perhaps not in a file yet
         self._flight: deque[Part] = deque()
         # what was appended since the last commit: parts for full segments, then the open one
@@ -158,15 +195,64 @@ class Journal:
         fields = _pack_fields(length, kind, position) + head
         crc = crc32(body, crc32(fields, self._salt))
         segment = self._segment
-        offset = segment.size
-        segment.offsets.append(offset)
-        segment.size = end = offset + HEADER_BYTES + length
-        segment.holders += holders
+        size = HEADER_BYTES + length
+        offsets = segment.offsets
+        end = offsets[-1] + size
+        segment.holders.append(holders)
+        offsets.append(end)
+        if holders:
+            segment.held += 1
+            segment.live_bytes += size
+        segment.entries += _WHOLE_ENTRIES[kind]
         self._pieces += (crc.to_bytes(CRC_BYTES, "little"), fields, body)
         self.end = position + 1
         if end >= self._segment_bytes:
             self._roll()
         return position
+
+    def append_run(
+        self, kind: int, head: bytes, bodies: Sequence[Bytes], holders: int = 0
+    ) -> Position:
+        if self._writer.failure is not None:
+            self._refuse()
+        first = self.end
+        done = 0
+        while done < len(bodies):
+            begun = self.end
+            try:
+                self._append_some(kind, head, bodies[done:] if done else bodies)
+            finally:
+                # what came before a body that is not bytes is there
+                self._note_run(kind, head, self.end - begun, holders)
+            done += self.end - begun
+            if self._segment.size >= self._segment_bytes:
+                self._roll()
+        return first
+
+    def _append_some(self, kind: int, head: bytes, bodies: Sequence[Bytes]) -> None:
+        """Append until the segment is full."""
+        position, salt, limit = self.end, self._salt, self._segment_bytes
+        offsets, pieces, head_bytes = self._segment.offsets, self._pieces, len(head)
+        end = offsets[-1]
+        for body in bodies:
+            length = head_bytes + len(body)
+            fields = _pack_fields(length, kind, position) + head
+            crc = crc32(body, crc32(fields, salt))
+            pieces += (crc.to_bytes(CRC_BYTES, "little"), fields, body)
+            end += HEADER_BYTES + length
+            offsets.append(end)
+            position += 1
+            self.end = position
+            if end >= limit:
+                return
+
+    def _note_run(self, kind: int, head: bytes, count: int, holders: int) -> None:
+        segment = self._segment
+        segment.entries += run_entry(count, kind, head)
+        segment.holders.extend(array("H", (holders,)) * count)
+        if holders:
+            segment.held += count
+            segment.live_bytes += segment.offsets[-1] - segment.offsets[-1 - count]
 
     def commit(self) -> None:
         assert not self._closed
@@ -176,33 +262,54 @@ class Journal:
         if not self._pieces and not self._parts:
             return
         self._pieces.append(encode_mark(COMMIT, self.end, writer.synced, self._salt))
-        self._segment.size += MARK_BYTES
+        self._segment.add_mark(COMMIT)
         self._end_part()
         parts, self._parts = self._parts, []
         self._forget_written()
         self._flight.extend(parts)
         writer.put(Batch(parts, self.end))
+        if self._untidy:
+            self.trim()
 
     def release(self, position: Position, count: int = 1) -> None:
-        # Holders let go of neighbours one after the other: the segment is mostly the last one.
-        segment = self._released_from
-        if not segment.first <= position < segment.after:
-            segment = self._released_from = self._segment_of(position)
-        segment.holders -= count
+        self._segment_of(position).release((position,), count)
+
+    def release_all(self, positions: Sequence[Position]) -> None:
+        start = 0
+        while start < len(positions):
+            # Holders let go of neighbours one after the other: mostly all are in one segment.
+            segment = self._released_from
+            if not segment.first <= positions[start] < segment.after:
+                segment = self._released_from = self._segment_of(positions[start])
+            part = positions[start:] if start else positions
+            if min(part) < segment.first or max(part) >= segment.after:
+                inside = range(segment.first, segment.after)
+                part = [*takewhile(inside.__contains__, part)]
+            segment.release(part)
+            start += len(part)
 
     def hold(self, position: Position, holders: int) -> None:
-        segment = self._released_from
-        if not segment.first <= position < segment.after:
-            segment = self._released_from = self._segment_of(position)
-        if not segment.holds(position):
+        if not self._segment_of(position).hold((position,), holders):
             raise UnknownPosition(f"there is no record {position}")
-        segment.holders += holders
+
+    def hold_all(self, positions: Sequence[Position]) -> None:
+        start = 0
+        while start < len(positions):
+            segment = self._segment_of(positions[start])
+            stop = bisect_left(positions, segment.after, start)
+            if stop == start or not segment.hold(positions[start:stop]):
+                raise UnknownPosition(f"not all records from {positions[start]} on are there")
+            start = stop
 
     def read(self, positions: Sequence[Position]) -> list[bytes]:
+        return self._read(positions, None)
+
+    def _read(self, positions: Sequence[Position], limit: int | None) -> list[bytes]:
+        """All of these, or only the first if they come to more bytes than the limit."""
         payloads: list[bytes] = []
         written = self._writer.written
-        index = 0
-        while index < len(positions):
+        total = index = 0
+        while index < len(positions) and (limit is None or total < limit):
             position = positions[index]
             segment = self._segment_of(position)
             stop = index + 1
@@ -212,47 +319,50 @@ class Journal:
                 after = min(segment.after, written)
                 while stop < len(positions) and segment.first <= positions[stop] < after:
                     stop += 1
-                payloads += self._read_written(segment, positions[index:stop])
-            index = stop
+                room = None if limit is None else limit - total
+                payloads += self._read_written(segment, positions[index:stop], room)
+            if limit is not None:
+                total += sum(map(len, payloads[index:]))
+            index = len(payloads)
         return payloads
 
-    def read_available(self, positions: Sequence[Position]) -> list[bytes | None]:
+    def read_available(
+        self, positions: Sequence[Position], limit: int | None = None
+    ) -> list[bytes | None]:
         try:
-            return [*self.read(positions)]
+            return [*self._read(positions, limit)]
         except DamagedRecord as damaged:
             if len(positions) == 1:
                 return [None]
             bad = positions.index(damaged.position)
-            return [
-                *self.read_available(positions[:bad]),
-                None,
-                *self.read_available(positions[bad + 1 :]),
-            ]
+            before = self.read_available(positions[:bad], limit)
+            if limit is not None and before:
+                return before
+            behind = [] if limit is not None else self.read_available(positions[bad + 1 :])
+            return [*before, None, *behind]
 
     def trim(self) -> int:
-        # What made the holders let go (an acknowledgement, a message passed on to another queue)
-        # may have been appended but now: until that is safe, the old record is needed.
-        settled = self._writer.settled
-        dead: list[Segment] = []
-        for segment in self._segments[:-1]:
-            assert segment.holders >= 0, f"more released than held in {segment.name}"
-            if segment.holders:
-                break
-            if segment.dead_since is None:
-                segment.dead_since = self.end
-            if segment.dead_since <= settled:
-                dead.append(segment)
-        if dead:
-            self._remove(dead)
-        return len(dead)
+        removed = self._space.tend(self.end, self._writer.written, self._writer.settled)
+        self._released_from = self._segment
+        self._untidy = self._space.tidying
+        if self._space.waits_for(self._writer.settled):
+            self._writer.sync_soon()
+        return removed
 
-    def recover(self) -> Iterator[Record]:
+    @property
+    def tidying(self) -> bool:
+        """Whether segments are being removed or rewritten."""
+        return self._space.tidying
+
+    def recover(self) -> Iterator[Run]:
         assert self.end == 0, "recover() is called once"
         segments, unreadable, damaged = self._directory.segments()
-        replay = Replay(segments, self._directory.load)
+        replay = Replay(segments, self._directory, self._meaning)
         yield from replay
+        for segment in replay.scanned:
+            self._directory.remove_index(segment)
         damaged += replay.damaged
-        cut_bytes = self._cut(replay, damaged)
+        cut_bytes = cut_log(replay, self._directory, self._files, self._reserve, damaged)
         self.report = RecoveryReport(
             segments=len(segments),
             records=replay.records,
@@ -268,6 +378,7 @@ class Journal:
             return
         failed_before = self._writer.failure is not None
         try:
+            self._caretaker.end()
             if self.end and not failed_before:
                 self._close_writer()
         finally:
@@ -292,6 +403,7 @@ class Journal:
         self._end_part()
         self._segment.seal()
         self._open_segment()
+        self._untidy = True
 
     def _open_segment(self) -> None:
         self._segment = Segment(self.end, self._salt)
@@ -330,67 +442,19 @@ class Journal:
                 return _payload(part.pieces, index)
         return _payload(self._pieces, (position - self._part_first) * _PIECES)
 
-    def _read_written(self, segment: Segment, positions: Sequence[Position]) -> list[bytes]:
+    def _read_written(
+        self, segment: Segment, positions: Sequence[Position], limit: int | None
+    ) -> list[bytes]:
         if positions[0] >= segment.after:
             # between two segments: the file that held it is gone
             raise DamagedRecord(positions[0], segment.name, segment.size)
         return segment.read(
-            positions, lambda length, offset: self._directory.read(segment, length, offset)
+            positions, lambda length, offset: self._directory.read(segment, length, offset), limit
         )
-
-    def _remove(self, dead: list[Segment]) -> None:
-        del self._segments[: len(dead)]
-        self._released_from = self._segment
-        names = [segment.name for segment in dead]
-        for name in names:
-            self._directory.close_reader(name)
-        self._writer.put(Removal(names))
-
-    def _cut(self, replay: Replay, damaged: list[Damage]) -> int:
-        """Make the log end where the replay says; returns how many filled bytes were behind."""
-        if replay.cut is None:
-            return 0
-        position, last, offset = replay.cut
-        cut_bytes = 0
-        for segment in reversed(replay.segments[replay.segments.index(last) + 1 :]):
-            cut_bytes += filled_bytes(self._directory.load(segment))
-            self._directory.close_reader(segment.name)
-            place = self._directory.quarantine(segment.name)
-            why = f"holds only the beginning of a commit; moved to {place}"
-            damaged.append(Damage(segment.name, 0, segment.size, why))
-            replay.segments.remove(segment)
-        tail = self._directory.load(last, offset)
-        tail = tail[: filled_bytes(tail)]
-        if replay.doubtful:
-            place = self._directory.set_aside(last.name, tail)
-            why = f"cut off although {replay.doubtful} records in it are valid; kept in {place}"
-            damaged.append(Damage(last.name, offset, len(tail), why))
-        last.cut(position, offset)
-        self._write_opening_mark(replay.cut, replay.synced)
-        return cut_bytes + len(tail)
-
-    def _write_opening_mark(self, cut: Place, synced: Position) -> None:
-        """Say that the log up to here is on disk, having made it so.
-
-        What no mark vouches for is written again: it was read from the system's cache, and if
-        the last broker stopped because of a failed sync, it may be nowhere else.
-        """
-        position, segment, offset = cut
-        start = segment.offset_not_synced(synced)
-        data = self._directory.load(segment, start)[: offset - start]
-        mark = encode_mark(COMMIT, position, position, segment.salt)
-        handle = self._directory.open(segment)
-        try:
-            self._reserve.fall_back(lambda: self._files.write_through(handle, [data, mark], start))
-            segment.size = offset + len(mark)
-            self._files.truncate(handle, segment.size)
-        finally:
-            self._files.close(handle)
-        self._directory.sync()
 
     def _start(self, replay: Replay, unreadable: list[Unreadable]) -> None:
         """Go on in the last segment, or in a new one if its number of records is not known."""
-        self._segments = replay.segments
+        self._segments += replay.segments
         for segment in self._segments:
             segment.seal()
         # Positions that an unreadable file at the end may have used are not used again.
@@ -400,7 +464,11 @@ class Journal:
         )
         last = self._segments[-1] if self._segments else None
         self._salt = last.salt if last else secrets.randbits(32)
-        if last and self.end == replay.end:
+        goes_on = last is not None and last.positions is None and self.end == replay.end
+        for segment in self._segments:
+            if segment in replay.scanned and not (goes_on and segment is last):
+                self._directory.write_index(segment)
+        if last and goes_on:
             self._segment = last
             last.after = sys.maxsize
             self._begin_part()
@@ -409,6 +477,7 @@ class Journal:
             self._open_segment()
         self._released_from = self._segment
         self._writer.start(self.end, last)
+        self._caretaker.start()
 
     def _close_writer(self) -> None:
         self.commit()

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from warrener.storage.errors import UnknownPosition
-from warrener.storage.store import Bytes, Position, Record, RecoveryReport
+from warrener.storage.store import Bytes, Position, RecoveryReport, Run
 
 
 class NullStore:
@@ -42,11 +42,15 @@ class NullStore:
     def restock(self) -> None:
         pass
 
-    def recover(self) -> Iterator[Record]:
+    def recover(self) -> Iterator[Run]:
         return iter(())
 
     def hold(self, position: Position, holders: int) -> None:
         raise UnknownPosition(f"record {position} was not recovered: there is nothing to recover")
+
+    def hold_all(self, positions: Sequence[Position]) -> None:
+        for position in positions:
+            self.hold(position, 1)
 
     def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
         position = self.end
@@ -55,6 +59,17 @@ class NullStore:
             self._payloads[position] = (head, body)
             self._holders[position] = holders
         return position
+
+    def append_run(
+        self, kind: int, head: bytes, bodies: Sequence[Bytes], holders: int = 0
+    ) -> Position:
+        first = self.end
+        self.end = first + len(bodies)
+        if holders:
+            for position, body in enumerate(bodies, first):
+                self._payloads[position] = (head, body)
+                self._holders[position] = holders
+        return first
 
     def commit(self) -> None:
         self.durable = self.end
@@ -65,8 +80,17 @@ class NullStore:
         except KeyError as missing:
             raise UnknownPosition(f"record {missing} is not held") from None
 
-    def read_available(self, positions: Sequence[Position]) -> list[bytes | None]:
-        return [*self.read(positions)]
+    def read_available(
+        self, positions: Sequence[Position], limit: int | None = None
+    ) -> list[bytes | None]:
+        payloads: list[bytes | None] = []
+        total = 0
+        for payload in self.read(positions):
+            payloads.append(payload)
+            total += len(payload)
+            if limit is not None and total >= limit:
+                break
+        return payloads
 
     def release(self, position: Position, count: int = 1) -> None:
         left = self._holders[position] - count
@@ -75,6 +99,10 @@ class NullStore:
             self._holders[position] = left
         else:
             del self._holders[position], self._payloads[position]
+
+    def release_all(self, positions: Sequence[Position]) -> None:
+        for position in positions:
+            self.release(position)
 
     def trim(self) -> int:
         return 0

@@ -7,12 +7,15 @@ store knows neither messages nor queues; the core knows neither files nor thread
 
 The life of a store:
 
-    for record in store.recover(): ...      # once, first; then store.report says what was found
+    for run in store.recover(): ...         # once, first; then store.report says what was found
     store.hold(position, holders)           # for each recovered record that is still wanted
+    store.hold_all(positions)               # the same for many at once, one holder each
     position = store.append(kind, head, body, holders)      # as often as there is something
+    position = store.append_run(kind, head, bodies, holders)    # the same for many at once
     store.commit()                          # at the end of each pass of the loop
     store.durable                           # moves on; every position below it is safe
     store.release(position)                 # each holder once; a record without holders is dead
+    store.release_all(positions)            # the same for many at once
     store.trim()                            # now and then: gives space back
     store.close()
 
@@ -21,7 +24,7 @@ whole: after a crash either all records of a commit are there or none, and if th
 so are all commits before it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -30,12 +33,36 @@ Position: TypeAlias = int
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 
-class Record(NamedTuple):
-    """One entry of the log."""
+class Run(NamedTuple):
+    """Records in a row, of one kind, that begin alike."""
 
-    position: Position
     kind: int
-    payload: bytes
+    # ascending
+    positions: Sequence[Position]
+    # what each payload begins with ...
+    head: bytes
+    # ... and how many bytes follow it, which recovery does not read
+    sizes: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the store is told about records: functions of a record's kind and payload."""
+
+    head_bytes: Callable[[int, bytes], int | None]
+    """How much of a payload recovery needs; None for all of it. It must follow from these bytes
+    alone: no head of a kind is the beginning of another."""
+    refers_to: Callable[[int, bytes], Sequence[Position] | None]
+    """The records that this one says something about, or None for any before it. Once they are
+    gone from the files, the record has nothing to say any more, unless it has holders."""
+
+
+def _all_of_it(kind: int, payload: bytes) -> None:
+    """What is not known is needed."""
+    return
+
+
+UNKNOWN = Meaning(_all_of_it, _all_of_it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +126,21 @@ class Store(Protocol):
     def report(self) -> RecoveryReport:
         """What was found on opening; meaningful once recover() is exhausted."""
 
-    def recover(self) -> Iterator[Record]:
-        """Every valid record in order. Exhaust it once before anything else is called."""
+    def recover(self) -> Iterator[Run]:
+        """Every valid record in order. Exhaust it once before anything else is called.
+
+        Bodies that need not be read may turn out to be damaged when they are.
+        """
 
     def hold(self, position: Position, holders: int) -> None:
-        """Say that a recovered record is alive, and how many release() calls must come.
+        """Say that a recovered record is alive, and how many release() calls more must come.
 
         Raises:
             UnknownPosition: recover() did not yield it.
         """
+
+    def hold_all(self, positions: Sequence[Position]) -> None:
+        """hold() for each of `positions`, which ascend, with one holder."""
 
     def append(self, kind: int, head: bytes, body: Bytes = b"", holders: int = 0) -> Position:
         """Add a record whose payload is `head + body`; no I/O happens here.
@@ -121,6 +154,17 @@ class Store(Protocol):
 
         Raises:
             JournalFailed: an earlier write or sync failed.
+        """
+
+    def append_run(
+        self, kind: int, head: bytes, bodies: Sequence[Bytes], holders: int = 0
+    ) -> Position:
+        """Add records that begin alike, in a row; returns the position of the first.
+
+        They come back from recover() as runs.
+
+        Args:
+            head: as long as `Meaning.head_bytes` says.
         """
 
     def commit(self) -> None:
@@ -142,11 +186,20 @@ class Store(Protocol):
             UnknownPosition: there is no such record.
         """
 
-    def read_available(self, positions: Sequence[Position]) -> list[bytes | None]:
-        """As `read`, with None for each record that is damaged."""
+    def read_available(
+        self, positions: Sequence[Position], limit: int | None = None
+    ) -> list[bytes | None]:
+        """As `read`, with None for each record that is damaged.
+
+        Args:
+            limit: stop after so many bytes, but not before the first record.
+        """
 
     def release(self, position: Position, count: int = 1) -> None:
         """`count` holders of a record have let go."""
+
+    def release_all(self, positions: Sequence[Position]) -> None:
+        """One holder of each of these records has let go."""
 
     def trim(self) -> int:
         """Give back the leading segments that hold no live record; returns how many."""

@@ -3,7 +3,7 @@
 The broker's thread puts batches into a queue and goes on. This one takes everything that is in
 the queue, writes it with one system call, syncs once, says so, and looks again: whatever was
 committed in the meantime is the next write (group commit). Nothing else ever writes to the
-directory while it runs, so there is no lock; the two threads share a `SimpleQueue` and a few
+segments it has not finished, so there is no lock; the two threads share a `SimpleQueue` and a few
 numbers that only this thread changes.
 
 What `durable` means is the operator's choice:
@@ -35,8 +35,8 @@ only every sys.getswitchinterval(), 5 ms by default: one commit beside such a th
 (p50), and 0.6 ms with an interval of 0.1 ms (tests/bench/bench_journal.py, last table). The
 setting belongs to the process, so it is not made here: whoever runs a broker should make it.
 
-A write, sync or removal that fails ends the thread: nothing is retried, `durable` stays where it
-is. The one exception is a write that finds no space: it is made once more, whole, in the space of
+A write or sync that fails ends the thread: nothing is retried, `durable` stays where it is.
+The one exception is a write that finds no space: it is made once more, whole, in the space of
 the reserve (reserve.py), and `full` says so.
 """
 
@@ -100,12 +100,6 @@ class Batch(NamedTuple):
     end: Position
 
 
-class Removal(NamedTuple):
-    """Segments to delete, in this order."""
-
-    names: list[str]
-
-
 class Close(NamedTuple):
     """The last thing to do."""
 
@@ -118,7 +112,14 @@ class Restock:
     """Set a reserve aside again, if there is space for it."""
 
 
-Item: TypeAlias = Batch | Removal | Restock | Close
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Make sure that what has been written is on disk."""
+
+
+Item: TypeAlias = Batch | Restock | Sync | Close
+OnWritten: TypeAlias = Callable[[float, int, int], None]
+"""Told of each write: the seconds it took, with the sync if the mode has one; commits; bytes."""
 
 
 class Writer:
@@ -133,6 +134,7 @@ class Writer:
         reserve: Reserve,
         on_durable: Callable[[], None],
         on_failure: Callable[[BaseException], None],
+        on_written: OnWritten,
     ) -> None:
         self._directory = directory
         self._reserve = reserve
@@ -141,6 +143,7 @@ class Writer:
         self._segment_bytes = segment_bytes
         self._on_durable = on_durable
         self._on_failure = on_failure
+        self._on_written = on_written
         # every position below: is in the file; is on disk; is durable in the sense of the mode
         self.written: Position = 1
         self.synced: Position = 1
@@ -158,10 +161,13 @@ class Writer:
 
     @property
     def settled(self) -> Position:
-        """Every position below is as safe as the mode ever makes it."""
-        if self._mode.before_durable or self._mode.interval_s is not None:
-            return self.synced
-        return self.written
+        """Every position below is on disk: what ends older records counts from then on."""
+        return self.synced
+
+    def sync_soon(self) -> None:
+        """Something waits for `settled`; where nothing else syncs, this does."""
+        if not self._mode.before_durable and self._mode.interval_s is None:
+            self.put(Sync())
 
     def start(self, end: Position, segment: Segment | None) -> None:
         """Begin at a position, in a segment that exists already or (None) in a new one."""
@@ -177,6 +183,12 @@ class Writer:
     def join(self) -> None:
         self._thread.join()
 
+    def fail(self, failure: BaseException) -> None:
+        """It is not known what is on disk: nothing is to be written any more."""
+        if self.failure is None:
+            self.failure = failure
+            self._on_failure(failure)
+
     # Everything below runs in the thread.
 
     def _run(self) -> None:
@@ -185,8 +197,7 @@ class Writer:
             while self._serve(self._take()):
                 pass
         except BaseException as failure:
-            self.failure = failure
-            self._on_failure(failure)
+            self.fail(failure)
         finally:
             if self._segment:
                 with contextlib.suppress(OSError):
@@ -211,19 +222,25 @@ class Writer:
         if batches:
             self._write(batches)
         for item in items:
-            if isinstance(item, Removal):
-                for name in item.names:
-                    self._directory.remove(name)
+            if isinstance(item, Sync):
+                self._sync_all()
             elif isinstance(item, Restock):
                 self._restock()
             elif isinstance(item, Close):
                 self._finish(item)
                 return False
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
-            self._sync()
+            self._sync_all()
         return True
 
+    def _sync_all(self) -> None:
+        if self.synced < self.written:
+            self._sync()
+        # What waits for it may go on: giving space back.
+        self._on_durable()
+
     def _write(self, batches: list[Batch]) -> None:
+        began = time.monotonic()
         *full, last = _joined([part for batch in batches for part in batch.parts])
         for part in full:
             self._write_part(part, through=False)
@@ -234,6 +251,8 @@ class Writer:
         elif self._sync_due is None and self._mode.interval_s is not None:
             self._sync_due = time.monotonic() + self._mode.interval_s
         self.durable = self.written
+        size = sum([part.end - part.offset for part in (*full, last)])
+        self._on_written(time.monotonic() - began, len(batches), size)
         self._on_durable()
 
     def _write_part(self, part: Part, through: bool) -> None:
@@ -248,28 +267,28 @@ class Writer:
         _, _, offset, end, pieces = part
         if part.segment is not self._segment:
             self._begin(part.segment)
-        begins = offset == HEADER_BYTES
-        if begins:
-            offset, pieces = 0, [part.segment.header, *pieces]
+        if offset == HEADER_BYTES:
+            # By itself and first: no torn write can then look like a file that has lost its header.
+            self._files.write_through(self._handle, [part.segment.header], 0)
+            self._directory.sync()
         zeros = self._zeros(end - offset, end) if end > self._filled else b""
         write = self._files.write_through if through else self._files.write
         write(self._handle, [*pieces, zeros] if zeros else pieces, offset)
         self._filled = max(self._filled, end + len(zeros))
-        if begins:
-            self._directory.sync()
 
     def _leave(self) -> None:
-        """Have done with the full segment, synced."""
+        """Have done with the full segment, synced and with an index."""
         if self._segment:
             self._files.datasync(self._handle)
             self._files.close(self._handle)
+            self._directory.write_index(self._segment)
             self._segment = None
 
     def _begin(self, segment: Segment) -> None:
         """Create the file of the next segment."""
         self._handle = self._directory.create(segment)
         self._segment = segment
-        self._filled = 0
+        self._filled = HEADER_BYTES
 
     def _zeros(self, length: int, end: int) -> memoryview:
         """What to write behind a write that passes the end of the file."""
@@ -294,6 +313,8 @@ class Writer:
         offset = close.segment.size
         part = Part(close.segment, close.end, offset, offset + len(mark), [mark])
         self._write_part(part, through=True)
+        close.segment.add_mark(CLOSE)
+        self._directory.write_index(close.segment)
 
 
 def _joined(parts: list[Part]) -> list[Part]:

@@ -21,7 +21,7 @@ class Broker:
         self.url = ""
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "warrener", "serve"]
+        command = [sys.executable, "-m", "warrener", "serve", "--http-port=-1"]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [*command, "--port", self._port, "--data", str(self._data)],

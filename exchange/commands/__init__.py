@@ -8,6 +8,8 @@ no command pays for what another one needs.
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,9 +18,37 @@ from warrener import __version__
 
 COMMANDS = {
     "serve": "start the broker",
+    "top": "watch a broker",
+    "list": "list queues, exchanges, connections and whatever else a broker has",
+    "declare": "make a queue, an exchange, a binding, a virtual host, a user",
+    "delete": "delete one of those",
+    "purge": "remove all messages from a queue",
+    "pub": "publish messages",
+    "sub": "take messages as they come",
+    "get": "take messages that wait in a queue",
+    "peek": "look at messages that wait in a queue",
+    "tap": "see a copy of what passes an exchange",
+    "health": "ask whether a broker is well",
+    "definitions": "export and import what a broker has been told to keep",
+    "bench": "measure what a broker can do",
     "filter": "try a filter on a message",
     "topology": "check topology files, compare a broker with them, change it to match",
+    "journal": "look into the journal of a broker that is stopped",
+    "completion": "print a script that completes commands in a shell",
 }
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+PARTLY_DONE = 3
+UNREACHABLE = 69
+NO_PERMISSION = 77
+INTERRUPTED = 130
+NOBODY_READS = 141
+"""Exit statuses: the numbers of sysexits.h, and what a shell says of a program that was ended by
+the signals for Ctrl-C and for a pipe that nobody reads from."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Why output may have nowhere to go."""
 
 
 class CommandError(Exception):
@@ -43,7 +73,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
     try:
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
     except CommandError as error:
         print(f"warrener: {error}", file=sys.stderr)
         return error.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _let_go_of_output()
+        return NOBODY_READS
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _let_go_of_output()
+        print(f"warrener: cannot write what there is to say: {error.strerror}", file=sys.stderr)
+        return FAILED
+    return status
+
+
+def _let_go_of_output() -> None:
+    """What is still to be written goes nowhere, instead of failing once more at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
 import signal
@@ -10,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -17,16 +19,22 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
+from warrener.exchange.management.application import Application
+from warrener.exchange.management.measurements import Measurements
+from warrener.exchange.management.routes import ENDPOINTS
+from warrener.exchange.management.server import HttpServer
+from warrener.exchange.records import head_bytes, refers_to
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.exchange.server.tls import CertificateError, Certificates
-from warrener.storage.errors import DirectoryInUse, StorageError
+from warrener.exchange.server.traffic import show_address
+from warrener.storage.errors import DirectoryInUse, JournalFailed, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
-from warrener.storage.store import Store
+from warrener.storage.store import Meaning, Store
 
 if TYPE_CHECKING:
     from warrener.exchange.topology.loading import Topology
@@ -36,8 +44,11 @@ logger = logging.getLogger("warrener")
 THREAD_SWITCH_S = 0.0001
 """How long the journal's thread waits for the interpreter when the broker is busy: with Python's
 5 ms, a commit that takes 0.2 ms alone took 10 ms (tests/bench/bench_journal.py)."""
+MEANING = Meaning(head_bytes, refers_to)
 RESERVE_BYTES = 32 << 20
 """Set aside for a full disk: several times what can be on its way to the journal at once."""
+NO_PORT = -1
+DEFAULTS = Config()
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -60,8 +71,6 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
     logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
-    if config.http_port:
-        logger.warning("there is no management API yet: nothing listens on %d", config.http_port)
     topology = None
     if config.topology:
         # Here, because a broker without such a file does not need YAML.
@@ -70,7 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
         topology = load_topology(config.topology)
     keep_freed_memory()
     sys.setswitchinterval(THREAD_SWITCH_S)
-    return trio.run(serve, config, listen(config), topology)
+    certificates = read_certificates(config)
+    http = listen_for_http(config, "http_port", None, arguments.http_port is not None)
+    if certificates is not None:
+        chosen = arguments.https_port is not None
+        http += listen_for_http(config, "https_port", certificates, chosen)
+    return trio.run(serve, config, listen(config, certificates), http, topology)
 
 
 def read_config(arguments: argparse.Namespace) -> Config:
@@ -85,9 +99,8 @@ def read_config(arguments: argparse.Namespace) -> Config:
         raise CommandError(str(error)) from error
 
 
-def listen(config: Config) -> list[Listener]:
-    """Open every port that clients come in by."""
-    certificates = read_certificates(config)
+def listen(config: Config, certificates: Certificates | None) -> list[Listener]:
+    """Open every port that clients of AMQP come in by."""
     listeners = [Listener(each) for each in listen_on(config.host, config.port, "--port")]
     if certificates is not None:
         tls = listen_on(config.host, config.tls_port, "--tls-port")
@@ -121,12 +134,39 @@ def listen_on(host: str, port: int, flag: str) -> list[socket.socket]:
         raise CommandError(f"cannot listen on {where}: {error.strerror}") from error
 
 
-async def serve(config: Config, listeners: list[Listener], topology: Topology | None) -> int:
+def listen_for_http(
+    config: Config, option: str, certificates: Certificates | None, chosen: bool
+) -> list[Listener]:
+    """Open the port that an option names, if there is to be one.
+
+    One that nobody has chosen may be taken: then the broker does without.
+    """
+    port = getattr(config, option)
+    if port == NO_PORT:
+        return []
+    flag = "--" + option.replace("_", "-")
+    try:
+        return [Listener(each, certificates) for each in listen_on(config.host, port, flag)]
+    except CommandError as error:
+        if chosen or port != getattr(DEFAULTS, option):
+            raise
+        logger.warning("no management API: %s", error)
+        return []
+
+
+async def serve(
+    config: Config,
+    listeners: list[Listener],
+    http_listeners: list[Listener],
+    topology: Topology | None,
+) -> int:
     """Run a broker on `listeners` until a signal or a failure of the store."""
     ending = Ending()
-    store = open_store(config, ending)
+    measurements = Measurements()
+    store = open_store(config, ending, measurements)
     broker = Broker(store, CODEC)
     server = Server(broker, config)
+    http = HttpServer(Application(server, config, ENDPOINTS, measurements), config)
     ending.on_stored = server.stored
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
@@ -141,16 +181,27 @@ async def serve(config: Config, listeners: list[Listener], topology: Topology | 
     ):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ending.on_signal, signals)
-            nursery.start_soon(reload_certificates, hangups, listeners)
-            nursery.start_soon(ending.shut_down_when_told, server)
-            await server.serve(listeners, ready=lambda: announce(listeners))
+            nursery.start_soon(reload_certificates, hangups, [*listeners, *http_listeners])
+            nursery.start_soon(ending.shut_down_when_told, server, http)
+
+            def ready() -> None:
+                if http_listeners:
+                    server.start(partial(http.serve, http_listeners))
+                announce(listeners, "amqp")
+                announce(http_listeners, "http")
+                print("Server startup complete", flush=True)
+
+            http.application.show_listeners({"amqp": listeners, "http": http_listeners})
+            await server.serve(listeners, ready)
             nursery.cancel_scope.cancel()
     ending.on_stored = lambda: None
     if ending.failure is None:
-        await trio.to_thread.run_sync(store.close)
+        with contextlib.suppress(JournalFailed):
+            await trio.to_thread.run_sync(store.close)
+    if ending.failure is None:
         logger.info("ended in order")
         return 0
-    logger.critical("the store failed: %s", ending.failure)
+    logger.critical("cannot write to %s, so the broker ends: %s", config.data, ending.failure)
     return 1
 
 
@@ -171,14 +222,11 @@ class Ending:
         self._token.run_sync_soon(self._stored, idempotent=True)
 
     def failed_from_thread(self, error: BaseException) -> None:
-        self._token.run_sync_soon(self._failed, error)
+        self.failure = error
+        self._token.run_sync_soon(self._tell, "the broker's disk failed")
 
     def _stored(self) -> None:
         self.on_stored()
-
-    def _failed(self, error: BaseException) -> None:
-        self.failure = error
-        self._tell("the broker's disk failed")
 
     def _tell(self, reason: str) -> None:
         self._reason = self._reason or reason
@@ -189,21 +237,24 @@ class Ending:
             logger.info("ending on %s", signal.Signals(number).name)
             self._tell("broker shutdown")
 
-    async def shut_down_when_told(self, server: Server) -> None:
+    async def shut_down_when_told(self, server: Server, http: HttpServer) -> None:
         await self._told.wait()
+        await http.shut_down()
         await server.shut_down(self._reason)
 
 
-def open_store(config: Config, ending: Ending) -> Store:
+def open_store(config: Config, ending: Ending, measurements: Measurements) -> Store:
     if config.memory:
         return NullStore()
     try:
         return Journal(
             config.data,
             sync=config.sync,
+            meaning=MEANING,
             reserve_bytes=RESERVE_BYTES,
             on_durable=ending.stored_from_thread,
             on_failure=ending.failed_from_thread,
+            on_written=measurements.written,
         )
     except DirectoryInUse as error:
         raise CommandError(str(error)) from error
@@ -252,9 +303,7 @@ async def reload_certificates(hangups: Any, listeners: list[Listener]) -> None:
                 logger.error("certificates not read again: %s", error)
 
 
-def announce(listeners: list[Listener]) -> None:
+def announce(listeners: list[Listener], protocol: str) -> None:
     for listener in listeners:
-        scheme = "amqps" if listener.certificates else "amqp"
-        host, port = listener.socket.getsockname()[:2]
-        print(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-    print("Server startup complete", flush=True)
+        scheme = f"{protocol}s" if listener.certificates else protocol
+        print(f"{scheme}://{show_address(listener.socket.getsockname()[:2])}")

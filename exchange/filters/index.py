@@ -13,7 +13,8 @@ the others choose the customer. Filters of equal text are one entry, evaluated o
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from warrener.exchange.filters.access import Access, Attribute, IsPresent, accesses, rank
 from warrener.exchange.filters.attribute import AttributeIndex
@@ -45,10 +46,32 @@ class IndexStatistics:
     matches: int
 
 
+@dataclass(slots=True)
+class Work:
+    """Evaluations and matches: what filters have cost, and what came of it."""
+
+    evaluations: int = 0
+    matches: int = 0
+
+
+_alive: WeakSet["FilterIndex[Any]"] = WeakSet()
+_gone = Work()
+"""What the indexes have done that are gone: a sum over all must not fall."""
+
+
+def work_done() -> Work:
+    """The work of all indexes of this process, also of those that are gone."""
+    return Work(
+        _gone.evaluations + sum([index._evaluations for index in _alive]),
+        _gone.matches + sum([index._matches for index in _alive]),
+    )
+
+
 class FilterIndex(Generic[Value]):
     """(filter, value) pairs; `match` gives the values of the filters that a message matches."""
 
     __slots__ = (
+        "__weakref__",
         "_entries",
         "_evaluations",
         "_fields",
@@ -68,6 +91,11 @@ class FilterIndex(Generic[Value]):
         self._messages = 0
         self._evaluations = 0
         self._matches = 0
+        _alive.add(self)
+
+    def __del__(self) -> None:
+        _gone.evaluations += self._evaluations
+        _gone.matches += self._matches
 
     def __len__(self) -> int:
         return self._values

@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
+from warrener.exchange.counts import (
+    CONFIRM,
+    DROP_UNROUTABLE,
+    PUBLISH,
+    RETURN_UNROUTABLE,
+)
 from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.patience import Patience
@@ -54,6 +60,7 @@ class ServerChannel:
         )
         self.last_queue = ""
         """The queue declared last, which the empty name means from then on."""
+        self._ended = False
         self.confirming = False
         self.published = 0
         self.written = 0
@@ -67,6 +74,16 @@ class ServerChannel:
     @property
     def is_open(self) -> bool:
         return self.state is ChannelState.OPEN
+
+    @property
+    def unconfirmed(self) -> int:
+        """Publishes that have not been answered yet."""
+        return self.published - self._confirmed - len(self._refused)
+
+    @property
+    def uncommitted(self) -> tuple[int, int]:
+        """Publishes and acknowledgements that wait for a commit."""
+        return (0, 0) if self.transaction is None else self.transaction.size
 
     # Methods
 
@@ -110,6 +127,17 @@ class ServerChannel:
         queues = self.core.close()
         for queue in queues:
             self.connection.vhost.consumer_left(queue)
+        if not self._ended:
+            self._ended = True
+            self.tell("channel.closed")
+            self.connection.broker.activity.channel_closed(
+                self.connection.vhost.name, self.core.counts, self.published
+            )
+
+    def tell(self, kind: str) -> None:
+        """Tell those who listen what has happened to this channel."""
+        connection = self.connection
+        connection.vhost.tell(kind, connection=connection.name, number=self.number)
 
     # Publishing
 
@@ -147,9 +175,9 @@ class ServerChannel:
         """Settle deliveries, or note it for the commit. Raises: PreconditionFailed."""
         (self.transaction or self.core).acknowledge(tags, multiple)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """Give deliveries back, or note it for the commit. Raises: PreconditionFailed."""
-        (self.transaction or self.core).reject(tag, multiple, requeue)
+        (self.transaction or self.core).reject(tag, multiple, requeue, failed)
 
     def permit(self, publication: Publication, copies: Sequence[str] = ()) -> None:
         """Ask once, and again after every change, whether the client may publish there.
@@ -224,16 +252,24 @@ class ServerChannel:
             trace_publishes(self, route, messages)
         end = broker.ledger.end if self.confirming else 0
         refused: Sequence[Message] = ()
+        count, counts = len(messages), self.core.counts
+        counts[PUBLISH] += count
+        broker.activity.sizes.add(size / count, count)
+        exchange = vhost.exchanges.get(publication.envelope.exchange)
+        if exchange is not None:
+            exchange.published_in += count
+            exchange.published_out += count * len(route.queues)
         if route.queues or route.observers or route.careful:
             refused = vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
-        if publication.mandatory and not route.queues:
-            for message in messages:
+        if not route.queues:
+            counts[RETURN_UNROUTABLE if publication.mandatory else DROP_UNROUTABLE] += count
+            for message in messages if publication.mandatory else ():
                 self._return(message)
         if self.confirming:
             if refused:
                 self._refuse(messages, refused)
-            self.published += len(messages)
+            self.published += count
             if broker.ledger.end != end or route.careful:
                 # What was seen before may not be on disk yet: whoever sends it again waits as well.
                 self.written = broker.ledger.end
@@ -254,8 +290,21 @@ class ServerChannel:
 
     def confirm(self, number: int) -> None:
         """All publishes up to `number` are safe."""
+        span = self._answer(number)
+        if span:
+            self.send(m.BasicAck(span[-1], multiple=len(span) > 1))
+
+    def give_up(self, number: int) -> None:
+        """Those up to `number` that were not answered may be lost."""
+        span = self._answer(number)
+        if span:
+            self.send(m.BasicNack(span[-1], multiple=len(span) > 1, requeue=False))
+
+    def _answer(self, number: int) -> range:
+        """The publishes up to `number` that are to be answered now, with one answer."""
         confirmed = self._confirmed
         self._confirmed = max(confirmed, number)
+        self.core.counts[CONFIRM] += self._confirmed - confirmed
         if self._refused:
             # An answer at either end of the range has been given; those between do not matter.
             while number in self._refused:
@@ -263,14 +312,7 @@ class ServerChannel:
             while confirmed + 1 in self._refused:
                 confirmed += 1
             self._refused = {n for n in self._refused if n > self._confirmed}
-        if self.state is ChannelState.OPEN and number > confirmed:
-            self.send(m.BasicAck(number, multiple=number > confirmed + 1))
-
-    def give_up(self, number: int) -> None:
-        """The publishes up to `number` that were not confirmed will not be."""
-        if self.state is ChannelState.OPEN and number > self._confirmed:
-            self._confirmed = number
-            self.send(m.BasicNack(number, multiple=True, requeue=False))
+        return range(confirmed + 1, number + 1) if self.is_open else range(0)
 
     # Delivering
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from warrener.exchange.ledger import Codec
 from warrener.exchange.message import Envelope, Message
+from warrener.exchange.message import Properties as AnyProperties
 from warrener.protocol.errors import FrameError
 from warrener.protocol.frames import (
     FRAME_OVERHEAD_BYTES,
@@ -27,15 +28,19 @@ def _encode_table(table: Mapping[str, Any]) -> bytes:
     return encode_table(table)
 
 
-def _decode_content(content: bytes) -> tuple[Properties, int]:
+def _decode_content(
+    content: bytes, before: AnyProperties | None = None
+) -> tuple[AnyProperties, int]:
     raw, channel = content_properties(content)
+    if isinstance(before, Properties) and before.raw == raw:
+        return before, channel
     return Properties(raw), channel
 
 
 def rewrite(message: Message, envelope: Envelope, changes: Mapping[str, Any]) -> Message:
     """A copy of `message` in another envelope, with some properties changed."""
-    properties, channel = _decode_content(message.content)
-    changed = properties.replace(**changes)
+    raw, channel = content_properties(message.content)
+    changed = Properties(raw).replace(**changes)
     return Message(envelope, changed, replace_properties(message.content, changed.raw), channel)
 
 

@@ -135,9 +135,9 @@ class Connection:
         self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
         self._early = b""
         """Bytes of a client that is not known yet."""
-        self._mechanism = ""
-        self._channel_max = config.channel_max
-        self._heartbeat_s = 0
+        self.mechanism = ""
+        self.channel_max = config.channel_max
+        self.heartbeat_s = 0
         self._last_received = now
         self._now = now
         self._deadline = now + config.handshake_timeout_s
@@ -145,7 +145,7 @@ class Connection:
         self._target: Route | None = None
         self._gathered: set[Queue] | None = None
         """The queues of the runs that the reader gathers, None if one of them is unknown."""
-        self._blocked = False
+        self.blocked = False
 
     # Bytes and time
 
@@ -166,12 +166,12 @@ class Connection:
         if self.state is not ConnectionState.OPEN:
             self.dropped = self.dropped or now >= self._deadline
             return
-        if not self._heartbeat_s:
+        if not self.heartbeat_s:
             return
-        if now - self._last_received > 2 * self._heartbeat_s and not self._blocked:
-            logger.warning("%s: no heartbeat for %d s", self.name, 2 * self._heartbeat_s)
+        if now - self._last_received > 2 * self.heartbeat_s and not self.blocked:
+            logger.warning("%s: no heartbeat for %d s", self.name, 2 * self.heartbeat_s)
             self.dropped = True
-        elif now - self.last_sent >= self._heartbeat_s / 2:
+        elif now - self.last_sent >= self.heartbeat_s / 2:
             self.output.write(HEARTBEAT_FRAME)
 
     def lost(self) -> None:
@@ -216,14 +216,14 @@ class Connection:
 
     def block(self, reason: str) -> None:
         """Tell a client that its publishes are not read for now."""
-        if not self._blocked and self.state is ConnectionState.OPEN:
-            self._blocked = True
+        if not self.blocked and self.state is ConnectionState.OPEN:
+            self.blocked = True
             if has_capability(self.client_properties, "connection.blocked"):
                 self._send(m.ConnectionBlocked(reason))
 
     def unblock(self) -> None:
-        if self._blocked:
-            self._blocked = False
+        if self.blocked:
+            self.blocked = False
             if has_capability(self.client_properties, "connection.blocked"):
                 self._send(m.ConnectionUnblocked())
 
@@ -355,8 +355,8 @@ class Connection:
             self.channels[number] = channel
 
     def _channel(self, number: int) -> ServerChannel:
-        if number > self._channel_max:
-            raise NotAllowed(f"channel {number} is beyond channel_max {self._channel_max}")
+        if number > self.channel_max:
+            raise NotAllowed(f"channel {number} is beyond channel_max {self.channel_max}")
         return self.channels.get(number) or ServerChannel(self, number)
 
     def _listens(self) -> bool:
@@ -412,7 +412,7 @@ class Connection:
         # Celery raises the prefetch of its running consumer for each task with an ETA, and counts
         # on the specification's reading of basic.qos, not on RabbitMQ's.
         self.retunes = self.client_properties.get("product") == "py-amqp"
-        self._mechanism = method.mechanism
+        self.mechanism = method.mechanism
         login = begin_login(self.broker.users, method, self._certified_name, self._excluded)
         if login.user is not None:
             self._welcome(login.user)
@@ -440,17 +440,17 @@ class Connection:
     def _refuse_login(self, name: str) -> None:
         logger.warning("%s: login of %r refused", self.name, name)
         if has_capability(self.client_properties, "authentication_failure_close"):
-            self.fail(refused_login(self._mechanism))
+            self.fail(refused_login(self.mechanism))
             return
         self.state = ConnectionState.CLOSING
         self._deadline = self._last_received + REFUSED_LOGIN_DELAY_S
 
     def _tune_ok(self, method: m.ConnectionTuneOk) -> None:
-        self.frame_max, self._channel_max = negotiated(method, self.config)
+        self.frame_max, self.channel_max = negotiated(method, self.config)
         self._reader.frame_max = self.frame_max
         if self.frame_max < self.config.frame_max_bytes:
             self.content_max = self.frame_max
-        self._heartbeat_s = method.heartbeat
+        self.heartbeat_s = method.heartbeat
 
     def _open(self, method: m.ConnectionOpen) -> None:
         self.vhost, self.rights = self.broker.connections.open(self, self.user, method.virtual_host)

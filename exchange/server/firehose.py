@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.predeclared import TRACE_EXCHANGE
@@ -25,14 +25,34 @@ from warrener.protocol.properties import Properties, PropertyFields
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
     from warrener.exchange.route import Route
-    from warrener.exchange.server.channel import ServerChannel
+    from warrener.exchange.vhost import VirtualHost
 
 NODE = f"warrener@{platform.node() or 'localhost'}"
 SHORT_STRING_BYTES_MAX = 255
 _NOTHING: dict[str, Any] = dict.fromkeys(PropertyFields.__annotations__)
 
 
-def trace_publishes(channel: ServerChannel, route: Route, messages: Sequence[Message]) -> None:
+class TracedConnection(Protocol):
+    """Who is at the other end."""
+
+    @property
+    def vhost(self) -> VirtualHost: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+
+
+class Traced(Protocol):
+    """A channel, or whatever stands for one: where copies say that a message came by."""
+
+    @property
+    def connection(self) -> TracedConnection: ...
+    @property
+    def number(self) -> int: ...
+
+
+def trace_publishes(channel: Traced, route: Route, messages: Sequence[Message]) -> None:
     """Messages go along a route."""
     queues = [queue.name for queue in route.queues]
     for message in messages:
@@ -46,7 +66,7 @@ def trace_publishes(channel: ServerChannel, route: Route, messages: Sequence[Mes
 
 
 def trace_deliveries(
-    channel: ServerChannel, queue: Queue, messages: Sequence[Message], redelivered: bool
+    channel: Traced, queue: Queue, messages: Sequence[Message], redelivered: bool
 ) -> None:
     """Messages of a queue are on their way to a client."""
     for message in messages:
@@ -60,7 +80,7 @@ def trace_deliveries(
             )
 
 
-def _who(channel: ServerChannel) -> dict[str, Any]:
+def _who(channel: Traced) -> dict[str, Any]:
     connection = channel.connection
     return {
         "vhost": connection.vhost.name,
@@ -71,7 +91,7 @@ def _who(channel: ServerChannel) -> dict[str, Any]:
 
 
 def _trace(
-    channel: ServerChannel,
+    channel: Traced,
     routing_key: str,
     message: Message,
     keys: Sequence[str],

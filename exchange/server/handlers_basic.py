@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 def channel_open(channel: ServerChannel, method: m.ChannelOpen) -> Method:
     channel.connection.broker.connections.require_channel(channel.connection.user)
+    channel.connection.broker.activity.channels_opened += 1
+    channel.tell("channel.created")
     return m.ChannelOpenOk()
 
 
@@ -121,11 +123,12 @@ def basic_ack(channel: ServerChannel, method: m.BasicAck) -> None:
 
 
 def basic_nack(channel: ServerChannel, method: m.BasicNack) -> None:
-    channel.reject(method.delivery_tag, method.multiple, method.requeue)
+    # As in RabbitMQ from 4.3 on: who sends a nack does not say that the message has failed.
+    channel.reject(method.delivery_tag, method.multiple, method.requeue, failed=False)
 
 
 def basic_reject(channel: ServerChannel, method: m.BasicReject) -> None:
-    channel.reject(method.delivery_tag, False, method.requeue)
+    channel.reject(method.delivery_tag, False, method.requeue, failed=True)
 
 
 def basic_recover(channel: ServerChannel, method: m.BasicRecover) -> Method:

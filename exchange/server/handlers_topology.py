@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.errors import NotFound
 from warrener.exchange.queue import Queue
+from warrener.exchange.requirements import (
+    require_exchange_declare,
+    require_queue_declare,
+    require_source,
+)
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import DIRECT_REPLY_TO
@@ -22,7 +27,8 @@ def exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> Metho
     if method.passive:
         vhost.bindable(method.exchange)
     else:
-        require_exchange_declare(channel, method)
+        rights = channel.connection.rights
+        require_exchange_declare(rights, vhost, method.exchange, method.arguments)
         vhost.declare_exchange(
             method.exchange,
             method.type,
@@ -42,9 +48,9 @@ def exchange_delete(channel: ServerChannel, method: m.ExchangeDelete) -> Method:
 
 
 def exchange_bind(channel: ServerChannel, method: m.ExchangeBind) -> Method:
-    vhost = channel.connection.vhost
-    channel.connection.rights.require_write("exchange", method.destination)
-    require_source(channel, method.source, method.routing_key)
+    vhost, rights = channel.connection.vhost, channel.connection.rights
+    rights.require_write("exchange", method.destination)
+    require_source(rights, vhost, method.source, method.routing_key)
     vhost.bind(
         method.source,
         vhost.bindable(method.destination),
@@ -55,9 +61,9 @@ def exchange_bind(channel: ServerChannel, method: m.ExchangeBind) -> Method:
 
 
 def exchange_unbind(channel: ServerChannel, method: m.ExchangeUnbind) -> Method:
-    vhost = channel.connection.vhost
-    channel.connection.rights.require_write("exchange", method.destination)
-    require_source(channel, method.source, method.routing_key)
+    vhost, rights = channel.connection.vhost, channel.connection.rights
+    rights.require_write("exchange", method.destination)
+    require_source(rights, vhost, method.source, method.routing_key)
     if method.source in vhost.exchanges and method.destination in vhost.exchanges:
         vhost.unbind(
             method.source,
@@ -77,7 +83,7 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
         queue.last_used_ms = vhost.ledger.now_ms
     else:
         name = method.queue or vhost.make_up_name()
-        require_queue_declare(channel, name, method)
+        require_queue_declare(channel.connection.rights, vhost, name, method.arguments)
         queue = vhost.declare_queue(
             name,
             channel.connection,
@@ -88,6 +94,7 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
             arguments=method.arguments,
         )
     channel.last_queue = queue.name
+    channel.connection.broker.activity.queues_declared += 1
     return m.QueueDeclareOk(queue.name, len(queue.ready), len(queue.consumers))
 
 
@@ -105,19 +112,20 @@ def answer_reply_queue(channel: ServerChannel, name: str) -> Method:
 def queue_bind(channel: ServerChannel, method: m.QueueBind) -> Method:
     name = queue_name(channel, method.queue)
     key = binding_key(method, name)
-    channel.connection.rights.require_write("queue", name)
-    require_source(channel, method.exchange, key)
+    vhost, rights = channel.connection.vhost, channel.connection.rights
+    rights.require_write("queue", name)
+    require_source(rights, vhost, method.exchange, key)
     queue = find_queue(channel, name)
-    channel.connection.vhost.bind(method.exchange, queue, key, method.arguments)
+    vhost.bind(method.exchange, queue, key, method.arguments)
     return m.QueueBindOk()
 
 
 def queue_unbind(channel: ServerChannel, method: m.QueueUnbind) -> Method:
-    vhost = channel.connection.vhost
+    vhost, rights = channel.connection.vhost, channel.connection.rights
     name = queue_name(channel, method.queue)
     key = binding_key(method, name)
-    channel.connection.rights.require_write("queue", name)
-    require_source(channel, method.exchange, key)
+    rights.require_write("queue", name)
+    require_source(rights, vhost, method.exchange, key)
     if name in vhost.queues and method.exchange in vhost.exchanges:
         queue = vhost.queue(name, channel.connection)
         vhost.unbind(method.exchange, queue, key, method.arguments)
@@ -138,48 +146,6 @@ def queue_delete(channel: ServerChannel, method: m.QueueDelete) -> Method:
         if_empty=method.if_empty,
     )
     return m.QueueDeleteOk(count)
-
-
-# What it takes
-
-
-def require_exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> None:
-    """An alternate exchange takes messages out of a new exchange and into another.
-
-    Raises: AccessRefused.
-    """
-    name = method.exchange
-    if not name:
-        # Nobody may declare the default exchange, and that is what is said.
-        return
-    rights = channel.connection.rights
-    rights.require_configure("exchange", name)
-    alternate = method.arguments.get("alternate-exchange")
-    if isinstance(alternate, str) and name not in channel.connection.vhost.exchanges:
-        rights.require_read("exchange", name)
-        rights.require_write("exchange", alternate)
-
-
-def require_queue_declare(channel: ServerChannel, name: str, method: m.QueueDeclare) -> None:
-    """A dead-letter exchange takes messages out of a new queue.
-
-    Raises: AccessRefused.
-    """
-    rights = channel.connection.rights
-    rights.require_configure("queue", name)
-    dead_letter_exchange = method.arguments.get("x-dead-letter-exchange")
-    if isinstance(dead_letter_exchange, str) and name not in channel.connection.vhost.queues:
-        rights.require_read("queue", name)
-        rights.require_write("exchange", dead_letter_exchange)
-
-
-def require_source(channel: ServerChannel, exchange: str, routing_key: str) -> None:
-    """A binding takes messages out of its source. Raises: AccessRefused."""
-    rights = channel.connection.rights
-    rights.require_read("exchange", exchange)
-    source = channel.connection.vhost.exchanges.get(exchange)
-    if source is not None:
-        rights.require_topic_read(source, routing_key)
 
 
 # What is meant

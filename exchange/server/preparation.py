@@ -10,7 +10,7 @@ Only messages whose properties are `special` come here; all others are published
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.expiry import check_expiration
@@ -18,12 +18,26 @@ from warrener.exchange.message import Message, carbon_copies
 from warrener.exchange.server.codec import rewrite
 from warrener.protocol.properties import DIRECT_REPLY_TO
 
-if TYPE_CHECKING:
-    from warrener.exchange.server.channel import ServerChannel
-    from warrener.exchange.server.connection import Connection
+
+class Sending(Protocol):
+    """Who publishes: the connection, as far as it matters here."""
+
+    @property
+    def user(self) -> str: ...
+    @property
+    def may_impersonate(self) -> bool: ...
 
 
-def prepare(channel: ServerChannel, message: Message) -> tuple[Message, list[str]]:
+class Publishing(Protocol):
+    """Where it publishes: a channel, or whatever stands for one."""
+
+    @property
+    def connection(self) -> Sending: ...
+    @property
+    def reply_queue(self) -> str | None: ...
+
+
+def prepare(channel: Publishing, message: Message) -> tuple[Message, list[str]]:
     """The message as it is to be published, and the routing keys beside its own.
 
     Raises: PreconditionFailed.
@@ -48,7 +62,7 @@ def prepare(channel: ServerChannel, message: Message) -> tuple[Message, list[str
     return message, copies
 
 
-def check_user_id(connection: Connection, user_id: str | None) -> None:
+def check_user_id(connection: Sending, user_id: str | None) -> None:
     """Raises: PreconditionFailed for a name under which the client did not log in."""
     if user_id is None or user_id == connection.user or connection.may_impersonate:
         return

@@ -26,7 +26,8 @@ from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
-from warrener.exchange.server.tls import Certificates
+from warrener.exchange.server.tls import Certificates, TlsSocket
+from warrener.exchange.server.traffic import Traffic
 from warrener.exchange.users import Login, Verdict
 
 logger = logging.getLogger("warrener.server")
@@ -146,6 +147,16 @@ class Server:
         assert self._nursery is not None, "sessions live only while the server serves"
         self._nursery.start_soon(task)
 
+    @property
+    def memory_mark_bytes(self) -> int:
+        """Where the memory alarm begins."""
+        return self._memory_alarm.mark_bytes
+
+    @property
+    def sessions(self) -> list[Session]:
+        """All sessions, whether their clients have logged in or not."""
+        return list(self._sessions.values())
+
     def forget(self, session: Session) -> None:
         self._sessions.pop(session.connection, None)
 
@@ -175,17 +186,19 @@ class Server:
         await self._open_session(guest).run()
 
     def _open_session(self, guest: Guest) -> Session:
-        host, port = guest.address
+        tls = guest.socket.agreement if isinstance(guest.socket, TlsSocket) else None
+        local = guest.socket.getsockname()[:2]
+        traffic = Traffic(guest.address, local, int(time.time() * 1000), tls)
         connection = Connection(
             self.broker,
             self.config,
-            name=f"{host}:{port}",
-            from_loopback=is_loopback(host),
+            name=traffic.name,
+            from_loopback=is_loopback(guest.address[0]),
             certified_name=guest.certified_name,
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, guest.socket, connection, host)
+        session = Session(self, guest.socket, connection, traffic)
         self._sessions[connection] = session
         return session
 
@@ -217,8 +230,8 @@ class Server:
         self._alarms_over.set()
         self._accepting.cancel()
         now = self.begin_pass()
-        if self.broker.ledger.failed:
-            self.broker.fail()
+        # Publishers hear what became of their messages before they hear the end.
+        self.broker.end_pass()
         for connection, session in list(self._sessions.items()):
             connection.close(CONNECTION_FORCED, reason, now)
             if connection.finished:
@@ -284,7 +297,9 @@ class Server:
             if alarm.update(reading)
         ]
         for alarm in changed:
-            logger.warning("%s alarm %s", alarm.resource, "set" if alarm.on else "cleared")
+            change = "set" if alarm.on else "cleared"
+            logger.warning("%s alarm %s", alarm.resource, change)
+            self.broker.activity.events.tell(f"alarm.{change}", resource=alarm.resource)
         if self.alarms:
             # At every tick, for those who have come since.
             for connection in self._sessions:

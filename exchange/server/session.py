@@ -21,6 +21,7 @@ import trio
 
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.tls import TlsSocket
+from warrener.exchange.server.traffic import Traffic
 from warrener.exchange.users import Login
 from warrener.protocol.errors import InternalError
 
@@ -43,12 +44,12 @@ class Session:
         server: Server,
         sock: socket.socket | TlsSocket,
         connection: Connection,
-        address: str,
+        traffic: Traffic,
     ) -> None:
         self._server = server
         self._sock = sock
         self.connection = connection
-        self._address = address
+        self.traffic = traffic
         self._drained: trio.Event | None = None
         """Set when the task that waits to write has written everything; None without one."""
         self._closed = False
@@ -89,6 +90,8 @@ class Session:
                 continue
             if not data:
                 return
+            self.traffic.reads += 1
+            self.traffic.received_bytes += len(data)
             self._pass(connection.receive, data)
             if connection.login is not None:
                 await self._check(connection.login)
@@ -114,9 +117,6 @@ class Session:
         try:
             step(subject, self._server.begin_pass())
         except Exception:
-            if self._server.broker.ledger.failed:
-                connection.finished = True
-                return
             # Our own mistake, and the only place where one may be met: the client is told,
             # the other connections go on.
             logger.exception("%s: unexpected internal error", connection.name)
@@ -126,7 +126,7 @@ class Session:
 
     async def _check(self, login: Login) -> None:
         """Find out whether the client is who it says."""
-        verdict = await self._server.check_login(login, self._address)
+        verdict = await self._server.check_login(login, self.traffic.peer[0])
         self._pass(self.connection.finish_login, verdict)
 
     async def _linger(self) -> None:
@@ -170,6 +170,8 @@ class Session:
             except BlockingIOError:
                 return
             output.written(sent)
+            self.traffic.writes += 1
+            self.traffic.sent_bytes += sent
 
     async def _drain(self) -> None:
         """Write until the client has taken everything, and meanwhile let it have more."""

@@ -92,6 +92,9 @@ class TlsSocket:
     def fileno(self) -> int:
         return self._tls.fileno()
 
+    def getsockname(self) -> Any:
+        return self._tls.getsockname()
+
     async def shake_hands(self) -> None:
         """Agree with the client on keys. Raises: OSError if there is no agreement."""
         while True:
@@ -102,6 +105,12 @@ class TlsSocket:
                 await trio.lowlevel.wait_readable(self._tls)
             except ssl.SSLWantWriteError:
                 await trio.lowlevel.wait_writable(self._tls)
+
+    @property
+    def agreement(self) -> tuple[str, str]:
+        """The protocol and the cipher that both sides have agreed on."""
+        name, protocol, _ = self._tls.cipher() or ("", "", 0)
+        return protocol, name
 
     @property
     def client_name(self) -> str:

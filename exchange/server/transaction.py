@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.exchange.errors import PreconditionFailed
@@ -48,6 +49,11 @@ class Transaction:
         self._channel = channel
         self._begin()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many publishes, and how many settlements of deliveries, are noted."""
+        return len(self._publishes), sum(len(deliveries) for _, deliveries in self._settlements)
+
     def publish(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Note messages. Raises: Refused if they could not be published now."""
         channel = self._channel
@@ -61,10 +67,11 @@ class Transaction:
         for tag in tags:
             self._note(self._channel.core.settle, tag, multiple)
 
-    def reject(self, tag: int, multiple: bool, requeue: bool) -> None:
+    def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """See `Channel.reject`. Raises: PreconditionFailed."""
         core = self._channel.core
-        self._note(core.requeue if requeue else core.drop, tag, multiple)
+        give_back = partial(core.requeue, failed=failed)
+        self._note(give_back if requeue else core.drop, tag, multiple)
 
     def commit(self) -> None:
         """Do it all. Raises: Refused, and then nothing is done."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.options import PRIORITY_MAX, TTL_MAX_MS
+from warrener.exchange.options import MULTIPLIER_MAX, PRIORITY_MAX, TTL_MAX_MS
 from warrener.exchange.topology.shapes import (
     ANYTHING,
     NAME_BYTES_MAX,
@@ -150,6 +150,42 @@ QUEUE_ARGUMENTS = (
         duration(),
         "how long a consumer may take to acknowledge",
         argument="x-consumer-timeout",
+    ),
+    Field(
+        "delayed-retry-type",
+        Choice("disabled", "all", "failed", "returned"),
+        "which messages are held back when they come back",
+        argument="x-delayed-retry-type",
+    ),
+    Field(
+        "delayed-retry-min",
+        duration(1, TTL_MAX_MS),
+        "for how long the first time",
+        argument="x-delayed-retry-min",
+    ),
+    Field(
+        "delayed-retry-max",
+        duration(1, TTL_MAX_MS),
+        "for how long at most",
+        argument="x-delayed-retry-max",
+    ),
+    Field(
+        "delayed-retry-multiplier",
+        Whole(1, MULTIPLIER_MAX),
+        "by what the time is multiplied with each failure",
+        argument="x-delayed-retry-multiplier",
+    ),
+    Field(
+        "group_header_key",
+        TEXT,
+        "header that names the group of a message, empty for `JMSXGroupID`",
+        argument="qpid.group_header_key",
+    ),
+    Field(
+        "shared_msg_group",
+        Whole(0, 1),
+        "with 1 a group is free again when nothing of it is unanswered",
+        argument="qpid.shared_msg_group",
     ),
     Field("queue-mode", Choice("default", "lazy"), "without effect", argument="x-queue-mode"),
     Field("queue-version", Whole(1, 2), "without effect", argument="x-queue-version"),

@@ -43,6 +43,9 @@ class Exchange(Governed):
         "internal",
         "name",
         "number",
+        "published_in",
+        "published_out",
+        "sample",
         "window",
     )
 
@@ -70,6 +73,11 @@ class Exchange(Governed):
         self.filters = 0
         """Bindings with a filter."""
         self.deleted = False
+        self.published_in = 0
+        """Messages that clients have published here, and how often one went to a queue."""
+        self.published_out = 0
+        self.sample: Any = None
+        """Belongs to whoever samples these counts."""
         self.govern(UNGOVERNED)
         self.prepare()
 

@@ -53,7 +53,7 @@ class OwnBroker:
         return self._process.pid
 
     def __enter__(self) -> "OwnBroker":
-        command = [sys.executable, "-m", "warrener", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "warrener", "serve", "--port", "0", "--http-port=-1"]
         self._process = subprocess.Popen(
             [*command, "--data", str(Path(self._directory.name, "data"))],
             stdout=subprocess.PIPE,

@@ -69,6 +69,10 @@ class Client:
     def reject(self, tag: int, *, multiple: bool = False, requeue: bool = True) -> None:
         self.channel.reject(tag, multiple, requeue)
 
+    def nack(self, tag: int, *, multiple: bool = False) -> None:
+        """Give messages back without saying that they have failed."""
+        self.channel.reject(tag, multiple, requeue=True, failed=False)
+
     def deliveries(self) -> list[Delivered]:
         """End the pass; returns what was delivered since this was last asked."""
         self.broker.end_pass()

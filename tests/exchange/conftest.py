@@ -8,6 +8,7 @@ import pytest
 
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
+from tests.interop.running_broker import RunningBroker
 from warrener.exchange import backlog, passwords, ready
 from warrener.exchange import broker as broker_module
 from warrener.exchange.broker import Broker
@@ -23,6 +24,15 @@ def quick_passwords() -> Iterator[None]:
         guest = replace(broker_module.GUEST, password_hash=passwords.hash_password("guest"))
         patch.setattr(broker_module, "GUEST", guest)
         yield
+
+
+@pytest.fixture(scope="session")
+def running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """A broker in a process of its own, for programs that block."""
+    broker = RunningBroker(tmp_path_factory.mktemp("running"))
+    broker.start()
+    yield broker
+    assert broker.stop() == 0, broker.log
 
 
 @pytest.fixture

@@ -10,15 +10,18 @@ from tests.exchange.client import Client
 from warrener.exchange.arguments import identity
 from warrener.exchange.broker import Broker
 from warrener.exchange.queue import Queue
+from warrener.exchange.records import head_bytes, refers_to
 from warrener.exchange.recovery import Restored, restore
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.files import DiskFiles, Handle
 from warrener.storage.journal import Journal
-from warrener.storage.store import Bytes
+from warrener.storage.store import Bytes, Meaning
 
 PATIENCE_S = 20
 SEGMENT_BYTES = 1000
 """Small, so that a few messages fill several segments."""
+
+MEANING = Meaning(head_bytes, refers_to)
 
 Topology = dict[str, Hashable]
 
@@ -79,6 +82,7 @@ class DurableBroker:
             str(self.folder),
             on_durable=self._durable,
             on_failure=self._failed,
+            meaning=MEANING,
             segment_bytes=SEGMENT_BYTES,
             **options,
         )
@@ -120,13 +124,25 @@ class DurableBroker:
     def segments(self) -> int:
         return len(list(self.folder.glob("*.segment")))
 
+    def trim(self) -> None:
+        """Until there is nothing more to give back."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: self.store.trim() == 0 and not self.store.tidying, PATIENCE_S
+            )
+
     def _copy(self, target: Path) -> None:
-        # Newest first: segments are removed oldest first, so the copy has no hole.
+        """The files as at one moment, though some may come and go meanwhile."""
         target.mkdir()
-        for path in sorted(self.folder.glob("*.segment"), reverse=True):
+        while True:
+            names = {path.name for path in self.folder.iterdir()}
             try:
-                (target / path.name).write_bytes(path.read_bytes())
+                contents = {name: (self.folder / name).read_bytes() for name in names - {"lock"}}
             except FileNotFoundError:
+                continue
+            if names == {path.name for path in self.folder.iterdir()}:
+                for name, content in contents.items():
+                    (target / name).write_bytes(content)
                 return
 
     def _durable(self) -> None:

@@ -24,9 +24,13 @@ class ListedMessages:
         message.position = len(self.messages)
         return message
 
-    def load(self, positions: Sequence[int]) -> list[Message]:
+    def load(self, positions: Sequence[int], limit: int | None) -> tuple[list[Message], int]:
+        """As many as it takes to come to the limit."""
         self.requests.append(list(positions))
-        return [self.messages[position - 1] for position in positions]
+        messages: list[Message] = []
+        while len(messages) < len(positions) and (not messages or size_of(messages) < limit):
+            messages.append(self.messages[positions[len(messages)] - 1])
+        return messages, len(messages)
 
 
 @pytest.fixture
@@ -84,6 +88,21 @@ def test_neighbours_are_read_in_one_request(store: ListedMessages) -> None:
     extend(backlog, *(store.stored(b"%d" % n) for n in range(CHUNK_MESSAGES + 1)))
     assert take_all(backlog) == store.messages
     assert [len(request) for request in store.requests] == [CHUNK_MESSAGES, 1]
+
+
+def test_what_is_too_much_for_one_pass_is_read_in_several(
+    store: ListedMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warrener.exchange.backlog.READ_BYTES", 250)
+    backlog = Backlog(store.load)
+    extend(backlog, *(store.stored(bytes(100)) for _ in range(5)))
+    sizes = []
+    while backlog.count:
+        messages, size = backlog.take_chunk()
+        assert size == size_of(messages)
+        sizes.append(len(messages))
+    assert sizes == [2, 2, 1]
+    assert backlog.bytes == 0
 
 
 def test_positions_kept_over_a_restart_are_read_like_others(store: ListedMessages) -> None:

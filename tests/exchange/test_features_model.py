@@ -2,11 +2,10 @@
 
 A message is in exactly one place at all times: in the queue it was published to, or in the one
 that takes its dead letters, or gone. After a crash the state is that of the end of some pass, no
-older than what was on disk. Deadlines and priorities count on after a restart; how often a
-message has come back does not. The clock is moved by hand.
+older than what was on disk. Deadlines, priorities and how often a message has failed count on after
+a restart. The clock is moved by hand.
 """
 
-from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of
 from tests.exchange.outlet import Delivered
-from warrener.exchange import selection
+from warrener.exchange import selection, waiting
 from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.queue import Queue
 
@@ -64,6 +63,8 @@ class Place:
     deadline: int | None
     deaths: list[tuple[str, str]] = field(default_factory=list)
     """Queues and reasons, the latest first."""
+    failures: int = 0
+    """How often it came back to this queue."""
 
 
 State = dict[int, Place]
@@ -93,7 +94,6 @@ class Histories(RuleBasedStateMachine):
         """By tag, the numbers of messages that are with the client."""
         self.odd_only: dict[str, bool] = {}
         """By consumer, whether it wants odd numbers only."""
-        self.returns: Counter[int] = Counter()
         self.passes: list[State] = []
         """The states after the passes that may not be on disk, and the last one that is."""
         self.settle_pass()
@@ -213,11 +213,16 @@ class Histories(RuleBasedStateMachine):
             self.wait_for_disk()
         self.end(down_ms)
         self.durable.kill()
-        found = {number: name for name in DEATHS for number in self.stored(name)}
+        failures = self.failures()
+        found = {
+            number: (name, failures.get(number, 0))
+            for name in DEATHS
+            for number in self.stored(name)
+        }
         possible = [
             state
             for state in self.passes
-            if {number: place.queue for number, place in state.items()} == found
+            if {n: (place.queue, place.failures) for n, place in state.items()} == found
         ]
         assert possible, found
         self.state = deepcopy(possible[-1])
@@ -229,7 +234,6 @@ class Histories(RuleBasedStateMachine):
 
     def begin_again(self) -> None:
         self.out.clear()
-        self.returns.clear()
         self.settle_pass()
         self.wait_for_disk()
 
@@ -279,6 +283,16 @@ class Histories(RuleBasedStateMachine):
         assert len(positions) == len(self.queue(name).ready)
         return [int(body_of(message)) for message in self.durable.broker.ledger.load(positions)]
 
+    def failures(self) -> dict[int, int]:
+        """How often the messages that wait in `counted` have failed, as the queue remembers it."""
+        ready = self.queue("counted").ready
+        assert isinstance(ready, selection.Selection)
+        cards = [*ready.waiting.standing.items(), *ready.waiting.aside.items()]
+        return {
+            int(body_of(message)): ready.failures(place >> 1)
+            for place, message in ready._read(cards).items()
+        }
+
     def put(self, number: int, queue: str, priority: int, ttl: int | None) -> None:
         times = [time for time in (ttl, TTL_MS if queue == "timed" else None) if time is not None]
         deadline = self.now + min(times) if times else None
@@ -293,9 +307,11 @@ class Histories(RuleBasedStateMachine):
             self.state[number].deaths = [(place.queue, reason), *place.deaths]
 
     def come_back(self, number: int) -> None:
-        self.returns[number] += 1
-        if self.state[number].queue == "counted" and self.returns[number] > 1:
-            self.die(number, "delivery_limit")
+        place = self.state[number]
+        if place.queue == "counted":
+            place.failures += 1
+            if place.failures > 1:
+                self.die(number, "delivery_limit")
 
     def take_in(self, delivery: Delivered, no_ack: bool) -> None:
         number = int(delivery.body)
@@ -346,7 +362,7 @@ class Histories(RuleBasedStateMachine):
 
 @pytest.fixture
 def little_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "WINDOW_BYTES", 400)
+    monkeypatch.setattr(waiting, "WINDOW_BYTES", 400)
     monkeypatch.setattr(selection, "CHUNK_MESSAGES", 2)
 
 

@@ -1,6 +1,7 @@
 """What is written down, and when the store may forget it."""
 
 import struct
+from array import array
 from collections.abc import Sequence
 
 import pytest
@@ -11,18 +12,20 @@ from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of, make_message
 from warrener.exchange import ledger as ledger_module
-from warrener.exchange.ledger import (
+from warrener.exchange.ledger import Ledger
+from warrener.exchange.message import Envelope
+from warrener.exchange.records import (
     Kind,
-    Ledger,
+    Return,
     message_head,
     message_summary,
+    returned_messages,
     settled_positions,
 )
-from warrener.exchange.message import Envelope
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.errors import UnknownPosition
 from warrener.storage.null import NullStore
-from warrener.storage.store import Record
+from warrener.storage.store import Run
 
 
 def stored(client: Client, position: int) -> bool:
@@ -33,7 +36,7 @@ def stored(client: Client, position: int) -> bool:
     return True
 
 
-def records(durable: DurableBroker) -> list[Record]:
+def records(durable: DurableBroker) -> list[Run]:
     """Everything in the journal, which is closed for it and opened again."""
     durable.broker.end_pass()
     durable.close()
@@ -43,7 +46,12 @@ def records(durable: DurableBroker) -> list[Record]:
 
 def settlements(durable: DurableBroker) -> list[tuple[int, Sequence[int]]]:
     found = [record for record in records(durable) if record.kind == Kind.SETTLED]
-    return [settled_positions(record.payload) for record in found]
+    return [_settled(record) for record in found]
+
+
+def _settled(run: Run) -> tuple[int, Sequence[int]]:
+    number, positions = settled_positions(run.head)
+    return number, tuple(positions)
 
 
 # Messages
@@ -76,7 +84,7 @@ def test_a_message_for_many_queues_is_written_once(durable: DurableBroker) -> No
         client.bind("amq.fanout", queue.name)
     client.publish("amq.fanout", "k", b"1", persistent=True)
     (message,) = [record for record in records(durable) if record.kind == Kind.MESSAGE]
-    numbers, *_ = message_summary(message.payload)
+    numbers, *_ = message_summary(message.head)
     assert set(numbers) == {queue.number for queue in queues}
 
 
@@ -86,7 +94,7 @@ def test_a_message_carries_the_time_of_its_pass(durable: DurableBroker) -> None:
     durable.client.publish("", "q", b"1", persistent=True)
     assert durable.broker.ledger.now_ms == 1_700_000_000_000
     (message,) = [record for record in records(durable) if record.kind == Kind.MESSAGE]
-    assert struct.unpack_from(">Q", message.payload) == (1_700_000_000_000,)
+    assert struct.unpack_from(">Q", message.head) == (1_700_000_000_000,)
 
 
 names = st.text(max_size=20)
@@ -214,4 +222,53 @@ def test_a_transient_message_in_a_lasting_queue_is_settled_in_memory(client: Cli
 @given(number=st.integers(0, 2**32 - 1), positions=st.lists(st.integers(0, 2**64 - 1), max_size=5))
 def test_a_settlement_is_read_as_it_is_laid_out(number: int, positions: list[int]) -> None:
     payload = struct.pack(f">I{len(positions)}Q", number, *positions)
-    assert settled_positions(payload) == (number, tuple(positions))
+    assert settled_positions(payload) == (number, array("Q", positions))
+
+
+# Returns
+
+
+def returns(durable: DurableBroker) -> list[tuple[int, list[Return]]]:
+    found = [record for record in records(durable) if record.kind == Kind.RETURNED]
+    return [returned_messages(record.head) for record in found]
+
+
+def test_what_came_back_in_a_pass_is_one_record_a_queue(durable: DurableBroker) -> None:
+    client = durable.client
+    first, second = client.declare("a", "b", durable=True, arguments={"x-delivery-limit": 5})
+    for queue in ("a", "a", "b"):
+        client.publish("", queue, b"1", persistent=True)
+        client.get(queue)
+    positions = [delivery.message.position for delivery in client.channel.unacked.values()]
+    client.reject(0, multiple=True)
+    found = [Return(position, 1, 0) for position in positions]
+    assert returns(durable) == [(first.number, found[:2]), (second.number, found[2:])]
+
+
+def test_very_many_returns_are_several_records(
+    durable: DurableBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "SETTLED_MAX", 2)
+    durable.client.declare("q", durable=True, arguments={"x-delivery-limit": 5})
+    for _ in range(5):
+        durable.client.publish("", "q", b"1", persistent=True)
+        durable.client.get("q")
+    durable.client.reject(0, multiple=True)
+    assert [len(found) for _, found in returns(durable)] == [2, 2, 1]
+
+
+def test_what_comes_back_without_having_failed_is_not_written(durable: DurableBroker) -> None:
+    durable.client.declare("q", durable=True, arguments={"x-delivery-limit": 5})
+    durable.client.publish("", "q", b"1", persistent=True)
+    durable.client.get("q")
+    durable.client.nack(1)
+    assert returns(durable) == []
+
+
+def test_what_came_back_to_a_queue_that_is_gone_is_not_written(durable: DurableBroker) -> None:
+    durable.client.declare("q", durable=True, arguments={"x-delivery-limit": 5})
+    durable.client.publish("", "q", b"1", persistent=True)
+    durable.client.get("q")
+    durable.client.reject(1)
+    durable.client.vhost.delete_queue("q", durable.client)
+    assert returns(durable) == []

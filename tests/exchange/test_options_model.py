@@ -21,6 +21,8 @@ OPERATOR_KEYS: dict[str, st.SearchStrategy[Any]] = {
     "max-length": limits,
     "max-length-bytes": limits,
     "delivery-limit": st.integers(-1, 3),
+    "delayed-retry-min": limits,
+    "delayed-retry-multiplier": limits,
     "overflow": st.sampled_from(OVERFLOWS),
 }
 POLICY_KEYS = OPERATOR_KEYS | {
@@ -55,7 +57,9 @@ def deliveries(argument: Settings, *policies: Settings) -> int | None:
         source["delivery-limit"] for source in (argument, *policies) if "delivery-limit" in source
     ]
     if not told:
-        return QUORUM_DELIVERY_LIMIT if argument.get("queue-type") == "quorum" else None
+        retries = any("delayed-retry-min" in source for source in (argument, *policies))
+        limited = retries or argument.get("queue-type") == "quorum"
+        return QUORUM_DELIVERY_LIMIT if limited else None
     return min((limit for limit in told if limit >= 0), default=None)
 
 
@@ -71,6 +75,8 @@ def model(argument: Settings, policy: Settings, operator: Settings) -> QueueOpti
         dead_letter_routing_key=first("dead-letter-routing-key", argument, policy),
         max_priority=argument.get("max-priority"),
         delivery_limit=deliveries(*every),
+        retry_min_ms=lowest("delayed-retry-min", *every),
+        retry_multiplier=lowest("delayed-retry-multiplier", *every),
         single_active=argument.get("single-active-consumer", False),
     )
 

@@ -10,12 +10,12 @@ from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange import selection
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import PreconditionFailed
-from warrener.exchange.ledger import Kind
 from warrener.exchange.options import PLAIN
 from warrener.exchange.policies import Policies
 from warrener.exchange.policy import Policy
 from warrener.exchange.queue import Queue
 from warrener.exchange.ready import Ready
+from warrener.exchange.records import Kind
 from warrener.exchange.selection import Selection
 
 

@@ -90,7 +90,8 @@ def test_the_rest_of_a_policy_makes_sense_too(
 def test_an_operator_policy_has_limits_only(broker: Broker, key: str) -> None:
     text = refusal(broker, definition={key: "all"}, operator=True)
     assert text == (
-        f"'{key}' is no key of an operator policy; known are delivery-limit, expires, "
+        f"'{key}' is no key of an operator policy; known are delayed-retry-max, "
+        "delayed-retry-min, delayed-retry-multiplier, delayed-retry-type, delivery-limit, expires, "
         "max-in-memory-bytes, max-in-memory-length, max-length, max-length-bytes, message-ttl, "
         "overflow, queue-master-locator, queue-version, target-group-size"
     )

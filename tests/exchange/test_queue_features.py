@@ -11,7 +11,7 @@ import pytest
 from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of
-from warrener.exchange import selection
+from warrener.exchange import selection, waiting
 from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.queue import Queue
 from warrener.protocol.tables import TABLE_ITEMS_MAX
@@ -202,21 +202,27 @@ def counts(client: Client) -> list[object]:
     return [each.get("x-delivery-count") for each in headers]
 
 
-def test_each_return_counts_however_it_comes_about(client: Client, other: Client) -> None:
-    declare(client, delivery_limit=3)
+def test_what_is_rejected_and_what_is_left_unanswered_counts(client: Client, other: Client) -> None:
+    declare(client, delivery_limit=2)
     client.publish("", "q", b"1", persistent=True)
-    for expected, give_back in (
-        (None, client.channel.recover),
-        (1, lambda: client.reject(2)),
-        (2, client.channel.close),
-    ):
+    for expected, give_back in ((None, lambda: client.reject(1)), (1, client.channel.close)):
         assert client.get("q") == b"1"
         assert counts(client) == [expected]
         give_back()
     assert other.get("q") == b"1"
-    assert counts(other) == [3]
+    assert counts(other) == [2]
     other.channel.close()
     assert client.drain("dead") == [b"1"]
+
+
+def test_what_is_only_given_back_does_not_count(client: Client) -> None:
+    declare(client, delivery_limit=0)
+    client.publish("", "q", b"1", persistent=True)
+    for give_back in (client.channel.recover, lambda: client.nack(2), client.channel.recover):
+        assert client.get("q") == b"1"
+        assert counts(client) == [None]
+        give_back()
+    assert client.drain("dead") == []
 
 
 def test_with_a_limit_of_none_at_all_nothing_comes_back(client: Client) -> None:
@@ -250,13 +256,13 @@ def test_the_count_does_not_go_with_a_dead_letter(client: Client) -> None:
 def test_a_counted_message_keeps_its_count_beyond_the_window(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "WINDOW_BYTES", 0)
+    monkeypatch.setattr(waiting, "WINDOW_BYTES", 0)
     queue = declare(client, delivery_limit=5)
     client.publish("", "q", b"1", persistent=True)
-    for expected in (None, 1, 2):
+    for tag, expected in enumerate((None, 1, 2), 1):
         client.get("q")
         assert counts(client) == [expected]
-        client.channel.recover()
+        client.reject(tag)
     client.drain("q")
     assert (queue.ready.bytes, queue.ready.memory_bytes) == (0, 0)
 

@@ -283,7 +283,7 @@ def test_a_delivery_tells_how_often_the_message_came_back(dead: Client) -> None:
         dead.get("q")
         (delivery,) = dead.channel.unacked.values()
         assert (delivery.message.properties.headers or {}).get("x-delivery-count", 0) == count
-        dead.channel.recover()
+        dead.reject(count + 1)
 
 
 def test_counted_messages_leave_the_counters_right(dead: Client) -> None:
@@ -293,7 +293,7 @@ def test_counted_messages_leave_the_counters_right(dead: Client) -> None:
     for _ in range(2):
         dead.get("q")
         dead.get("q")
-        dead.channel.recover()
+        dead.reject(0, multiple=True)
         counts = queue.statistics()
         assert (counts.messages_unacked, counts.bytes_unacked) == (0, 0)
     assert (len(queue.ready), queue.ready.bytes, queue.ready.memory_bytes) == (0, 0, 0)
@@ -303,10 +303,10 @@ def test_a_purge_leaves_the_count_of_what_is_out(dead: Client) -> None:
     declare(dead, delivery_limit=1)
     dead.publish("", "q", b"1")
     dead.get("q")
-    dead.channel.recover()
+    dead.reject(1)
     dead.get("q")
     dead.vhost.queues["q"].purge()
-    dead.channel.recover()
+    dead.reject(2)
     assert letters(dead) == [(b"1", "delivery_limit")]
 
 

@@ -54,8 +54,8 @@ class Histories(RuleBasedStateMachine):
 
     arguments: ClassVar[dict[str, Any]] = {}
     filters = False
-    returns_max = 1 << 30
-    """How often a message may come back."""
+    failures_max = 1 << 30
+    """How often a message may fail."""
     length_max = 1 << 30
 
     def rank(self, number: int) -> tuple[int, int]:
@@ -73,7 +73,8 @@ class Histories(RuleBasedStateMachine):
         self.positions: dict[int, int] = {}
         """Of each persistent message there ever was, its place in the store."""
         self.waiting: set[int] = set()
-        self.returns: Counter[int] = Counter()
+        self.returned: set[int] = set()
+        self.failures: Counter[int] = Counter()
         self.out: list[dict[int, tuple[str, int]]] = [{}, {}, {}]
         """For each client, by tag: the consumer that has a message, and the message."""
 
@@ -127,21 +128,27 @@ class Histories(RuleBasedStateMachine):
             self.take_in(client, delivery, no_ack)
 
     @precondition(lambda self: any(self.out))
-    @rule(data=st.data(), way=st.sampled_from(["ack", "drop", "requeue"]), multiple=st.booleans())
+    @rule(
+        data=st.data(),
+        way=st.sampled_from(["ack", "drop", "nack", "reject"]),
+        multiple=st.booleans(),
+    )
     def answer(self, data: st.DataObject, way: str, multiple: bool) -> None:
         client = data.draw(st.sampled_from([n for n, out in enumerate(self.out) if out]))
         tag = data.draw(st.sampled_from(list(self.out[client])))
         if way == "ack":
             self.clients[client].ack(tag, multiple=multiple)
+        elif way == "nack":
+            self.clients[client].nack(tag, multiple=multiple)
         else:
-            self.clients[client].reject(tag, multiple=multiple, requeue=way == "requeue")
+            self.clients[client].reject(tag, multiple=multiple, requeue=way == "reject")
         tags = [each for each in self.out[client] if each <= tag] if multiple else [tag]
-        self.forget(client, tags, requeue=way == "requeue")
+        self.forget(client, tags, requeue=way in ("nack", "reject"), failed=way == "reject")
 
     @rule(client=clients)
     def recover(self, client: int) -> None:
         self.clients[client].channel.recover()
-        self.forget(client, list(self.out[client]), requeue=True)
+        self.forget(client, list(self.out[client]), requeue=True, failed=False)
 
     @rule(client=clients)
     def close(self, client: int) -> None:
@@ -182,7 +189,7 @@ class Histories(RuleBasedStateMachine):
         counts = self.queue.statistics()
         assert (counts.messages_ready, counts.messages_unacked) == (len(self.waiting), out)
         ready = self.queue.ready
-        if self.returns_max > 1000:  # A message that is counted grows by its count.
+        if self.failures_max > 1000:  # A message that is counted grows by its count.
             assert counts.bytes_ready == EACH * len(self.waiting)
             assert counts.bytes_unacked == EACH * out
             assert ready.memory_bytes == EACH * ready.messages_in_memory
@@ -251,16 +258,17 @@ class Histories(RuleBasedStateMachine):
     def take_in(self, client: int, delivery: Delivered, no_ack: bool) -> None:
         number = int(delivery.body)
         self.waiting.remove(number)
-        assert delivery.redelivered == (self.returns[number] > 0)
+        assert delivery.redelivered == (number in self.returned)
         assert not delivery.consumer or number % 2 in self.wanted[delivery.consumer]
         if not no_ack:
             self.out[client][delivery.tag] = (delivery.consumer, number)
 
-    def forget(self, client: int, tags: list[int], requeue: bool) -> None:
+    def forget(self, client: int, tags: list[int], requeue: bool, failed: bool = True) -> None:
         for tag in tags:
             _, number = self.out[client].pop(tag)
-            self.returns[number] += requeue
-            if requeue and self.returns[number] <= self.returns_max:
+            self.failures[number] += requeue and failed
+            if requeue and self.failures[number] <= self.failures_max:
+                self.returned.add(number)
                 self.waiting.add(number)
 
     def consumers(self, client: int) -> list[Consumer]:
@@ -315,7 +323,7 @@ class RankedHistories(Histories):
 
 class CountedHistories(Histories):
     arguments: ClassVar = {"x-delivery-limit": 1}
-    returns_max = 1
+    failures_max = 1
 
 
 class ShortHistories(Histories):

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from tests.exchange.messages import body_of, make_message, size_of
 from warrener.exchange import backlog, ready
-from warrener.exchange.ledger import Ledger, message_head
+from warrener.exchange.ledger import Ledger
 from warrener.exchange.message import DELIVERY_BYTES, Message
 from warrener.exchange.ready import Ready
+from warrener.exchange.records import message_head
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
 
@@ -23,7 +24,7 @@ class Line:
 
     def __init__(self) -> None:
         self.ledger = Ledger(NullStore(), CODEC)
-        self.ready = Ready(self.ledger.load)
+        self.ready = Ready(self.ledger.load_some)
         self.count = 0
 
     def messages(self, count: int, persistent: bool = True, size: int = 3) -> list[Message]:

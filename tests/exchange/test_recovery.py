@@ -272,12 +272,11 @@ def test_settled_messages_do_not_keep_segments(durable: DurableBroker) -> None:
     client.declare("q", durable=True)
     client.publish("", "q", *(b"x" * 200 for _ in range(20)), persistent=True)
     client = again(durable, "restart")
-    full = durable.segments
     assert len(client.drain("q")) == 20
     client.broker.rewrite_definitions()
     durable.broker.end_pass()
     durable.wait_durable()
-    assert durable.store.trim() >= full - 1
+    durable.trim()
     again(durable, "restart")
     assert durable.segments < 3
 

@@ -178,6 +178,13 @@ class Histories(RuleBasedStateMachine):
     def trim(self) -> None:
         self.durable.store.trim()
 
+    @rule()
+    def compact(self) -> None:
+        """Rewrite whatever is worth it, and wait for that."""
+        self.end_pass()
+        self.durable.wait_durable()
+        self.durable.trim()
+
     @rule(look=st.booleans())
     def restart(self, look: bool) -> None:
         self.end_pass()

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from tests.exchange.client import Client
 from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import Delivered
-from warrener.exchange import selection
+from warrener.exchange import deal, places, selection, waiting
 from warrener.exchange.broker import Broker
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.filters.filter import compile_filter
@@ -340,9 +340,9 @@ class Histories(RuleBasedStateMachine):
 def little_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "EXAMINED_MAX", 2)
     monkeypatch.setattr(selection, "EXPIRED_MAX", 2)
-    monkeypatch.setattr(selection, "DEALT_MAX", 3)
-    monkeypatch.setattr(selection, "STALE_MIN", 2)
-    monkeypatch.setattr(selection, "WINDOW_BYTES", 300)
+    monkeypatch.setattr(deal, "DEALT_MAX", 3)
+    monkeypatch.setattr(places, "STALE_MIN", 2)
+    monkeypatch.setattr(waiting, "WINDOW_BYTES", 300)
 
 
 @pytest.mark.usefixtures("small_window", "little_at_once")

@@ -264,6 +264,7 @@ def test_users_last_when_their_old_records_are_gone(durable: DurableBroker) -> N
     durable.broker.rewrite_definitions()
     durable.broker.end_pass()
     durable.wait_durable()
-    assert durable.store.trim() > 3
+    durable.trim()
+    assert durable.segments < 4
     durable.restart()
     assert described(durable) == before

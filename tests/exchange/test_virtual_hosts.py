@@ -6,8 +6,8 @@ from tests.exchange.client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Kind
 from warrener.exchange.limits import VirtualHostLimits
+from warrener.exchange.records import Kind
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.codec import CODEC
 

@@ -124,7 +124,7 @@ class Worker(threading.Thread):
             channel.basic_qos(prefetch_count=PREFETCH)
             channel.confirm_delivery()
             for method, _, body in channel.consume(WORKED):
-                self._account.take(int(body), self.name)
+                self._account.take(int(body), self.name, method.redelivered)
                 self._settle(channel, int(body), method.delivery_tag)
 
     def _settle(self, channel: BlockingChannel, number: int, tag: int) -> None:

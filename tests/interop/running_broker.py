@@ -12,6 +12,7 @@ ends up connected to itself. Standard error goes to a file beside the data, whic
 prints; standard output is only read until the broker is ready, as it says nothing afterwards.
 """
 
+import resource
 import secrets
 import socket
 import subprocess
@@ -37,18 +38,21 @@ class RunningBroker:
         self._log = directory / "broker.log"
         self._process: subprocess.Popen[str] | None = None
         self._port = free_port()
+        self._http_port = free_port()
         self.url = ""
+        self.http_url = ""
 
-    def start(self) -> None:
+    def start(self, kill_after_s: float = START_SECONDS_MAX) -> None:
+        """Returns when it is ready; one that is not by then is killed (BrokerDidNotStart)."""
         assert self._process is None, "the broker runs already"
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "--port", str(self._port), "--data", str(self._data)],
+                [*COMMAND, *self._ports(), "--data", str(self._data)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
-        self._wait_until_ready(self._process)
+        self._wait_until_ready(self._process, kill_after_s)
 
     def kill(self) -> None:
         """Ends it as a power cut would end the process: nothing is flushed, nobody is told."""
@@ -67,6 +71,16 @@ class RunningBroker:
         self._process.terminate()
         return self._reap()
 
+    def wait(self) -> int:
+        """Until it ends by itself; returns its exit status. One that does not is killed."""
+        return self._reap()
+
+    def limit_files(self, size_bytes: int) -> None:
+        """From now on no file of it may grow beyond this: a disk that fails at will. Linux only."""
+        assert self._process is not None, "the broker does not run"
+        limit = (size_bytes, size_bytes)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, limit)
+
     @property
     def running(self) -> bool:
         return self._process is not None
@@ -76,20 +90,25 @@ class RunningBroker:
         lines = self._log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-LOG_LINES_SHOWN:])
 
-    def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[str], kill_after_s: float) -> None:
         assert process.stdout is not None
-        watchdog = threading.Timer(START_SECONDS_MAX, process.kill)
+        watchdog = threading.Timer(kill_after_s, process.kill)
         watchdog.start()
         try:
             for line in process.stdout:
                 if line.startswith("amqp://"):
                     self.url = line.strip()
+                if line.startswith("http://"):
+                    self.http_url = line.strip()
                 if line.strip() == READY_LINE:
                     return
         finally:
             watchdog.cancel()
         self._reap()
         raise BrokerDidNotStart(self.log)
+
+    def _ports(self) -> list[str]:
+        return ["--port", str(self._port), "--http-port", str(self._http_port)]
 
     def _reap(self) -> int:
         process, self._process = self._process, None

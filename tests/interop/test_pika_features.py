@@ -176,7 +176,7 @@ def exceed(channel: BlockingChannel, queue: str) -> None:
 def return_often(channel: BlockingChannel, queue: str) -> None:
     publish(channel, queue, b"1")
     for _ in range(2):
-        channel.basic_nack(take_one(channel, queue))
+        channel.basic_reject(take_one(channel, queue))
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_a_message_that_comes_back_too_often_is_given_up(channel: BlockingChanne
         wait_for_message(channel, queue)
         method, properties, _ = channel.basic_get(queue)
         seen.append((method.redelivered, (properties.headers or {}).get("x-delivery-count", 0)))
-        channel.basic_nack(method.delivery_tag)
+        channel.basic_reject(method.delivery_tag)
     assert seen == [(False, 0), (True, 1), (True, 2)]
     (letter,) = dead.take(1)
     assert deaths(letter) == [(queue, "delivery_limit", 1)]

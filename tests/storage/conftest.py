@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from warrener.storage.errors import DamagedRecord
 from warrener.storage.files import DiskFiles, Files, Handle
 from warrener.storage.journal import Journal
-from warrener.storage.store import Bytes, Record, RecoveryReport
+from warrener.storage.store import Bytes, RecoveryReport, Run
 
 PATIENCE_S = 20
 
@@ -31,6 +32,10 @@ class UnsyncedFiles(DiskFiles):
         os.ftruncate(handle, length)
 
 
+Record = tuple[int, int, bytes]
+"""Position, kind and payload."""
+
+
 class OpenJournal:
     """A journal that has been recovered, with what it recovered and what its thread has said."""
 
@@ -41,7 +46,8 @@ class OpenJournal:
         self.store = Journal(
             directory, on_durable=self._durable, on_failure=self._failed, **options
         )
-        self.records: list[Record] = list(self.store.recover())
+        self.runs: list[Run] = list(self.store.recover())
+        self.records: list[Record] = [record for run in self.runs for record in self._records(run)]
 
     @property
     def report(self) -> RecoveryReport:
@@ -49,11 +55,22 @@ class OpenJournal:
 
     @property
     def payloads(self) -> list[bytes]:
-        return [record.payload for record in self.records]
+        return [payload for _, _, payload in self.records]
 
     @property
     def segment_files(self) -> list[Path]:
         return sorted(self.directory.glob("*.segment"))
+
+    def _records(self, run: Run) -> Iterator[Record]:
+        """The records of a run, read in full as far as they are not damaged."""
+        for position, size in zip(run.positions, run.sizes, strict=True):
+            try:
+                [payload] = self.store.read([position])
+            except DamagedRecord:
+                continue
+            assert payload.startswith(run.head)
+            assert len(payload) == len(run.head) + size
+            yield position, run.kind, payload
 
     def commit(self, *payloads: bytes, holders: int = 1) -> list[int]:
         """Append as one commit, and wait until it is durable."""
@@ -66,6 +83,10 @@ class OpenJournal:
         """Until everything below a position is durable; without one, everything there is."""
         target = self.store.end if end is None else end
         self._wait(lambda: self.store.durable >= target)
+
+    def trim(self) -> None:
+        """Until there is nothing more to give back."""
+        self._wait(lambda: self.store.trim() == 0 and not self.store.tidying)
 
     def wait_failure(self) -> BaseException:
         self._wait(lambda: bool(self.failures))

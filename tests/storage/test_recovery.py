@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.storage.record import CLOSE, COMMIT, encode, encode_mark
-from warrener.storage.recovery import Replay, elements
-from warrener.storage.segment import HEADER_BYTES, LOST, Segment, encode_header
+from warrener.storage.record import CLOSE, COMMIT, MARK_BYTES, encode, encode_mark
+from warrener.storage.recovery import Replay
+from warrener.storage.scan import elements
+from warrener.storage.segment import HEADER_BYTES, Segment, encode_header
+from warrener.storage.store import UNKNOWN
 
 SALT = 0xC0FFEE
 
@@ -47,22 +49,40 @@ class Log:
         self.files[file][offset] ^= 0x10
 
 
+class Contents:
+    """Segments without an index, by their first positions."""
+
+    def __init__(self, files: dict[int, bytes | bytearray]) -> None:
+        self._files = files
+
+    def load(self, segment: Segment, start: int = 0) -> bytes:
+        return bytes(self._files[segment.first][start:])
+
+    def index(self, segment: Segment) -> None:
+        return None
+
+    def read(self, segment: Segment, length: int, offset: int) -> bytes:
+        return bytes(self._files[segment.first][offset : offset + length])
+
+
 class Recovered:
     """A replay that has been run to its end."""
 
     def __init__(self, firsts: Sequence[int], files: Sequence[bytes | bytearray]) -> None:
         self.segments = [Segment(first, SALT) for first in firsts]
-        contents = dict(zip(firsts, files, strict=True))
-        self.replay = Replay(self.segments, lambda segment: bytes(contents[segment.first]))
-        self.records = list(self.replay)
+        contents = Contents(dict(zip(firsts, files, strict=True)))
+        self.replay = Replay(self.segments, contents, UNKNOWN)
+        self.records = [
+            (position, run.kind, run.head) for run in self.replay for position in run.positions
+        ]
 
     @property
     def payloads(self) -> list[bytes]:
-        return [record.payload for record in self.records]
+        return [payload for _, _, payload in self.records]
 
     @property
     def positions(self) -> list[int]:
-        return [record.position for record in self.records]
+        return [position for position, _, _ in self.records]
 
     @property
     def explanations(self) -> list[str]:
@@ -133,12 +153,15 @@ def test_a_record_damaged_after_it_was_synced_is_lost_alone() -> None:
     assert result.replay.clean
 
 
-def test_a_lost_record_keeps_its_place_among_the_offsets() -> None:
+def test_behind_a_lost_record_positions_and_offsets_fit_each_other() -> None:
     log = Log()
     first, second, third, _ = log.commit(b"one", b"two", b"three")
-    log.mark(CLOSE, log.end)
+    end = log.mark(CLOSE, log.end) + MARK_BYTES
     log.flip(second)
-    assert list(recovered(log).segments[0].offsets) == [first, LOST, third]
+    [segment] = recovered(log).segments
+    assert list(segment.positions) == [1, 3]
+    assert list(segment.offsets) == [first, third, end]
+    assert not segment.indexable
 
 
 def test_a_damaged_length_does_not_take_the_next_record_along() -> None:
@@ -206,7 +229,7 @@ def test_a_crash_between_the_opening_mark_and_the_cut_changes_nothing(torn_paylo
     log.files[0][torn : torn + len(mark)] = mark
     result = recovered(log)
     assert result.payloads == [b"one"]
-    assert result.replay.cut[0::2] == (2, torn + len(mark))
+    assert result.replay.cut[0:3:2] == (2, torn + len(mark))
 
 
 def test_valid_records_that_are_cut_off_with_a_torn_one_are_counted() -> None:
@@ -256,7 +279,7 @@ def test_half_a_commit_at_the_end_of_a_segment_is_cut_together_with_the_next_fil
     log.record(b"three")
     result = recovered(log)
     assert result.payloads == [b"one"]
-    assert result.replay.cut == (2, result.segments[0], end)
+    assert result.replay.cut[:3] == (2, result.segments[0], end)
 
 
 def test_a_truncated_segment_in_the_middle_loses_only_its_tail() -> None:
@@ -337,7 +360,7 @@ def test_a_log_of_zeros_behind_the_header_holds_nothing() -> None:
     log.files[0] += bytes(1_000_000)
     result = recovered(log)
     assert (result.records, result.replay.damaged) == ([], [])
-    assert result.replay.cut == (1, result.segments[0], HEADER_BYTES)
+    assert result.replay.cut[:3] == (1, result.segments[0], HEADER_BYTES)
 
 
 @pytest.mark.parametrize("unit", [512, 32])

@@ -7,7 +7,6 @@ from warrener.storage.record import encode
 from warrener.storage.segment import (
     GAP_BYTES,
     HEADER_BYTES,
-    LOST,
     READ_BYTES,
     Segment,
     decode_header,
@@ -27,9 +26,12 @@ class Content:
         self.unreadable_offset: int | None = None
         self.error = errno.EIO
         for position, payload in enumerate(payloads, first):
-            self.segment.offsets.append(len(self.data))
-            self.data += encode(0, position, payload, SALT)
-        self.segment.size = len(self.data)
+            self.add(position, payload)
+
+    def add(self, position: int, payload: bytes) -> None:
+        begin = len(self.data)
+        self.data += encode(0, position, payload, SALT)
+        self.segment.add(position, begin, len(self.data))
 
     def read_bytes(self, length: int, offset: int) -> bytes:
         self.reads.append((length, offset))
@@ -90,15 +92,15 @@ def test_a_record_with_wrong_bytes_is_damaged() -> None:
 
 def test_a_valid_record_in_the_wrong_place_is_damaged() -> None:
     content = Content(b"one", b"two")
-    first, second = content.segment.offsets
+    first, second, _ = content.segment.offsets
     content.data[second:] = content.data[first:second]
     with pytest.raises(DamagedRecord):
         content.read(2)
 
 
 def test_a_lost_record_is_damaged_and_its_neighbours_are_read_around_it() -> None:
-    content = Content(b"one", b"two", b"three", b"four")
-    content.segment.offsets[1] = content.segment.offsets[2] = LOST
+    content = Content(b"one")
+    content.add(4, b"four")
     assert content.read(1, 4) == [b"one", b"four"]
     with pytest.raises(DamagedRecord) as caught:
         content.read(3)
@@ -147,9 +149,7 @@ def test_other_bytes_are_no_header(data: bytes) -> None:
     assert decode_header(data) is None
 
 
-def test_a_header_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warrener.storage.segment.VERSION", 2)
-    later = encode_header(12, SALT)
-    monkeypatch.undo()
+def test_a_header_of_another_version_is_refused() -> None:
+    later = encode_header(12, SALT, version=3)
     with pytest.raises(UnknownVersion):
         decode_header(later)

@@ -19,7 +19,7 @@ SMALL = 400
 
 
 class StalledFiles(DiskFiles):
-    """Each sync waits until it is let through."""
+    """Each sync waits until it is let through, but for those of a file's header."""
 
     def __init__(self) -> None:
         self.writes = 0
@@ -37,6 +37,9 @@ class StalledFiles(DiskFiles):
         super().write(handle, pieces, offset)
 
     def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        if offset == 0:
+            DiskFiles().write_through(handle, pieces, offset)
+            return
         self.write(handle, pieces, offset)
         self.datasync(handle)
 
@@ -232,12 +235,17 @@ def test_with_never_a_full_segment_is_synced_all_the_same(open_journal: Callable
     journal.commit(*(b"payload %d" % number for number in range(20)))
     assert files.operations[1:] == [
         ("create", "00000000000000000001.segment"),
-        ("write", 0),
+        ("write_through", 0),
         ("sync_directory", "data"),
+        ("write", HEADER_BYTES),
         ("datasync", None),
-        ("create", "00000000000000000014.segment"),
+        ("unlink", "00000000000000000001.index"),
+        ("create", "00000000000000000001.index"),
         ("write", 0),
+        ("create", "00000000000000000014.segment"),
+        ("write_through", 0),
         ("sync_directory", "data"),
+        ("write", HEADER_BYTES),
     ]
 
 
@@ -255,6 +263,7 @@ def test_a_new_file_and_its_name_are_on_disk_before_anything_in_it_counts(
         ("create", "00000000000000000001.segment"),
         ("write_through", 0),
         ("sync_directory", "data"),
+        ("write_through", HEADER_BYTES),
     ]
 
 
@@ -272,10 +281,13 @@ def test_everything_is_on_disk_before_the_log_is_marked_as_closed(open_journal: 
     journal = open_journal(files=files, sync="never")
     journal.store.append(0, b"one")
     journal.store.close()
-    assert files.operations[-3:] == [
-        ("sync_directory", "data"),
+    assert files.operations[-6:] == [
+        ("write", HEADER_BYTES),
         ("datasync", None),
         ("write_through", HEADER_BYTES + 18 + 3 + 26),
+        ("unlink", "00000000000000000001.index"),
+        ("create", "00000000000000000001.index"),
+        ("write", 0),
     ]
 
 
@@ -310,19 +322,35 @@ def test_bodies_are_let_go_once_they_are_written(open_journal: Callable) -> None
     assert watched() is None
 
 
+def test_what_took_the_place_of_a_removed_segment_is_synced_before(open_journal: Callable) -> None:
+    files = RecordingFiles()
+    journal = open_journal(files=files, sync="never", segment_bytes=SMALL)
+    for number in range(20):
+        journal.commit(b"payload %d" % number, holders=1)
+    journal.store.release_all(range(1, 21))
+    files.operations.clear()
+    assert journal.store.trim() == 0
+    journal.wait_until(lambda: journal.store.trim() > 1)
+    journal.store.close()
+    assert [operation for operation, _ in files.operations[:2]] == ["datasync", "unlink"]
+
+
 def test_segments_are_removed_durably_one_after_the_other(open_journal: Callable) -> None:
     files = RecordingFiles()
     journal = open_journal(files=files, segment_bytes=SMALL)
     for number in range(20):
-        journal.commit(b"payload %d" % number, holders=0)
+        journal.commit(b"payload %d" % number, holders=1)
     first, second = (path.name for path in journal.segment_files[:2])
+    journal.store.release_all(range(1, 21))
     files.operations.clear()
     assert journal.store.trim() > 1
     journal.store.close()
-    assert files.operations[:4] == [
+    assert files.operations[:6] == [
         ("unlink", first),
+        ("unlink", first.replace("segment", "index")),
         ("sync_directory", "data"),
         ("unlink", second),
+        ("unlink", second.replace("segment", "index")),
         ("sync_directory", "data"),
     ]
 

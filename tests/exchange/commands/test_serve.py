@@ -2,16 +2,21 @@
 
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 
 import pika
 import pytest
+import trustme
 
-from warrener.exchange.commands import main
+from warrener.exchange.commands import CommandError, main, serve
 from warrener.exchange.config import Config
+from warrener.exchange.management.client import ManagementClient
 from warrener.exchange.server.server import open_listeners
 from warrener.storage.lock import DirectoryLock
 
@@ -24,7 +29,7 @@ class Process:
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [*COMMAND, "--port", "0", *arguments],
+            [*COMMAND, "--port", "0", "--http-port=-1", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -168,6 +173,87 @@ def test_a_topology_that_would_replace_something_keeps_it_from_starting(processe
     ended = start_in_vain("--data", data, "--port", "0", "--topology", str(file))
     assert "-/+ queue 'q' in '/'" in ended
     assert "nobody has agreed to replace" in ended
+
+
+def test_the_management_api_is_there_where_it_says(processes):
+    process = Process("--memory", "--http-port", "0")
+    processes.append(process)
+    amqp, http = process.listening
+    assert amqp.startswith("amqp://127.0.0.1:")
+    client = ManagementClient(http)
+    with process.connect():
+        assert client.get("/api/overview")["object_totals"]["connections"] == 1
+    # An open connection of HTTP does not keep the broker from ending.
+    assert process.end() == 0
+    client.close()
+
+
+def test_with_a_certificate_the_management_api_is_there_under_tls_and_reads_it_again(
+    processes, tmp_path
+):
+    authority = trustme.CA()
+    path = tmp_path / "certificate.pem"
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+
+    def certify() -> trustme.LeafCert:
+        issued = authority.issue_cert("localhost", "127.0.0.1")
+        issued.private_key_and_cert_chain_pem.write_to_path(str(path))
+        return issued
+
+    certify()
+    ports = ("--http-port", "0", "--https-port", "0", "--tls-port", "0")
+    process = Process("--memory", *ports, "--tls-certificate", str(path))
+    processes.append(process)
+    assert [url.partition(":")[0] for url in process.listening] == [
+        *("amqp", "amqps", "http", "https")
+    ]
+    api = ManagementClient(process.listening[3], context=trust)
+    shown = [(each["protocol"], each["port"]) for each in api.get("/api/overview")["listeners"]]
+    assert shown == [
+        (name, int(url.rpartition(":")[2]))
+        for name, url in zip(("amqp", "amqp/ssl", "http", "https"), process.listening, strict=True)
+    ]
+    second = certify()
+    process.signal(signal.SIGHUP)
+    wanted = ssl.PEM_cert_to_DER_cert(second.cert_chain_pems[0].bytes().decode())
+    until = time.monotonic() + PATIENCE_S
+    for url in (process.listening[1], process.listening[3]):
+        while shown_certificate(url, trust) != wanted:
+            assert time.monotonic() < until
+    api.close()
+    assert process.end() == 0
+
+
+def shown_certificate(url: str, trust: ssl.SSLContext) -> bytes | None:
+    """What a broker shows to whoever connects there."""
+    port = int(url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sock,
+        trust.wrap_socket(sock, server_hostname="localhost") as tls,
+    ):
+        return tls.getpeercert(binary_form=True)
+
+
+def test_a_port_for_http_that_somebody_has_chosen_must_be_free():
+    (listener,) = open_listeners("127.0.0.1", 0)
+    port = str(listener.getsockname()[1])
+    with listener:
+        line = refused("--memory", "--port", "0", "--http-port", port)
+        assert line.startswith(f"127.0.0.1:{port} is in use")
+        assert "--http-port" in line
+
+
+def test_a_port_for_http_that_nobody_has_chosen_may_be_taken(caplog, monkeypatch):
+    (listener,) = open_listeners("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    config = Config(http_port=port)
+    monkeypatch.setattr(serve, "DEFAULTS", config)
+    with listener:
+        assert serve.listen_for_http(config, "http_port", None, chosen=False) == []
+        assert "no management API: 127.0.0.1" in caplog.text
+        with pytest.raises(CommandError):
+            serve.listen_for_http(config, "http_port", None, chosen=True)
 
 
 def test_a_port_in_use_is_told_in_one_line():

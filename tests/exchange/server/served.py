@@ -41,7 +41,7 @@ class Served:
     def __init__(self, server: Server, listener: socket.socket) -> None:
         self.server = server
         self.broker = server.broker
-        self._listener = listener
+        self.listener = listener
         self._address = listener.getsockname()
         self._clients: list[SocketClient] = []
 
@@ -73,7 +73,7 @@ class Served:
 
     @property
     def listening(self) -> bool:
-        return self._listener.fileno() >= 0
+        return self.listener.fileno() >= 0
 
     def ready(self, name: str) -> int | None:
         """How many messages wait in a queue; None if there is no such queue."""
@@ -182,15 +182,17 @@ class SocketClient:
         *,
         frame_max: int = 0,
         heartbeat: int = 0,
+        vhost: str = "/",
+        properties: dict[str, Any] | None = None,
         mechanism: str = "PLAIN",
         response: bytes = PLAIN_GUEST,
     ) -> None:
         await self.send_bytes(PROTOCOL_HEADER)
         await self.next()
-        properties = {"capabilities": ALL_CAPABILITIES}
-        await self.call(0, m.ConnectionStartOk(properties, mechanism, response, "en_US"))
+        known = {"capabilities": ALL_CAPABILITIES, **(properties or {})}
+        await self.call(0, m.ConnectionStartOk(known, mechanism, response, "en_US"))
         await self.send(0, m.ConnectionTuneOk(0, frame_max, heartbeat))
-        assert await self.call(0, m.ConnectionOpen("/")) == m.ConnectionOpenOk()
+        assert await self.call(0, m.ConnectionOpen(vhost)) == m.ConnectionOpenOk()
         assert await self.call(1, m.ChannelOpen()) == m.ChannelOpenOk()
 
     async def declare(self, queue: str, **options: Any) -> None:

@@ -31,9 +31,11 @@ from tests.interop.suites.runners import (
     amqp091_go,
     amqp_tools,
     amqpstorm,
+    amqpstorm_management,
     kombu,
     node_amqplib,
     py_amqp,
+    rabbitmqadmin,
 )
 from tests.interop.suites.trial import Address, Trial
 from tests.interop.suites.workshop import Workshop
@@ -58,9 +60,11 @@ SUITES = {
         Suite("aiormq", aiormq.run, seconds_max=600, shards=6),
         Suite("aio-pika", aio_pika.run, seconds_max=1200),
         Suite("amqpstorm", amqpstorm.run, shards=4),
+        Suite("amqpstorm-mgmt", amqpstorm_management.run),
         Suite("node-amqplib", node_amqplib.run),
         Suite("amqp-tools", amqp_tools.run),
         Suite("amqp091-go", amqp091_go.run),
+        Suite("rabbitmqadmin", rabbitmqadmin.run),
     )
 }
 COLUMNS = ("passed", "failed", "skipped", "excluded")
@@ -112,7 +116,7 @@ def run_suite(suite: Suite, workshop: Workshop, folder: Path, url: str | None = 
         try:
             with broker_at(url, outcomes, folder / f"broker-{number}.log") as address:
                 trial = Trial(
-                    broker=Address.of(address),
+                    broker=address,
                     is_warrener=url is None,
                     workshop=workshop,
                     outcomes=outcomes,
@@ -137,15 +141,15 @@ def run_suite(suite: Suite, workshop: Workshop, folder: Path, url: str | None = 
 
 
 @contextlib.contextmanager
-def broker_at(url: str | None, outcomes: Path, log: Path) -> Iterator[str]:
+def broker_at(url: str | None, outcomes: Path, log: Path) -> Iterator[Address]:
     if url is not None:
-        yield url
+        yield Address.of(url)
         return
     with tempfile.TemporaryDirectory(prefix="warrener-suite-") as folder:
         broker = RunningBroker(Path(folder))
         broker.start()
         try:
-            yield broker.url
+            yield Address.of(broker.url, broker.http_url)
         finally:
             status = broker.stop()
             said = Path(folder, "broker.log").read_text(errors="replace")

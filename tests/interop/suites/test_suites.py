@@ -27,7 +27,7 @@ def no_endless_wait() -> None:
     """In place of the limit for a single test: a suite has one of its own."""
 
 
-@pytest.mark.parametrize("name", ["aiormq", "amqpstorm", "kombu", "py-amqp"])
+@pytest.mark.parametrize("name", ["aiormq", "amqpstorm", "amqpstorm-mgmt", "kombu", "py-amqp"])
 def test_the_suite_of_a_client_passes(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

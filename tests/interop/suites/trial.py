@@ -16,6 +16,8 @@ from tests.interop.suites.workshop import Workshop
 
 PLUGINS = Path(__file__).with_name("plugins")
 TEST_SECONDS_MAX = 60
+MANAGEMENT_PORT = 15672
+"""Of a broker that is not our own."""
 RERUNS = 2
 TOOLS = ("pytest>=8.4,<10", "pytest-timeout>=2.4", "pytest-rerunfailures>=15")
 """What `run_pytest` needs beside the client."""
@@ -31,15 +33,25 @@ class Address:
     user: str
     password: str
     vhost: str
+    http_url: str
+    """Where its management API is."""
 
     @classmethod
-    def of(cls, url: str) -> "Address":
+    def of(cls, url: str, http_url: str = "") -> "Address":
         parts = urlsplit(url)
         user, password = parts.username or "guest", parts.password or "guest"
         host, port = parts.hostname or "127.0.0.1", parts.port or 5672
         path = parts.path[1:]
         full = f"amqp://{user}:{password}@{host}:{port}{'/' + path if path else ''}"
-        return cls(full, host, port, unquote(user), unquote(password), unquote(path) or "/")
+        return cls(
+            full,
+            host,
+            port,
+            unquote(user),
+            unquote(password),
+            unquote(path) or "/",
+            http_url or f"http://{host}:{MANAGEMENT_PORT}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ import os
 import secrets
 import subprocess
 import time
-import traceback
 from collections.abc import Callable
 from itertools import cycle
 
-from tests.interop.suites.outcomes import record
+from tests.interop.suites.checks import run_checks
 from tests.interop.suites.trial import Trial
 
 PACKAGES = ("amqp-tools", "librabbitmq4", "libpopt0")
@@ -230,19 +229,5 @@ CHECKS: tuple[Callable[[Tools], None], ...] = (
 
 
 def run(trial: Trial) -> None:
-    excluded = trial.exclusions.read_text().splitlines()
     with Tools(trial) as tools:
-        for check in CHECKS:
-            name = check.__name__
-            outcome = "excluded" if name in excluded else outcome_of(trial, check, tools)
-            record(trial.outcomes, outcome, name)
-
-
-def outcome_of(trial: Trial, check: Callable[[Tools], None], tools: Tools) -> str:
-    try:
-        check(tools)
-    except (AssertionError, subprocess.TimeoutExpired):
-        with trial.log.open("a") as log:
-            log.write(f"{check.__name__}:\n{traceback.format_exc()}\n")
-        return "failed"
-    return "passed"
+        run_checks(trial, CHECKS, tools)

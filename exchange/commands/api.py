@@ -1,0 +1,144 @@
+"""The management API as commands reach it: where it is, and what to say if it cannot be used."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from warrener.exchange.commands import FAILED, NO_PERMISSION, UNREACHABLE, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from warrener.exchange.management.client import ManagementClient, ManagementError
+
+URL = "http://guest:guest@127.0.0.1:15672"
+VARIABLE = "WARRENER_API"
+DENIED = (401, 403)
+LOGIN_FAILED = ("Login failed", "Not_Authorized", "localhost")
+"""What is said of who could not log in, by us and by RabbitMQ. All else of 401 is about rights."""
+NOT_FOUND = 404
+UNWELL = 503
+NOT_AN_API = (400, 404, 405)
+"""What another program says to our requests, without the reason that an API gives."""
+
+
+def describe_url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url",
+        default=os.environ.get(VARIABLE) or URL,
+        metavar="URL",
+        help=f"the management API (default: {VARIABLE} of the environment, or {URL})",
+    )
+
+
+def describe_vhost(parser: argparse.ArgumentParser, default: str | None = "/") -> None:
+    shown = "all of them" if default is None else default
+    parser.add_argument(
+        "--vhost", "-V", default=default, metavar="NAME", help=f"virtual host (default: {shown})"
+    )
+
+
+def segment(name: str) -> str:
+    """A name as a segment of a path."""
+    return quote(name, safe="")
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown."""
+    parts = urlsplit(url)
+    if not parts.netloc:
+        # Whatever this is, it may have one.
+        return url.rpartition("@")[2]
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def client(url: str, timeout_s: float = 30) -> ManagementClient:
+    """A client for a URL. Raises: CommandError."""
+    from warrener.exchange.management.client import ManagementClient, ManagementError
+
+    try:
+        return ManagementClient(url, timeout_s=timeout_s)
+    except (ManagementError, ValueError) as error:
+        raise CommandError(
+            f"no URL of a management API: {without_password(url)}\n"
+            f"write it like {URL}, in --url or {VARIABLE}",
+            USAGE,
+        ) from error
+
+
+@contextmanager
+def explained(url: str, what: str = "") -> Iterator[None]:
+    """What goes wrong with the API is told so that one can act on it. Raises: CommandError."""
+    from warrener.exchange.management.client import ManagementError
+
+    try:
+        yield
+    except ManagementError as error:
+        if what and error.status == NOT_FOUND:
+            raise CommandError(f"there is no {what}") from error
+        raise explanation(url, error) from error
+
+
+def explanation(url: str, error: ManagementError) -> CommandError:
+    shown = without_password(url)
+    if not error.status:
+        return CommandError(
+            f"no broker answers at {shown}: {_reason(error)}\n"
+            f"start one with `warrener serve`, or say where it is with --url or {VARIABLE}",
+            UNREACHABLE,
+        )
+    if error.status == 401 and any(each in str(error) for each in LOGIN_FAILED):
+        return CommandError(
+            f"{shown} does not take this user and password\n"
+            f"give them in the URL: --url http://USER:PASSWORD@HOST:15672, or {VARIABLE}",
+            NO_PERMISSION,
+        )
+    if error.status in NOT_AN_API and str(error).endswith(f": {error.status} "):
+        return CommandError(f"what listens at {shown} is no management API", UNREACHABLE)
+    if error.status in DENIED:
+        return CommandError(f"not allowed: {error}", NO_PERMISSION)
+    return CommandError(str(error), FAILED)
+
+
+def _reason(error: ManagementError) -> str:
+    """The last part of the text, which is what the system says."""
+    return str(error).rpartition(": ")[2]
+
+
+class Api:
+    """Requests of a command; every failure is a CommandError."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = client(url)
+
+    def ask(self, method: str, target: str, document: Any = None, what: str = "") -> Any:
+        """Returns the document in the answer; `what` is what is missing if it is not there."""
+        with explained(self._url, what):
+            return self._client.ask(method, target, document)
+
+    def check(self, target: str) -> str:
+        """A health check: why it has failed, nothing if all is well."""
+        from warrener.exchange.management.client import ManagementError
+
+        with explained(self._url):
+            try:
+                self._client.ask("GET", target)
+            except ManagementError as error:
+                if error.status != UNWELL:
+                    raise
+                return str(error).partition(f" {UNWELL} ")[2] or "failed"
+        return ""
+
+    def get(self, target: str, what: str = "") -> Any:
+        """A document, which must be one: something else may listen on the port."""
+        found = self.ask("GET", target, what=what)
+        if not isinstance(found, dict | list):
+            raise CommandError(
+                f"what listens at {without_password(self._url)} is no management API", UNREACHABLE
+            )
+        return found

@@ -1,0 +1,61 @@
+"""`warrener definitions`: what a broker has been told to keep, out of it and into it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
+from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
+    export = actions.add_parser("export", help="print or write them", description=EXPORT)
+    export.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: print them")
+    take_in = actions.add_parser("import", help="read them into a broker", description=IMPORT)
+    take_in.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: read them")
+    for each in (export, take_in):
+        describe_url(each)
+        describe_vhost(each, default=None)
+
+
+EXPORT = "Virtual hosts, users, permissions, policies, exchanges, queues, bindings, as JSON."
+IMPORT = "Adds what is not there; what is there and is the same stays as it is."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    api = Api(arguments.url)
+    target = "/api/definitions"
+    if arguments.vhost is not None:
+        target += f"/{segment(arguments.vhost)}"
+    if arguments.action == "export":
+        text = json.dumps(api.get(target), ensure_ascii=False, indent=2) + "\n"
+        _write(arguments.file, text)
+    else:
+        api.ask("POST", target, _read(arguments.file))
+    return DONE
+
+
+def _write(path: str, text: str) -> None:
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}", FAILED) from error
+
+
+def _read(path: str) -> object:
+    try:
+        if path == "-":
+            return json.load(sys.stdin)
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}", FAILED) from error
+    except ValueError as error:
+        raise CommandError(f"{path} is no JSON: {error}", USAGE) from error

@@ -1,0 +1,127 @@
+"""Output: what commands print, in one style.
+
+    on a terminal   a table
+    else            a line each, fields between tabs, one line of names above
+    --json          the documents
+    --quiet         no names above; of what was done, nothing
+
+Names of things come from whoever made them, so nothing of them reaches a terminal that is not
+printable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from warrener.exchange.commands import USAGE, CommandError
+from warrener.exchange.monitor.printing import plain
+
+
+def describe_output(parser: argparse.ArgumentParser, columns: bool = False) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quiet", "-q", action="store_true", help="print only what was asked for")
+    parser.add_argument("--no-color", action="store_true", help="no colours; as NO_COLOR=1")
+    if columns:
+        parser.add_argument(
+            "--columns",
+            metavar="A,B",
+            help="these columns only; a dot leads into one, as message_stats.publish",
+        )
+
+
+def lead(document: Any, path: str) -> Any:
+    """What stands in a document behind dots; None if nothing does."""
+    for name in path.split("."):
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(name)
+    return document
+
+
+def field(value: Any) -> str:
+    """A value in one line, in which scripts find what they know from JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value)
+
+
+class Output:
+    """Prints for one command, as its arguments want it."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._is_json = arguments.json
+        self._is_quiet = arguments.quiet
+        self._has_color = not arguments.no_color
+        self._columns: str | None = getattr(arguments, "columns", None)
+
+    def columns(self, default: Sequence[str]) -> list[str]:
+        """The columns that are wanted. Raises: CommandError."""
+        if self._columns is None:
+            return list(default)
+        wanted = [each.strip() for each in self._columns.split(",") if each.strip()]
+        if not wanted:
+            raise CommandError("--columns names no column", USAGE)
+        return wanted
+
+    def rows(self, documents: Sequence[Mapping[str, Any]], default: Sequence[str]) -> None:
+        """Things of one kind. As JSON they are whole, unless columns were asked for."""
+        columns = self.columns(default)
+        if self._is_json:
+            whole = self._columns is None
+            self.document(
+                [each if whole else {c: lead(each, c) for c in columns} for each in documents]
+            )
+        elif sys.stdout.isatty():
+            self._table(documents, columns)
+        else:
+            self._lines(documents, columns)
+
+    def document(self, document: Any) -> None:
+        print(json.dumps(document, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+    def done(self, said: str, document: Mapping[str, Any]) -> None:
+        """Something was done."""
+        if self._is_json:
+            self.document(document)
+        elif not self._is_quiet:
+            print(plain(said))
+
+    def note(self, said: str) -> None:
+        """Something to know about what was printed."""
+        if not self._is_quiet:
+            print(f"warrener: {said}", file=sys.stderr)
+
+    def _lines(self, documents: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        if not self._is_quiet:
+            print("\t".join(columns))
+        for each in documents:
+            print("\t".join(field(lead(each, column)) for column in columns))
+
+    def _table(self, documents: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            show_header=not self._is_quiet,
+            header_style="bold",
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
+        for column in columns:
+            values = [lead(each, column) for each in documents]
+            are_numbers = any(_is_number(value) for value in values)
+            table.add_column(column, justify="right" if are_numbers else "left", overflow="fold")
+        for each in documents:
+            table.add_row(*(Text(field(lead(each, column))) for column in columns))
+        Console(no_color=not self._has_color or None, highlight=False).print(table)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,381 @@
+"""Metrics for Prometheus, with RabbitMQ's names where it has one, so that its dashboards fill.
+
+    /metrics              the whole broker; numbers of queues and the like are summed up
+    /metrics/per-object   the same, with those of each queue, channel, connection and exchange
+    /metrics/detailed     the families that are asked for, perhaps of some virtual hosts only
+
+Everything is made in slices of a few milliseconds, and what is long is sent as it is made. What
+RabbitMQ has no name for begins with `warrener_`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import add
+from typing import Any
+
+import trio
+
+from warrener.exchange.activity import SIZE_BOUNDS
+from warrener.exchange.counts import (
+    ACK,
+    CONFIRM,
+    DELIVER,
+    DELIVER_NO_ACK,
+    DROP_UNROUTABLE,
+    GET,
+    GET_EMPTY,
+    GET_NO_ACK,
+    PUBLISH,
+    REDELIVER,
+    RETURN_UNROUTABLE,
+)
+from warrener.exchange.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
+from warrener.exchange.filters.index import work_done
+from warrener.exchange.management.call import Call
+from warrener.exchange.management.channels import channels_of
+from warrener.exchange.management.connections import open_sessions
+from warrener.exchange.management.listing import PART_BYTES, Turn, in_slices
+from warrener.exchange.management.measurements import BYTES, COMMITS, SECONDS
+from warrener.exchange.management.node import NODE, PRODUCT, RABBITMQ_VERSION, VERSION
+from warrener.exchange.management.object_metrics import FAMILIES, Kind, ObjectMetric
+from warrener.exchange.management.overview import (
+    TASKS_MAX,
+    disk_free_bytes,
+    open_files,
+    resident_bytes,
+)
+from warrener.exchange.management.parameters import cluster_name
+from warrener.exchange.management.prometheus import (
+    CONTENT_TYPE,
+    COUNTER,
+    GAUGE,
+    Metric,
+    Number,
+    histogram,
+    labels,
+    single,
+)
+from warrener.exchange.vhost import VirtualHost
+from warrener.protocol.http.errors import BadRequest
+from warrener.protocol.http.response import Response
+
+PREFIX = "rabbitmq_"
+DETAILED_PREFIX = "rabbitmq_detailed_"
+HEADERS = (CONTENT_TYPE, ("Cache-Control", "no-cache"))
+SIZES = ("100.0", "1000.0", "10000.0", "100000.0", "1e+06", "1e+07", "5e+07", "1e+08")
+"""Bounds as RabbitMQ writes them: its dashboard subtracts one bucket from the next by text."""
+assert tuple(map(float, SIZES)) == SIZE_BOUNDS
+PROTOCOL = "amqp091"
+QUEUE_TYPE = "rabbit_classic_queue"
+STRATEGY = "at_least_once"
+_RECEIVED = (
+    ("received", PUBLISH, "Messages that clients have published"),
+    ("confirmed", CONFIRM, "Messages confirmed to their publishers"),
+    ("unroutable_dropped", DROP_UNROUTABLE, "Messages dropped as they went to no queue"),
+    ("unroutable_returned", RETURN_UNROUTABLE, "Messages returned as they went to no queue"),
+)
+_DELIVERED = (
+    ("delivered_consume_auto_ack", DELIVER_NO_ACK, "To consumers, not to be acknowledged"),
+    ("delivered_consume_manual_ack", DELIVER, "To consumers, to be acknowledged"),
+    ("delivered_get_auto_ack", GET_NO_ACK, "By basic.get, not to be acknowledged"),
+    ("delivered_get_manual_ack", GET, "By basic.get, to be acknowledged"),
+    ("get_empty", GET_EMPTY, "Calls of basic.get that found nothing"),
+    ("acknowledged", ACK, "Messages acknowledged"),
+    ("redelivered", REDELIVER, "Messages delivered as redelivered"),
+)
+_DEAD_LETTERS = (
+    ("delivery_limit", DELIVERY_LIMIT, "as they were delivered too often"),
+    ("expired", EXPIRED, "as their time was over"),
+    ("maxlen", MAXLEN, "as the queue was too long"),
+    ("rejected", REJECTED, "as a client did not want them"),
+)
+_gauge = partial(single, kind=GAUGE)
+_counter = partial(single, kind=COUNTER)
+
+
+# Endpoints
+
+
+async def get_metrics(call: Call) -> Response:
+    pieces = [*_about(call, "aggregated"), *_broker_metrics(call)]
+    vhosts = list(call.broker.vhosts.values())
+    for kind, metrics in _by_kind(tuple(FAMILIES)):
+        summed = [metric for metric in metrics if metric.summed]
+        sums = await _sums(list(kind.things(call.application.server, vhosts)), summed)
+        for metric, value in zip(summed, sums, strict=True):
+            shown = Metric(PREFIX + metric.name, metric.kind, metric.meaning)
+            pieces.append(shown.head() + shown.sample(value))
+    return Response(200, HEADERS, "".join(pieces).encode())
+
+
+def get_object_metrics(call: Call) -> Response:
+    pieces = [*_about(call, "per-object"), *_broker_metrics(call)]
+    vhosts = list(call.broker.vhosts.values())
+    parts = _object_parts(call, pieces, PREFIX, tuple(FAMILIES), vhosts)
+    return Response(200, HEADERS, parts=parts)
+
+
+def get_detailed_metrics(call: Call) -> Response:
+    """Families that are not known are passed by: RabbitMQ has some that would be empty here."""
+    wanted = call.request.target.every("family")
+    names = call.request.target.every("vhost")
+    for name in names:
+        if name not in call.broker.vhosts:
+            raise BadRequest(f"no virtual host '{name}'")
+    vhosts = [vhost for name, vhost in call.broker.vhosts.items() if not names or name in names]
+    families = tuple(name for name in FAMILIES if name in wanted)
+    pieces = list(_about(call, "detailed"))
+    if "connection_churn_metrics" in wanted:
+        pieces += _churn(call, DETAILED_PREFIX)
+    parts = _object_parts(call, pieces, DETAILED_PREFIX, families, vhosts)
+    return Response(200, HEADERS, parts=parts)
+
+
+# Things
+
+
+def _by_kind(families: Sequence[str]) -> Iterator[tuple[Kind, list[ObjectMetric]]]:
+    """All metrics of some families, those over the same kind of thing together."""
+    gathered: dict[int, tuple[Kind, list[ObjectMetric]]] = {}
+    for name in families:
+        kind, metrics = FAMILIES[name]
+        gathered.setdefault(id(kind), (kind, []))[1].extend(metrics)
+    yield from gathered.values()
+
+
+async def _sums(things: Sequence[Any], metrics: Sequence[ObjectMetric]) -> list[Number]:
+    values = [metric.value for metric in metrics]
+    sums: list[Number] = [0] * len(values)
+    turn = Turn()
+    for thing in things:
+        if turn.is_over:
+            await turn.pass_on()
+        sums = list(map(add, sums, [value(thing) for value in values]))
+    return sums
+
+
+async def _object_parts(
+    call: Call,
+    pieces: list[str],
+    prefix: str,
+    families: Sequence[str],
+    vhosts: list[VirtualHost],
+) -> AsyncGenerator[bytes, None]:
+    """Some text that is there already, and the metrics of single things."""
+    turn = Turn()
+    size = 0
+    for kind, metrics in _by_kind(families):
+        things = list(kind.things(call.application.server, vhosts))
+        marks = await in_slices(kind.labels, things)
+        for metric in metrics:
+            name, value = prefix + metric.name, metric.value
+            pieces.append(Metric(name, metric.kind, metric.meaning).head())
+            for thing, mark in zip(things, marks, strict=True):
+                if turn.is_over:
+                    await turn.pass_on()
+                pieces.append(f"{name}{mark} {value(thing)}\n")
+                size += len(pieces[-1])
+                if size > PART_BYTES:
+                    yield "".join(pieces).encode()
+                    pieces, size = [], 0
+    yield "".join(pieces).encode()
+
+
+# The broker
+
+
+def _about(call: Call, endpoint: str) -> Iterator[str]:
+    """Who is asked: all panels of the dashboards join these."""
+    cluster = cluster_name(call)
+    yield _gauge(
+        "rabbitmq_build_info",
+        meaning="Versions",
+        value=1,
+        rabbitmq_version=RABBITMQ_VERSION,
+        prometheus_plugin_version=RABBITMQ_VERSION,
+        prometheus_client_version=VERSION,
+        erlang_version="0",
+        product_name=PRODUCT,
+        product_version=VERSION,
+    )
+    yield _gauge(
+        "rabbitmq_identity_info",
+        meaning="Node and cluster",
+        value=1,
+        rabbitmq_node=NODE,
+        rabbitmq_cluster=cluster,
+        rabbitmq_cluster_permanent_id=f"warrener-{uuid.uuid5(uuid.NAMESPACE_DNS, cluster)}",
+        rabbitmq_endpoint=endpoint,
+    )
+
+
+def _broker_metrics(call: Call) -> Iterator[str]:
+    yield from _node(call)
+    yield from _totals(call)
+    yield from _churn(call, PREFIX)
+    yield from _global(call)
+    yield from _ours(call)
+
+
+def _node(call: Call) -> Iterator[str]:
+    server, config = call.application.server, call.application.config
+    descriptors, descriptors_max = open_files()
+    tasks = trio.lowlevel.current_statistics()
+    uptime_s = max(0, call.broker.ledger.now_ms - call.application.started_ms) / 1000
+    for name, value, meaning in (
+        ("process_open_fds", descriptors, "File descriptors in use"),
+        ("process_max_fds", descriptors_max, "File descriptors there may be"),
+        ("process_open_tcp_sockets", len(server.sessions), "AMQP connections"),
+        ("process_max_tcp_sockets", descriptors_max, "File descriptors there may be"),
+        ("process_resident_memory_bytes", resident_bytes(), "Memory of the process"),
+        ("resident_memory_limit_bytes", server.memory_mark_bytes, "Messages at which it alarms"),
+        ("disk_space_available_bytes", disk_free_bytes(config.data), "Free space"),
+        ("disk_space_available_limit_bytes", config.disk_free_mark_bytes, "Alarm below this"),
+        ("erlang_processes_used", tasks.tasks_living, "Tasks of trio"),
+        ("erlang_processes_limit", TASKS_MAX, "No limit"),
+        ("erlang_scheduler_run_queue", tasks.tasks_runnable, "Tasks that could run now"),
+        ("erlang_uptime_seconds", uptime_s, "Time since the start"),
+        ("alarms_memory_used_watermark", int("memory" in server.alarms), "Memory alarm"),
+        ("alarms_free_disk_space_watermark", int("disk" in server.alarms), "Disk alarm"),
+        ("alarms_file_descriptor_limit", 0, "There is no such alarm"),
+    ):
+        yield _gauge(PREFIX + name, meaning=meaning, value=value)
+
+
+def _totals(call: Call) -> Iterator[str]:
+    totals = _Totals.of(call)
+    for name, value, meaning in (
+        ("connections", totals.connections, "Open connections"),
+        ("channels", totals.channels, "Open channels"),
+        ("consumers", totals.consumers, "Consumers"),
+        ("queues", totals.queues, "Queues"),
+    ):
+        yield _gauge(PREFIX + name, meaning=meaning, value=value)
+    yield _gauge(
+        "rabbitmq_global_publishers",
+        meaning="Connections that have published",
+        value=totals.publishers,
+        protocol=PROTOCOL,
+    )
+    yield _gauge(
+        "rabbitmq_global_consumers",
+        meaning="Consumers",
+        value=totals.consumers,
+        protocol=PROTOCOL,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    connections: int
+    channels: int
+    consumers: int
+    queues: int
+    publishers: int
+
+    @classmethod
+    def of(cls, call: Call) -> _Totals:
+        sessions = list(open_sessions(call.application.server))
+        channels = list(channels_of(call.application.server))
+        return cls(
+            len(sessions),
+            len(channels),
+            sum(len(each.channel.core.consumers) for each in channels),
+            sum(len(vhost.queues) for vhost in call.broker.vhosts.values()),
+            sum(session.connection.publishes for session in sessions),
+        )
+
+
+def _churn(call: Call, prefix: str) -> Iterator[str]:
+    connections, activity = call.broker.connections, call.broker.activity
+    for name, value in (
+        ("connections_opened_total", connections.opened),
+        ("connections_closed_total", connections.closed),
+        ("channels_opened_total", activity.channels_opened),
+        ("channels_closed_total", activity.channels_closed),
+        ("queues_declared_total", activity.queues_declared),
+        ("queues_created_total", activity.queues_created),
+        ("queues_deleted_total", activity.queues_deleted),
+    ):
+        meaning = f"{name.removesuffix('_total').replace('_', ' ').capitalize()} since the start"
+        yield _counter(prefix + name, meaning=meaning, value=value)
+
+
+def _global(call: Call) -> Iterator[str]:
+    """What all channels have counted since the start."""
+    activity = call.broker.activity
+    counts, confirmable = activity.total(), activity.confirmable
+    for each in channels_of(call.application.server):
+        counts = list(map(add, counts, each.channel.core.counts))
+        confirmable += each.channel.published
+    for name, place, meaning in _RECEIVED:
+        yield _message_counter(name, meaning, counts[place])
+    yield _message_counter("received_confirm", "Messages to be confirmed", confirmable)
+    unroutable = counts[DROP_UNROUTABLE] + counts[RETURN_UNROUTABLE]
+    yield _message_counter(
+        "routed", "Messages that went to a queue at least", counts[PUBLISH] - unroutable
+    )
+    delivered = sum(counts[kind] for kind in (DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK))
+    yield _message_counter("delivered", "All deliveries", delivered, queue_type=QUEUE_TYPE)
+    for name, place, meaning in _DELIVERED:
+        yield _message_counter(name, meaning, counts[place], queue_type=QUEUE_TYPE)
+    for name, reason, meaning in _DEAD_LETTERS:
+        yield _dead_letters(name, f"Dead letters {meaning}", activity.dead_letters[reason])
+    yield _dead_letters(
+        "confirmed", "Dead letters, which are safe", sum(activity.dead_letters.values())
+    )
+    yield histogram(
+        "rabbitmq_message_size_bytes",
+        "Size of published messages as they travel, those of a run by their mean",
+        activity.sizes,
+        SIZES,
+    )
+
+
+def _message_counter(name: str, meaning: str, value: int, **more: str) -> str:
+    return _counter(
+        f"rabbitmq_global_messages_{name}_total",
+        meaning=meaning,
+        value=value,
+        protocol=PROTOCOL,
+        **more,
+    )
+
+
+def _dead_letters(name: str, meaning: str, value: int) -> str:
+    return _counter(
+        f"rabbitmq_global_messages_dead_lettered_{name}_total",
+        meaning=meaning,
+        value=value,
+        queue_type=QUEUE_TYPE,
+        dead_letter_strategy=STRATEGY,
+    )
+
+
+def _ours(call: Call) -> Iterator[str]:
+    measured, work = call.application.measurements, work_done()
+    yield _counter(
+        "warrener_filter_evaluations_total",
+        meaning="Filters of bindings and consumers that were evaluated for a message",
+        value=work.evaluations,
+    )
+    yield _counter(
+        "warrener_filter_matches_total",
+        meaning="Bindings and consumers that a message was for by their filter",
+        value=work.matches,
+    )
+    for name, meaning, values, bounds in (
+        ("journal_write_seconds", "Time of a write and its sync", measured.write_seconds, SECONDS),
+        ("journal_write_commits", "Commits in one write", measured.write_commits, COMMITS),
+        ("journal_write_bytes", "Size of a write", measured.write_bytes, BYTES),
+        ("loop_lag_seconds", "How late the loop wakes", measured.loop_lag_seconds, SECONDS),
+    ):
+        yield histogram(f"warrener_{name}", meaning, values, bounds)
+    yield Metric("warrener_exchange_filters", GAUGE, "Bindings with a filter").head()
+    for vhost in call.broker.vhosts.values():
+        filters = sum(exchange.filters for exchange in vhost.exchanges.values())
+        yield f"warrener_exchange_filters{labels(vhost=vhost.name)} {filters}\n"

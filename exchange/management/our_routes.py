@@ -1,0 +1,59 @@
+"""The routes that RabbitMQ has not, or has on another port: metrics, and all below `/api/x/`."""
+
+from __future__ import annotations
+
+from warrener.exchange.management import browse, delays, event_stream, metrics, redrives
+from warrener.exchange.management.access import Access
+from warrener.exchange.management.application import Endpoint
+
+USER = Access.MANAGEMENT
+MONITOR = Access.MONITORING
+SCRAPER = Access.SCRAPER
+
+QUEUE = "/api/x/queues/{vhost}/{name}"
+EXCHANGE = "/api/x/exchanges/{vhost}/{name}"
+
+_TABLE = (
+    # Metrics
+    ("GET", "/metrics", SCRAPER, metrics.get_metrics, "metrics of the whole broker"),
+    (
+        "GET",
+        "/metrics/per-object",
+        SCRAPER,
+        metrics.get_object_metrics,
+        "and of each queue, channel, connection, exchange",
+    ),
+    (
+        "GET",
+        "/metrics/detailed",
+        SCRAPER,
+        metrics.get_detailed_metrics,
+        "`?family=` and `?vhost=`, several of both",
+    ),
+    # Ours
+    ("GET", f"{QUEUE}/peek", USER, browse.peek, "look at messages, and leave them"),
+    ("GET", "/api/x/messages/{vhost}", USER, browse.search, "search all queues"),
+    ("POST", f"{QUEUE}/redrive", USER, redrives.begin, "move messages on"),
+    ("GET", "/api/x/redrives/{vhost}", USER, redrives.list_redrives, "how far that is"),
+    ("GET", "/api/x/redrives/{vhost}/{id}", USER, redrives.get_redrive, "one of them"),
+    ("DELETE", "/api/x/redrives/{vhost}/{id}", USER, redrives.cancel_redrive, "stop it"),
+    ("GET", "/api/x/events", MONITOR, event_stream.listen, "what comes and goes, as it does"),
+    ("POST", "/api/x/filters/explain", USER, browse.explain_filter, "try a filter"),
+    ("GET", f"{EXCHANGE}/delayed", USER, delays.list_delayed, "messages held back"),
+    (
+        "DELETE",
+        f"{EXCHANGE}/delayed/{{sequence}}",
+        USER,
+        delays.cancel_delayed,
+        "it will not go",
+    ),
+    (
+        "POST",
+        f"{EXCHANGE}/delayed/{{sequence}}/expedite",
+        USER,
+        delays.expedite_delayed,
+        "it goes now",
+    ),
+)
+
+OURS = tuple(Endpoint(*row) for row in _TABLE)

@@ -1,0 +1,127 @@
+"""The HTTP server: listeners, open connections, and the end.
+
+Clients come in by the entrance that those of AMQP come in by: with TLS on listeners that have
+certificates, behind a PROXY header if the operator says so.
+
+It shares the task and the pass of the AMQP server, on whose nursery it runs: an endpoint that
+touches the broker does so within a pass (`warrener.exchange.management.application`).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import trio
+
+from warrener.exchange.config import Config
+from warrener.exchange.management.application import Application, Peer
+from warrener.exchange.management.session import HttpSession
+from warrener.exchange.management.stream import GuestStream
+from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.tls import Certificates
+
+logger = logging.getLogger("warrener.http")
+
+SHUTDOWN_S = 3
+"""Time that requests under way have when the broker ends."""
+ACCEPT_RETRY_S = 0.1
+
+
+class HttpServer:
+    """Serves an application on listeners."""
+
+    def __init__(self, application: Application, config: Config) -> None:
+        self.application = application
+        self._config = config
+        self._sessions: set[HttpSession] = set()
+        self._open = 0
+        """Connections, also those that are still at the entrance."""
+        self._accepting = trio.CancelScope()
+        self._scope = trio.CancelScope()
+
+    async def serve(
+        self,
+        listeners: list[Listener],
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until `shut_down`, which closes the listeners."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.application.run)
+                with self._accepting:
+                    async with trio.open_nursery() as accepting:
+                        for listener in listeners:
+                            accepting.start_soon(self._accept, listener, nursery)
+                        task_status.started()
+
+    async def shut_down(self) -> None:
+        """Take no new requests, let those under way come to an end, and stop serving."""
+        self._accepting.cancel()
+        for session in self._sessions:
+            session.end()
+        with trio.move_on_after(SHUTDOWN_S):
+            while self._sessions:
+                await trio.sleep(0.01)
+        self._scope.cancel()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._sessions)
+
+    async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
+        with listener.socket as accepting:
+            while True:
+                await trio.lowlevel.wait_readable(accepting)
+                try:
+                    sock, _ = accepting.accept()
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    logger.error("cannot accept a connection: %s", error.strerror)
+                    await trio.sleep(ACCEPT_RETRY_S)
+                    continue
+                if self._open >= self._config.http_connections_max:
+                    sock.close()
+                    continue
+                self._open += 1
+                nursery.start_soon(self._run, sock, listener.certificates)
+
+    async def _run(self, sock: socket.socket, certificates: Certificates | None) -> None:
+        try:
+            guest = await self._let_in(sock, certificates)
+            await self._serve(GuestStream(guest.socket), Peer(*guest.address))
+        except (TurnedAway, OSError) as error:
+            logger.info("a client was turned away at the entrance: %s", error)
+            sock.close()
+        finally:
+            self._open -= 1
+
+    async def _let_in(self, sock: socket.socket, certificates: Certificates | None) -> Guest:
+        """Raises: TurnedAway, OSError."""
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return await enter(
+            sock,
+            certificates,
+            proxied=self._config.proxy_protocol,
+            patience_s=self._config.handshake_timeout_s,
+        )
+
+    async def _serve(self, stream: GuestStream, peer: Peer) -> None:
+        session = HttpSession(
+            self.application,
+            stream,
+            peer,
+            idle_s=self._config.http_idle_timeout_s,
+            request_s=self._config.http_request_timeout_s,
+        )
+        self._sessions.add(session)
+        try:
+            await session.run()
+        except Exception:
+            # A mistake of our own, in this one connection: the broker goes on.
+            logger.exception("%s: unexpected internal error", peer)
+        finally:
+            self._sessions.discard(session)

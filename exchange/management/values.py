@@ -1,0 +1,39 @@
+"""Values as JSON has them: tables of AMQP, times, and whole documents."""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """A value of an AMQP table as JSON can hold it; bytes that are no text are given in base64."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes | bytearray):
+        try:
+            return bytes(value).decode()
+        except UnicodeDecodeError:
+            return b64encode(value).decode()
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def encode(document: Any) -> bytes:
+    """A document as bytes."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def iso_time(ms: float) -> str:
+    """A time in ms since 1970 as RabbitMQ writes it."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,74 @@
+"""The blocking client, against a server in another thread's hands: trio's."""
+
+import socket
+
+import pytest
+import trio
+
+from tests.exchange.management.managed import Managed, managed
+from warrener.exchange.management.client import ManagementClient, ManagementError
+
+
+def client_of(broker: Managed, login: str = "guest:guest") -> ManagementClient:
+    return ManagementClient(f"http://{login}@127.0.0.1:{broker.api.port}", timeout_s=10)
+
+
+async def test_it_asks_for_documents_over_one_connection():
+    async with managed() as broker:
+        client = client_of(broker)
+
+        def work() -> None:
+            assert client.get("/api/whoami")["name"] == "guest"
+            assert client.ask("PUT", "/api/queues/%2F/q", {"durable": True}) is None
+            assert client.get("/api/queues/%2F/q")["durable"]
+
+        await trio.to_thread.run_sync(work)
+        assert broker.http.connections == 1
+        client.close()
+
+
+async def test_a_refusal_is_told_with_its_reason():
+    async with managed() as broker:
+        for login, target, status, text in (
+            ("guest:wrong", "/api/whoami", 401, "Login failed"),
+            ("guest:guest", "/api/queues/%2F/q", 404, "Not Found"),
+        ):
+            client = client_of(broker, login)
+            with pytest.raises(ManagementError, match=text) as refused:
+                await trio.to_thread.run_sync(client.get, target)
+            assert refused.value.status == status
+            assert "wrong" not in str(refused.value)
+            client.close()
+
+
+async def test_a_connection_that_the_server_has_closed_is_made_anew(autojump_clock):
+    async with managed(http_idle_timeout_s=1) as broker:
+        client = client_of(broker)
+        await trio.to_thread.run_sync(client.get, "/api/whoami")
+        await broker.amqp.until(lambda: broker.http.connections == 0)
+        assert (await trio.to_thread.run_sync(client.get, "/api/whoami"))["name"] == "guest"
+        client.close()
+
+
+async def test_a_long_answer_is_read_to_its_end():
+    async with managed() as broker:
+        queues = [{"name": f"q{number}", "vhost": "/"} for number in range(300)]
+        await broker.api.post("/api/definitions", {"queues": queues})
+        client = client_of(broker)
+        parts = await trio.to_thread.run_sync(lambda: list(client.stream("/api/queues")))
+        assert len(parts) > 1
+        assert b"".join(parts).count(b'"name":') == 300
+        client.close()
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ManagementError, match=f"cannot reach 127.0.0.1:{port}: "):
+        ManagementClient(f"http://127.0.0.1:{port}").get("/api/whoami")
+
+
+@pytest.mark.parametrize("url", ["", "amqp://127.0.0.1", "http://", "127.0.0.1:15672"])
+def test_what_is_no_url_is_refused(url: str):
+    with pytest.raises(ManagementError, match="not a URL"):
+        ManagementClient(url)
