@@ -33,6 +33,7 @@ SIZE = "x-cache-size"
 TTL = "x-cache-ttl"
 HEADER = "x-deduplication-header"
 PERSISTENCE = "x-cache-persistence"
+ARGUMENTS = (ASKED, SIZE, TTL, HEADER, PERSISTENCE)
 
 KEY_BYTES = 16
 """So many that two values never meet, even if somebody looks for such a pair."""

@@ -1,6 +1,7 @@
 """Equivalence: whether what is declared a second time is declared as it is.
 
-Arguments count, policies do not: they may have changed since.
+Arguments count, of a queue those that mean something here, as with RabbitMQ. Policies do not: they
+may have changed since.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from warrener.exchange import deduplication, options
 from warrener.exchange.arguments import require_equivalent
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
     from warrener.exchange.types import Exchange
+
+QUEUE_ARGUMENTS = frozenset((*options.ARGUMENTS, *deduplication.ARGUMENTS))
+"""What a queue goes by: other arguments mean nothing here, and nothing depends on them."""
 
 
 def require_same_exchange(
@@ -44,6 +49,10 @@ def require_same_exchange(
     require_equivalent(what, arguments, there.arguments)
 
 
+def _known(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in arguments.items() if name in QUEUE_ARGUMENTS}
+
+
 def require_same_queue(
     vhost: str, there: Queue, durable: bool, auto_delete: bool, arguments: Mapping[str, Any]
 ) -> None:
@@ -54,4 +63,4 @@ def require_same_queue(
         asked={"durable": durable, "auto_delete": auto_delete},
         current={"durable": there.durable, "auto_delete": there.auto_delete},
     )
-    require_equivalent(what, arguments, there.arguments)
+    require_equivalent(what, _known(arguments), _known(there.arguments))

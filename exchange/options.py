@@ -157,8 +157,8 @@ def _settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that are ours, without their `x-`. Raises: PreconditionFailed."""
     settings = {}
     for argument, value in arguments.items():
-        if argument in _ARGUMENTS:
-            name = _ARGUMENTS[argument]
+        if argument in ARGUMENTS:
+            name = ARGUMENTS[argument]
             if not KEYS[name].check(value):
                 raise PreconditionFailed(f"invalid arg '{argument}': {show(value)}")
             settings[name] = value
@@ -315,4 +315,5 @@ KEYS: dict[str, Key] = {
 option changes nothing, and is taken so that what was written for RabbitMQ can be used. Dead letters
 are handed over at least once whatever the strategy says."""
 
-_ARGUMENTS = {key.prefix + name: name for name, key in KEYS.items()}
+ARGUMENTS = {key.prefix + name: name for name, key in KEYS.items()}
+"""The same keys, as arguments write them."""

@@ -77,8 +77,9 @@ class Rules:
         before = thing.applied.operator_policy if policy.operator else thing.applied.policy
         found = None
         for rule in self._sorted[policy.operator]:
-            if rule.policy is before:
-                found = before
+            # Not by identity: one that was set again as it was has taken its place.
+            if rule.policy == before:
+                found = rule.policy
             elif rule.policy.name == policy.name or _may_follow(rule.policy, before, policy):
                 found = rule.policy if rule.matches(thing) else None
             if found is not None:

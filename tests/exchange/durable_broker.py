@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange.arguments import identity
 from warrener.exchange.broker import Broker
 from warrener.exchange.queue import Queue

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import make_message
 from warrener.exchange import broker as broker_module

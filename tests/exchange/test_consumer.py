@@ -1,6 +1,6 @@
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange.consumer import UNLIMITED, Consumer
 
 

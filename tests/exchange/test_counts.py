@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange.activity import Activity
 from warrener.exchange.broker import Broker
 from warrener.exchange.counts import NAMES, Counts, delivery_kind, no_counts, total

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of, make_message
 from warrener.exchange.broker import Broker
 from warrener.exchange.dead_letter import (

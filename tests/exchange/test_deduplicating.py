@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange.errors import PreconditionFailed
 
 TYPE = "x-message-deduplication"

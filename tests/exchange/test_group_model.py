@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import make_message, size_of
 from tests.exchange.outlet import PLENTY_BYTES, Delivered
 from warrener.exchange import deal, places, selection, waiting

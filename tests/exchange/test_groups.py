@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import make_message, size_of
 from warrener.exchange import groups, places, waiting

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange import selection
 from warrener.exchange.broker import Broker
@@ -67,6 +67,14 @@ def test_the_highest_priority_applies_and_no_other(policies: Policies, queue: Qu
 def test_of_the_same_priority_the_first_by_name_applies(policies: Policies, queue: Queue) -> None:
     for name in ("b", "a", "c"):
         policies.set("/", name, ".*", {"max-length": 1})
+    assert queue.policy == "a"
+
+
+def test_a_policy_that_was_set_again_as_it_was_is_not_forgotten(
+    policies: Policies, queue: Queue
+) -> None:
+    for name in ("a", "a", "b"):
+        policies.set("/", name, "", {"max-length": 1})
     assert queue.policy == "a"
 
 

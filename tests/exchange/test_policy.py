@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange import policies
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import NotFound, PreconditionFailed

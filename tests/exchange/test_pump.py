@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange import selection
 from warrener.exchange.broker import Broker
 from warrener.exchange.filters.filter import compile_filter

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of
 from warrener.exchange import selection, waiting

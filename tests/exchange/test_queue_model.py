@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import PLENTY_BYTES, Delivered
 from warrener.exchange.broker import Broker

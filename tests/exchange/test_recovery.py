@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker, lasting_topology
 from tests.exchange.messages import body_of
 from warrener.protocol.tables import ByteArray, Float32, Timestamp

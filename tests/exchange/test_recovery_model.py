@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker, Topology, lasting_topology
 from tests.exchange.messages import make_message
 from warrener.exchange.binding import Binding

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.outlet import Delivered
 from warrener.exchange import selection, waiting

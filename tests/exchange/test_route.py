@@ -1,4 +1,4 @@
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import Properties
 from warrener.exchange.records import message_head
 from warrener.exchange.route import Route

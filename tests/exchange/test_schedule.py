@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import PreconditionFailed, ResourceLocked

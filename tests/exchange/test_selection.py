@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import make_message, size_of
 from tests.exchange.outlet import Delivered
 from tests.exchange.watched import watched_message

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import Delivered
 from warrener.exchange import deal, places, selection, waiting

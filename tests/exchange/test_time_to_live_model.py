@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of
 from warrener.exchange.broker import Broker
 from warrener.exchange.server.codec import CODEC

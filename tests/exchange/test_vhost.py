@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import Properties
 from warrener.exchange.errors import (
     AccessRefused,
@@ -135,7 +135,8 @@ def test_declaring_a_queue_again_as_it_is_finds_it(client: Client, other: Client
     [
         ({"durable": True}, "'durable'"),
         ({"auto_delete": True}, "'auto_delete'"),
-        ({"arguments": {"x-a": 1}}, "'x-a'"),
+        ({"arguments": {"x-max-length": 1}}, "'x-max-length'"),
+        ({"arguments": {"x-message-deduplication": True}}, "'x-message-deduplication'"),
         ({"arguments": {"x-queue-type": "classic"}}, "'x-queue-type'"),
     ],
 )
@@ -145,6 +146,10 @@ def test_declaring_a_queue_otherwise_names_the_difference(
     client.declare("q")
     with pytest.raises(PreconditionFailed, match=f"inequivalent arg {difference} for queue 'q'"):
         client.declare("q", **options)
+
+
+def test_arguments_that_mean_nothing_here_may_differ(client: Client) -> None:
+    assert client.declare("q", arguments={"x-a": 1}) == client.declare("q", arguments={"x-b": 2})
 
 
 def test_a_queue_without_a_name_is_given_one_of_its_own(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import NotFound, PreconditionFailed

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker, lasting_topology
 from tests.exchange.topology.reading import valid
 from warrener.exchange.broker import Broker

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange.broker import Broker
 from warrener.exchange.topology.applying import apply
 from warrener.exchange.topology.in_process import InProcess

@@ -1,6 +1,6 @@
 """Retries, as they work in a broker: attempt, wait, attempt, and then the dead-letter queue."""
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.topology.reading import valid
 from warrener.exchange.broker import Broker
 from warrener.exchange.topology.applying import apply

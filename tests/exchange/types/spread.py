@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import Properties
 from warrener.exchange.broker import Broker
 from warrener.exchange.server.codec import CODEC

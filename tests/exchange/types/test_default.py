@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from tests.exchange.messages import Properties
 from warrener.exchange.errors import AccessRefused
 

@@ -1,4 +1,4 @@
-from tests.exchange.client import Client
+from tests.exchange.core_client import Client
 from warrener.exchange.types.digest import DIGEST_BITS, digest, place
 
 
