@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from warrener.exchange.commands import DONE, USAGE, CommandError
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
-from warrener.exchange.commands.output import Output, describe_output, lead
+from warrener.exchange.commands.output import Output, describe_output
+from warrener.exchange.monitor.snapshot import lead
 
 
 @dataclass(frozen=True, slots=True)

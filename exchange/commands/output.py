@@ -19,6 +19,7 @@ from typing import Any
 
 from warrener.exchange.commands import USAGE, CommandError
 from warrener.exchange.monitor.printing import plain
+from warrener.exchange.monitor.snapshot import lead
 
 
 def describe_output(parser: argparse.ArgumentParser, columns: bool = False) -> None:
@@ -31,15 +32,6 @@ def describe_output(parser: argparse.ArgumentParser, columns: bool = False) -> N
             metavar="A,B",
             help="these columns only; a dot leads into one, as message_stats.publish",
         )
-
-
-def lead(document: Any, path: str) -> Any:
-    """What stands in a document behind dots; None if nothing does."""
-    for name in path.split("."):
-        if not isinstance(document, Mapping):
-            return None
-        document = document.get(name)
-    return document
 
 
 def field(value: Any) -> str:
