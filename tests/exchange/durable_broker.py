@@ -1,19 +1,19 @@
 """A broker on a journal in a folder, which can be ended, killed and started again."""
 
-import os
 import threading
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.exchange.core_client import Client
+from tests.storage.unsynced_files import UnsyncedFiles
 from warrener.exchange.arguments import identity
 from warrener.exchange.broker import Broker
 from warrener.exchange.queue import Queue
 from warrener.exchange.records import head_bytes, refers_to
 from warrener.exchange.recovery import Restored, restore
 from warrener.exchange.server.codec import CODEC
-from warrener.storage.files import DiskFiles, Handle
+from warrener.storage.files import Handle
 from warrener.storage.journal import Journal
 from warrener.storage.store import Bytes, Meaning
 
@@ -24,22 +24,6 @@ SEGMENT_BYTES = 1000
 MEANING = Meaning(head_bytes, refers_to)
 
 Topology = dict[str, Hashable]
-
-
-class UnsyncedFiles(DiskFiles):
-    """Files without the waiting: what is tested here is not the disk."""
-
-    def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
-        self.write(handle, pieces, offset)
-
-    def datasync(self, handle: Handle) -> None:
-        pass
-
-    def sync_directory(self, path: str) -> None:
-        pass
-
-    def truncate(self, handle: Handle, length: int) -> None:
-        os.ftruncate(handle, length)
 
 
 class GatedFiles(UnsyncedFiles):

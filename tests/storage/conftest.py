@@ -3,33 +3,18 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.storage.unsynced_files import UnsyncedFiles
 from warrener.storage.errors import DamagedRecord
-from warrener.storage.files import DiskFiles, Files, Handle
+from warrener.storage.files import Files
 from warrener.storage.journal import Journal
-from warrener.storage.store import Bytes, RecoveryReport, Run
+from warrener.storage.store import RecoveryReport, Run
 
 PATIENCE_S = 20
-
-
-class UnsyncedFiles(DiskFiles):
-    """Without the waiting, for tests that open a thousand journals and pull no plug."""
-
-    def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
-        self.write(handle, pieces, offset)
-
-    def datasync(self, handle: Handle) -> None:
-        pass
-
-    def sync_directory(self, path: str) -> None:
-        pass
-
-    def truncate(self, handle: Handle, length: int) -> None:
-        os.ftruncate(handle, length)
 
 
 Record = tuple[int, int, bytes]

@@ -4,11 +4,12 @@ import errno
 import os
 from collections.abc import Sequence
 
-from warrener.storage.files import DiskFiles, Handle
+from tests.storage.unsynced_files import UnsyncedFiles
+from warrener.storage.files import Handle
 from warrener.storage.store import Bytes
 
 
-class SmallDisk(DiskFiles):
+class SmallDisk(UnsyncedFiles):
     """What is written beyond `capacity` bytes does not fit; removing files makes room again.
 
     Every file that is written to through this object counts with its size.
@@ -33,18 +34,6 @@ class SmallDisk(DiskFiles):
         self._sizes[inode] = os.fstat(handle).st_size
         if len(data) > room:
             raise OSError(errno.ENOSPC, "no space left on this small disk")
-
-    def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
-        self.write(handle, pieces, offset)
-
-    def datasync(self, handle: Handle) -> None:
-        pass
-
-    def sync_directory(self, path: str) -> None:
-        pass
-
-    def truncate(self, handle: Handle, length: int) -> None:
-        os.ftruncate(handle, length)
 
     def allocate(self, path: str, size: int) -> None:
         if not os.path.exists(path) and size > self.free_bytes(""):

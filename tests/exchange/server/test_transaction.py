@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.durable_broker import UnsyncedFiles
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Channel, Client, HeldStore, Wire
+from tests.storage.unsynced_files import UnsyncedFiles
 from warrener.exchange.broker import Broker
 from warrener.exchange.recovery import restore
 from warrener.exchange.server.codec import CODEC
