@@ -62,7 +62,7 @@ def client(url: str, timeout_s: float = 30) -> ManagementClient:
 
     try:
         return ManagementClient(url, timeout_s=timeout_s)
-    except (ManagementError, ValueError) as error:
+    except ManagementError as error:
         raise CommandError(
             f"no URL of a management API: {without_password(url)}\n"
             f"write it like {URL}, in --url or {VARIABLE}",

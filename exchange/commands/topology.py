@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.commands import CommandError
-from warrener.exchange.commands.management_api import ManagementApi
+from warrener.exchange.commands import DONE, FAILED, NO_PERMISSION, UNREACHABLE, CommandError
+from warrener.exchange.management.client import ManagementClient, ManagementError
 from warrener.exchange.recovery import restore as restore_broker
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.topology import report, writing
@@ -38,7 +39,7 @@ from warrener.exchange.topology.applying import (
 from warrener.exchange.topology.desired import Desired
 from warrener.exchange.topology.in_process import InProcess
 from warrener.exchange.topology.loading import read_files
-from warrener.exchange.topology.over_http import OverHttp
+from warrener.exchange.topology.over_http import Ask, OverHttp
 from warrener.exchange.topology.plan import LOSING, REPLACING, Plan
 from warrener.exchange.topology.planner import make_plan
 from warrener.exchange.topology.schema import json_schema
@@ -46,9 +47,10 @@ from warrener.exchange.topology.target import Target, TargetError
 from warrener.storage.errors import DirectoryInUse, StorageError
 from warrener.storage.journal import Journal
 
-DONE = 0
-FAILED = 1
 CHANGES = 2
+TIMEOUT_S = 60.0
+OK = 200
+UNAUTHORIZED = 401
 
 AGREEMENTS = {REPLACING: "--allow-replace", LOSING: "--lose-messages"}
 """The options by which one agrees to what a step needs."""
@@ -284,12 +286,31 @@ def _target(arguments: argparse.Namespace) -> Iterator[Target]:
 @contextmanager
 def _behind(url: str) -> Iterator[Target]:
     """The broker behind a management API."""
-    api = ManagementApi(url)
     try:
-        api.log_in()
-        yield OverHttp(api.ask)
+        client = ManagementClient(url, timeout_s=TIMEOUT_S)
+    except ManagementError as error:
+        raise CommandError(str(error)) from error
+    try:
+        ask = _asker(client)
+        # Later, 401 is the answer also to who lacks a right.
+        status, _ = ask("GET", "/api/whoami", None)
+        if status == UNAUTHORIZED:
+            raise CommandError("the management API refuses the login", NO_PERMISSION)
+        yield OverHttp(ask)
     finally:
-        api.close()
+        client.close()
+
+
+def _asker(client: ManagementClient) -> Ask:
+    def ask(method: str, target: str, document: Any) -> tuple[int, Any]:
+        try:
+            return OK, client.ask(method, target, document)
+        except ManagementError as error:
+            if not error.status:
+                raise CommandError(str(error), UNREACHABLE) from error
+            return error.status, str(error)
+
+    return ask
 
 
 @contextmanager

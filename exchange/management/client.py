@@ -39,11 +39,15 @@ class ManagementClient:
         self, url: str, *, timeout_s: float = TIMEOUT_S, context: ssl.SSLContext | None = None
     ) -> None:
         """Raises: ManagementError for what is no URL of HTTP."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ManagementError(f"not a URL of a management API: {url}: {error}") from error
         if parts.scheme not in PORTS or not parts.hostname:
             raise ManagementError(f"not a URL of a management API: {url}")
         self._host = parts.hostname
-        self._port = parts.port or PORTS[parts.scheme]
+        self._port = port or PORTS[parts.scheme]
         self._prefix = parts.path.rstrip("/")
         self._context = context
         if parts.scheme == "https" and context is None:

@@ -6,15 +6,6 @@ import { bytes, json } from "./formats.js";
 
 const SHOWN_BYTES = 20000;
 const COUNTS = [1, 10, 50, 100];
-const PEEK = "/api/x/queues/{vhost}/{name}/peek";
-
-let peeks = null;
-
-// Whether the broker lets one look at messages and leaves them as they are.
-async function canPeek() {
-  peeks ??= PEEK in (await get(path("openapi.json"))).paths;
-  return peeks;
-}
 
 // The first messages of a queue, and whether there are more that were not looked at.
 async function peek(vhost, name, count, selector) {
@@ -23,42 +14,20 @@ async function peek(vhost, name, count, selector) {
   return { messages: found.items, isAll: found.complete };
 }
 
-async function getAndPutBack(vhost, name, count) {
-  const question = { count, ackmode: "ack_requeue_true", encoding: "auto", truncate: SHOWN_BYTES };
-  const messages = await ask("POST", `${path("queues", vhost, name)}/get`, question);
-  return { messages, isAll: !messages.at(-1)?.message_count };
-}
-
 // A panel to look into a queue.
 export function messagesOf(vhost, name) {
   const number = el("select", {}, COUNTS.map((each) => el("option", { value: each, selected: each === 10 }, each)));
   const selector = el("input", { spellcheck: "false", autocomplete: "off", placeholder: "amount > 100 AND region = 'EU'" });
   const choice = field("Only those that a selector wants", selector);
   choice.classList.add("grow");
-  choice.hidden = true;
-  const about = el("p", { class: "quiet" });
+  const about = el("p", { class: "quiet" }, "Looking (peek) leaves the messages in the queue as they are.");
   const list = el("div", { class: "stack", role: "status" });
-
-  async function explain() {
-    const isPeek = await canPeek();
-    choice.hidden = !isPeek;
-    about.replaceChildren(
-      ...(isPeek
-        ? ["Looking (peek) leaves the messages in the queue as they are."]
-        : [
-            "Looking takes messages out and puts them back in their place ",
-            el("code", {}, "(get with ack_requeue_true)"),
-            ": afterwards they are marked as redelivered, and a consumer may miss them for a moment.",
-          ]),
-    );
-  }
 
   async function look(event) {
     event.preventDefault();
     try {
       const count = Number(number.value);
-      const isPeek = await canPeek();
-      const found = await (isPeek ? peek(vhost, name, count, selector.value) : getAndPutBack(vhost, name, count));
+      const found = await peek(vhost, name, count, selector.value);
       const end = found.messages.length ? "There is no other one." : "There is no such message.";
       const more = el("p", { class: "quiet" }, found.isAll ? end : "There may be more.");
       list.replaceChildren(...found.messages.map(shown), more);
@@ -67,7 +36,6 @@ export function messagesOf(vhost, name) {
     }
   }
 
-  explain().catch((problem) => (about.textContent = problem.message));
   const form = el(
     "form",
     { class: "row", submit: look },

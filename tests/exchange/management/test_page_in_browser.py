@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="the page is not tested: there is no chromium here"),
 ]
 
-PEEK = "/api/x/queues/{vhost}/{name}/peek"
 HOSTILE = '<img src=x onerror="window.pwned = 1"><script>window.pwned = 2</script>'
 MANY = 400
 
@@ -256,16 +255,15 @@ def test_the_depth_of_a_queue_is_drawn_over_time(place: Place):
 def test_messages_are_looked_at_and_stay(place: Place):
     place.declare("looked.at")
     place.publish("amq.default", "looked.at", '{"order": 1}')
-    peeks = PEEK in place.api.get("/api/openapi.json")["paths"]
     tab = place.tab(f"queues/{in_segments('/', 'looked.at')}")
     tab.until("document.body.innerText.includes('Looking')")
-    assert ("ack_requeue_true" in tab.text()) != peeks
+    assert "ack_requeue_true" not in tab.text()
     for _ in range(2):
         click(tab, "Look at")
         tab.until("document.querySelector('.message pre')?.innerText === '{\"order\": 1}'")
         tab.run("document.querySelector('.message').remove()")
     assert place.depth("looked.at") == 1
-    assert bool(place.get("looked.at")["redelivered"]) != peeks
+    assert not place.get("looked.at")["redelivered"]
 
 
 def test_a_message_is_published_with_the_keyboard_alone(place: Place):
