@@ -8,7 +8,6 @@ import pytest
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import (
     Channel,
-    Client,
     HeldStore,
     Wire,
     encode,
@@ -25,27 +24,6 @@ from warrener.storage.store import Bytes
 
 PERSISTENT = encode_properties(delivery_mode=2)
 PATIENCE_S = 20
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def client(wire: Wire) -> Client:
-    return wire.login()
-
-
-@pytest.fixture
-def channel(client: Client) -> Channel:
-    return client.channel()
-
-
-@pytest.fixture
-def other(wire: Wire) -> Channel:
-    """A channel of another connection."""
-    return wire.login().channel()
 
 
 def deliver(

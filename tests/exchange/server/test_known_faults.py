@@ -13,16 +13,6 @@ from warrener.protocol.properties import encode_properties
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def client(wire: Wire) -> Client:
-    return wire.login()
-
-
-@pytest.fixture
 def channel(client: Client) -> Channel:
     channel = client.channel()
     channel.queue("q")

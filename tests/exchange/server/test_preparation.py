@@ -8,22 +8,12 @@ from typing import Any
 import pytest
 
 from tests.exchange.server.inbox import Content
-from tests.exchange.server.wire import Channel, Client, Wire
+from tests.exchange.server.wire import Channel, Client
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import Properties, encode_properties
 
 REPLY_TO = "amq.rabbitmq.reply-to"
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def client(wire: Wire) -> Client:
-    return wire.login()
 
 
 @pytest.fixture
@@ -33,11 +23,6 @@ def channel(client: Client) -> Channel:
     for name in "abc":
         channel.queue(name)
     return channel
-
-
-@pytest.fixture
-def other(wire: Wire) -> Channel:
-    return wire.login().channel()
 
 
 def publish(

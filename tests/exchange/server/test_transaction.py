@@ -24,25 +24,9 @@ PATIENCE_S = 20
 
 
 @pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def client(wire: Wire) -> Client:
-    return wire.login()
-
-
-@pytest.fixture
 def channel(client: Client) -> Channel:
     """A channel with transactions and the queue `q`."""
     return begun(client)
-
-
-@pytest.fixture
-def other(wire: Wire) -> Channel:
-    """A channel of another connection, without transactions."""
-    return wire.login().channel()
 
 
 def begun(client: Client, number: int = 1) -> Channel:
