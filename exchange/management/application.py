@@ -85,6 +85,8 @@ class Endpoint:
     access: Access
     answer: Answer
     meaning: str
+    takes: tuple[str, ...] = ("application/json",)
+    """Kinds of bodies."""
 
     @property
     def reads(self) -> bool:
@@ -108,6 +110,8 @@ class Application:
         """The addresses on which the broker listens, by protocol."""
         self.sampler = Sampler(server)
         self.redrives = Jobs()
+        self.topology_turn = trio.Lock()
+        """Held while a topology is planned or applied: one at a time."""
         self.measurements = measurements or Measurements()
         self.started_ms = int(time.time() * 1000)
         self.failed_logins = 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 import email.parser
 import email.policy
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from warrener.exchange.limits import UserLimits, VirtualHostLimits
 from warrener.exchange.management import bindings, exchanges, policies, queues, users
 from warrener.exchange.management.call import JSON, NOBODY, Call, done
 from warrener.exchange.management.fields import Fields, check_value, read_json
-from warrener.exchange.management.listing import Turn, in_slices
+from warrener.exchange.management.listing import in_passes, in_slices
 from warrener.exchange.management.node import PRODUCT, RABBITMQ_VERSION, VERSION
 from warrener.exchange.management.parameters import (
     LIMITS,
@@ -32,7 +32,7 @@ from warrener.exchange.management.parameters import (
 )
 from warrener.exchange.management.permissions import LISTING as PERMISSIONS
 from warrener.exchange.management.permissions import TOPIC_LISTING as TOPIC_PERMISSIONS
-from warrener.exchange.management.values import encode
+from warrener.exchange.management.values import encode_in_parts
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
@@ -144,23 +144,7 @@ def _download(call: Call, document: dict[str, Any]) -> Response:
     name = re.sub(r"[^\w.\- ]", "_", call.query.get("download", ""))
     disposition = (("Content-Disposition", f'attachment; filename="{name}"'),) if name else ()
     headers = (JSON, ("Cache-Control", "no-cache"), *disposition)
-    return Response(200, headers, parts=_parts(document))
-
-
-def _parts(document: Mapping[str, Any]) -> Iterator[bytes]:
-    """A document whose values may be long lists, in parts."""
-    separator = b"{"
-    for name, value in document.items():
-        yield separator + encode(name) + b":"
-        separator = b","
-        if not isinstance(value, list):
-            yield encode(value)
-            continue
-        yield b"["
-        for start in range(0, len(value), 100):
-            yield (b"," if start else b"") + encode(value[start : start + 100])[1:-1]
-        yield b"]"
-    yield b"}"
+    return Response(200, headers, parts=encode_in_parts(document))
 
 
 # In
@@ -174,7 +158,7 @@ async def import_all(call: Call) -> Response:
     steps += _read_parameters(call, document, None)
     steps += _read_policies(call, document, None)
     steps += await _read_topology(call, document, None)
-    await _take_in(call, steps)
+    await in_passes(call, (step() for step in steps))
     return done()
 
 
@@ -183,25 +167,8 @@ async def import_vhost(call: Call) -> Response:
     steps = _read_parameters(call, document, call.vhost.name)
     steps += _read_policies(call, document, call.vhost.name)
     steps += await _read_topology(call, document, call.vhost.name)
-    await _take_in(call, steps)
+    await in_passes(call, (step() for step in steps))
     return done()
-
-
-async def _take_in(call: Call, steps: Iterable[Step]) -> None:
-    """Raises: Refused, and what came before it is done."""
-    turn = Turn()
-    remaining = iter(steps)
-
-    def take_some() -> bool:
-        """Returns whether there may be more."""
-        for step in remaining:
-            step()
-            if turn.is_over:
-                return True
-        return False
-
-    while call.within_pass(take_some):
-        await turn.pass_on()
 
 
 def _read_document(call: Call) -> Any:

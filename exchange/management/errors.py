@@ -4,6 +4,7 @@
      +-- LoginRequired      401  nobody has said who he is, or not convincingly
      +-- NotAuthorised      401  somebody may not do this; RabbitMQ's status, tools expect it
      +-- ForeignOrigin      403  a page of somebody else's asks through its reader's browser
+     +-- UnsupportedMedia   415  a body of a kind that is not read here
      +-- Unavailable        503  not now
 
 What the broker refuses is `warrener.exchange.errors.Refused`, and `told` knows those, too.
@@ -31,6 +32,10 @@ class ForeignOrigin(HttpError):
     status = 403
 
 
+class UnsupportedMedia(HttpError):
+    status = 415
+
+
 class Unavailable(HttpError):
     status = 503
 
@@ -42,6 +47,7 @@ _WORDS = {
     405: "method_not_allowed",
     408: "request_timeout",
     413: "payload_too_large",
+    415: "unsupported_media_type",
     431: "request_header_fields_too_large",
     500: "internal_error",
     503: "service_unavailable",

@@ -12,7 +12,7 @@ Everything is made in slices of a few milliseconds, and a long answer is sent as
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -149,6 +149,27 @@ async def in_slices(step: Callable[[T], R], things: Iterable[T]) -> list[R]:
         if turn.is_over:
             await turn.pass_on()
         found.append(step(thing))
+    return found
+
+
+async def in_passes(call: Call, work: Iterator[T]) -> list[T]:
+    """Have work done for as long as there is any, in passes that others have their turn between.
+
+    Raises: what the work does; what came before it is done.
+    """
+    found: list[T] = []
+    turn = Turn()
+
+    def do_some() -> bool:
+        """Returns whether there may be more."""
+        for each in work:
+            found.append(each)
+            if turn.is_over:
+                return True
+        return False
+
+    while call.within_pass(do_some):
+        await turn.pass_on()
     return found
 
 

@@ -36,6 +36,11 @@ REFUSALS = {
     "404": "not there",
     "503": "not now",
 }
+KIND_REFUSED = {"415": "a body of another kind"}
+CONFLICTS = {
+    "/api/x/topology/apply": {"409": "something is in the way; the answer says what was done"},
+}
+"""Refusals of some endpoints only, by their patterns."""
 
 
 def get_document(call: Call) -> Response:
@@ -73,14 +78,17 @@ def operation(endpoint: Endpoint) -> dict[str, Any]:
         described["security"] = [{"login": []}]
         described["description"] = f"Takes the tag {endpoint.access.value}."
     if endpoint.method in ("PUT", "POST"):
-        content = {"application/json": {"schema": {"type": "object"}}}
+        content = {kind: {"schema": {"type": "object"}} for kind in endpoint.takes}
         described["requestBody"] = {"content": content}
     return described
 
 
 def responses(endpoint: Endpoint) -> dict[str, Any]:
     failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+    refusals = REFUSALS | CONFLICTS.get(endpoint.pattern, {})
+    if len(endpoint.takes) > 1:
+        refusals |= KIND_REFUSED
     return {
         **{status: {"description": text} for status, text in ANSWERS[endpoint.method].items()},
-        **{status: {"description": text, "content": failure} for status, text in REFUSALS.items()},
+        **{status: {"description": text, "content": failure} for status, text in refusals.items()},
     }

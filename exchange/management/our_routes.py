@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from warrener.exchange.management import browse, delays, event_stream, metrics, redrives
+from warrener.exchange.management import (
+    browse,
+    delays,
+    event_stream,
+    metrics,
+    redrives,
+    topology,
+)
 from warrener.exchange.management.access import Access
 from warrener.exchange.management.application import Endpoint
 
 USER = Access.MANAGEMENT
 MONITOR = Access.MONITORING
 SCRAPER = Access.SCRAPER
+ADMIN = Access.ADMINISTRATOR
 
 QUEUE = "/api/x/queues/{vhost}/{name}"
 EXCHANGE = "/api/x/exchanges/{vhost}/{name}"
@@ -53,6 +61,23 @@ _TABLE = (
         USER,
         delays.expedite_delayed,
         "it goes now",
+    ),
+    ("GET", "/api/x/topology", ADMIN, topology.export, "all that lasts, as YAML"),
+    (
+        "POST",
+        "/api/x/topology/plan",
+        ADMIN,
+        topology.plan,
+        "what a document would change",
+        topology.TAKES,
+    ),
+    (
+        "POST",
+        "/api/x/topology/apply",
+        ADMIN,
+        topology.apply,
+        "have the broker be as a document says",
+        topology.TAKES,
     ),
 )
 

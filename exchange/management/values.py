@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,22 @@ def plain(value: Any) -> Any:
 def encode(document: Any) -> bytes:
     """A document as bytes."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def encode_in_parts(document: Mapping[str, Any]) -> Iterator[bytes]:
+    """A document whose values may be long lists, in parts."""
+    separator = b"{"
+    for name, value in document.items():
+        yield separator + encode(name) + b":"
+        separator = b","
+        if not isinstance(value, list):
+            yield encode(value)
+            continue
+        yield b"["
+        for start in range(0, len(value), 100):
+            yield (b"," if start else b"") + encode(value[start : start + 100])[1:-1]
+        yield b"]"
+    yield b"}"
 
 
 def iso_time(ms: float) -> str:

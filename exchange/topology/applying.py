@@ -8,7 +8,7 @@ done of it already is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,35 +32,43 @@ class Outcome:
     failed: Step | None = None
     error: str = ""
 
+    @classmethod
+    def of(cls, steps: Iterable[tuple[Step, str]]) -> Outcome:
+        """What came of steps, each with why it failed."""
+        done: list[Step] = []
+        for step, error in steps:
+            if error:
+                return cls(tuple(done), step, error)
+            done.append(step)
+        return cls(tuple(done))
 
-def apply(
-    plan: Plan,
-    target: Target,
-    agreed: Iterable[str] = (),
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> Outcome:
+
+def apply(plan: Plan, target: Target, agreed: Iterable[str] = ()) -> Outcome:
     """Carry out a plan.
 
     Args:
         agreed: what somebody has agreed to, see `Step.needs`; a plan that needs more is not begun.
-        on_step: called after each step.
     """
     missing = plan.needs - set(agreed)
     if missing:
         step = next(step for step in plan.steps if step.needs & missing)
         return Outcome((), step, f"nobody has agreed to {' and to '.join(sorted(missing))}")
-    done: list[Step] = []
     try:
-        for step in plan.steps:
-            try:
-                _carry_out(step, target)
-            except TargetError as error:
-                return Outcome(tuple(done), step, str(error))
-            done.append(step)
-            on_step(step)
+        return Outcome.of(steps_of(plan, target))
     finally:
         target.commit()
-    return Outcome(tuple(done))
+
+
+def steps_of(plan: Plan, target: Target) -> Iterator[tuple[Step, str]]:
+    """Carry out a plan as slowly as somebody iterates: each step when it is done, or, as the last
+    one, with why it failed. Nothing is agreed to here and nothing committed."""
+    for step in plan.steps:
+        try:
+            _carry_out(step, target)
+        except TargetError as error:
+            yield step, str(error)
+            return
+        yield step, ""
 
 
 def _carry_out(step: Step, target: Target) -> None:
@@ -75,19 +83,28 @@ def _carry_out(step: Step, target: Target) -> None:
 
 
 def save(plan: Plan) -> str:
-    """A plan as text, for `restore`; it has hashes of passwords and no passwords."""
-    steps = [
-        {
-            "action": step.action.name.lower(),
-            "before": as_fields(step.before) if step.before else None,
-            "after": as_fields(step.after) if step.after else None,
-            "rebind": [as_fields(binding) for binding in step.rebind],
-            "messages": step.messages,
-        }
-        for step in plan.steps
-    ]
-    saved = {"format": SAVED_FORMAT, "version": SAVED_VERSION, "steps": steps, "notes": plan.notes}
-    return json.dumps(saved, indent=1, ensure_ascii=False) + "\n"
+    """A plan as text, for `restore`."""
+    return json.dumps(saved(plan), indent=1, ensure_ascii=False) + "\n"
+
+
+def saved(plan: Plan) -> dict[str, Any]:
+    """A plan as a document; it has hashes of passwords and no passwords."""
+    return {
+        "format": SAVED_FORMAT,
+        "version": SAVED_VERSION,
+        "steps": [saved_step(step) for step in plan.steps],
+        "notes": list(plan.notes),
+    }
+
+
+def saved_step(step: Step) -> dict[str, Any]:
+    return {
+        "action": step.action.name.lower(),
+        "before": as_fields(step.before) if step.before else None,
+        "after": as_fields(step.after) if step.after else None,
+        "rebind": [as_fields(binding) for binding in step.rebind],
+        "messages": step.messages,
+    }
 
 
 def is_saved_plan(text: str) -> bool:
@@ -97,22 +114,22 @@ def is_saved_plan(text: str) -> bool:
 def restore(text: str) -> Plan:
     """Raises: NotAPlan."""
     try:
-        saved = json.loads(text)
-        if saved["format"] != SAVED_FORMAT or saved["version"] != SAVED_VERSION:
+        document = json.loads(text)
+        if document["format"] != SAVED_FORMAT or document["version"] != SAVED_VERSION:
             raise NotAPlan("a plan of another version")
-        return Plan(tuple(map(_step, saved["steps"])), tuple(saved["notes"]))
+        return Plan(tuple(map(_step, document["steps"])), tuple(document["notes"]))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise NotAPlan(f"not a saved plan: {error!r}") from error
 
 
-def _step(saved: Any) -> Step:
-    before, after = saved["before"], saved["after"]
+def _step(given: Any) -> Step:
+    before, after = given["before"], given["after"]
     step = Step(
-        Action[saved["action"].upper()],
+        Action[given["action"].upper()],
         from_fields(before) if before else None,
         from_fields(after) if after else None,
-        tuple(from_fields(binding) for binding in saved["rebind"]),  # type: ignore[misc]
-        int(saved["messages"]),
+        tuple(from_fields(binding) for binding in given["rebind"]),  # type: ignore[misc]
+        int(given["messages"]),
     )
     if step.before is None and step.after is None:
         raise ValueError("a step about nothing")

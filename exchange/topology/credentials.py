@@ -48,9 +48,10 @@ def _from_elsewhere(entry: Entry) -> tuple[str | None, str | None]:
         return None, _hash(entry, "hash", entry.get("algorithm"))
     elif given == ["env"] and "env" in entry:
         name = entry.get("env")
-        password = entry.reader.surroundings.environment.get(name)
+        surroundings = entry.reader.surroundings
+        password = surroundings.environment.get(name)
         if password is None:
-            entry.problem("T020", "env", f"the variable '{name}' is not set")
+            entry.problem("T020", "env", f"the variable '{name}' is not set", surroundings.advice)
         else:
             return _not_empty(entry, password), None
     elif given == ["file"] and "file" in entry:

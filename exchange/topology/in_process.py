@@ -1,7 +1,9 @@
 """The target in this process: a `Broker` whose topology is read and changed directly.
 
 Everything happens within the pass of the caller, so that what `apply` does is written to the
-journal as one commit: after a crash it is there as a whole or not at all.
+journal as one commit: after a crash it is there as a whole or not at all. Who has other things to
+do in between reads by `things` and takes the steps of a plan one by one, in as many passes as he
+likes.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ class InProcess:
 
     def read(self) -> Live:
         messages: dict[Key, int] = {}
-        return Live(State(self._things(messages)), messages)
+        return Live(State(self.things(messages)), messages)
 
     def put(self, thing: Thing) -> None:
         try:
@@ -90,7 +92,12 @@ class InProcess:
 
     # Reading
 
-    def _things(self, messages: dict[Key, int]) -> Iterator[Thing]:
+    def things(self, messages: dict[Key, int]) -> Iterator[Thing]:
+        """What `read` finds, one by one; the broker may change between any two.
+
+        Args:
+            messages: is told how many messages there are in each queue that is not empty.
+        """
         broker = self._broker
         for user in broker.users:
             yield User(user.name, user.tags, user.password_hash)
@@ -101,14 +108,12 @@ class InProcess:
             yield Permission(p.vhost, p.user, p.configure, p.write, p.read)
         for topic in broker.permissions.topics:
             yield TopicPermission(topic.vhost, topic.user, topic.exchange, topic.write, topic.read)
-        for vhost in broker.vhosts.values():
+        for vhost in tuple(broker.vhosts.values()):
             yield VirtualHost(vhost.name, vhost.description, vhost.tags)
             if values := _limit_names(limits.limit_fields(vhost.limits)):
                 yield VirtualHostLimits(vhost.name, values)
             yield from _contents(vhost, messages)
-            for kind, operator in ((Policy, False), (OperatorPolicy, True)):
-                for policy in broker.policies.of(vhost.name, operator=operator):
-                    yield _described(kind, policy)
+            yield from map(_described, tuple(vhost.rules))
 
     # Making
 
@@ -209,7 +214,8 @@ class InProcess:
                 broker.delete_vhost(thing.name)
 
 
-def _described(kind: type[Policy], policy: policy_module.Policy) -> Policy:
+def _described(policy: policy_module.Policy) -> Policy:
+    kind = OperatorPolicy if policy.operator else Policy
     definition = _plain_table(policy.definition)
     return kind(
         policy.vhost, policy.name, policy.pattern, definition, policy.apply_to, policy.priority
@@ -217,7 +223,7 @@ def _described(kind: type[Policy], policy: policy_module.Policy) -> Policy:
 
 
 def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thing]:
-    for exchange in vhost.exchanges.values():
+    for exchange in tuple(vhost.exchanges.values()):
         if exchange.name and exchange.name not in PREDECLARED:
             yield Exchange(
                 vhost.name,
@@ -228,7 +234,7 @@ def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thin
                 exchange.internal,
                 _plain_table(exchange.arguments),
             )
-    for queue in vhost.queues.values():
+    for queue in tuple(vhost.queues.values()):
         if not queue.exclusive and not queue.name.startswith(SERVER_NAMED):
             thing = Queue(
                 vhost.name,
@@ -240,8 +246,8 @@ def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thin
             if held := len(queue.ready) + queue.unacked:
                 messages[thing.key] = held
             yield thing
-    for source in vhost.exchanges.values():
-        for binding in source.bindings.values():
+    for source in tuple(vhost.exchanges.values()):
+        for binding in tuple(source.bindings.values()):
             destination = binding.destination
             is_queue = isinstance(destination, CoreQueue)
             if isinstance(destination, CoreQueue) and (

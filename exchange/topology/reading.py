@@ -34,6 +34,8 @@ class Surroundings:
     secret: Callable[[str, str], str] | None = None
     """The content of a file, by the name of the document that asks and the file's own.
     Raises: NoSecret."""
+    advice: str = ""
+    """What to say to who misses a variable."""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,4 +126,5 @@ class Reader:
     def _unset(self, node: Scalar, offset: int, why: str) -> None:
         if id(node) not in self._told:
             self._told.add(id(node))
-            self.document.problem("T020", self._place_inside(node, offset), why)
+            place = self._place_inside(node, offset)
+            self.document.problem("T020", place, why, self.surroundings.advice)

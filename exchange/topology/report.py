@@ -16,29 +16,37 @@ from warrener import __version__
 from warrener.exchange.topology.problem import CODES, ERROR, WARNINGS, Problem
 
 SOURCE_CHARACTERS_MAX = 160
-"""A longer line is shown in part: definitions.json has all of its text in one."""
+"""A longer line is shown in part, or not at all: definitions.json has all of its text in one."""
 
 
 def text(problems: Sequence[Problem]) -> str:
     if not problems:
         return ""
+    return "\n".join([*map(_described, problems), counts(problems)]) + "\n"
+
+
+def counts(problems: Sequence[Problem]) -> str:
+    """How many there are."""
     errors = sum(problem.severity == ERROR for problem in problems)
-    counts = f"{_count(errors, 'error')}, {_count(len(problems) - errors, 'warning')}"
-    return "\n".join([*map(_described, problems), counts]) + "\n"
+    return f"{_count(errors, 'error')}, {_count(len(problems) - errors, 'warning')}"
 
 
 def as_json(problems: Sequence[Problem]) -> str:
-    found = [
-        {
-            "code": problem.code,
-            "severity": problem.severity,
-            "message": problem.message,
-            "suggestion": problem.suggestion,
-            **asdict(problem.place),
-        }
-        for problem in problems
-    ]
+    found = [as_fields(problem) for problem in problems]
     return json.dumps({"problems": found}, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_fields(problem: Problem) -> dict[str, Any]:
+    """A problem as programs read it; a long line is left out."""
+    place = problem.place
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "suggestion": problem.suggestion,
+        **asdict(place),
+        "source": place.source if len(place.source) <= SOURCE_CHARACTERS_MAX else "",
+    }
 
 
 def github(problems: Sequence[Problem]) -> str:
