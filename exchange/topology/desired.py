@@ -92,7 +92,12 @@ def read_topology(
         problems += document.problems
     vhosts = declared.listed_vhosts if may_prune else frozenset()
     management = Management(vhosts, tuple(dict.fromkeys(ignore)))
-    return Desired(declared.state(), management, tuple(in_order(problems)))
+    desired = Desired(declared.state(), management, tuple(in_order(problems)))
+    drafts.clear()
+    declared.let_go()
+    for document in documents:
+        document.let_go()
+    return desired
 
 
 def _read(document: Document, surroundings: Surroundings) -> Entry | None:

@@ -63,6 +63,11 @@ class Declared:
         implied = [VirtualHost(DEFAULT_VHOST)] if DEFAULT_VHOST in used - self.listed_vhosts else []
         return State([*implied, *things])
 
+    def let_go(self) -> None:
+        """Give the drafts back one by one, as `Document.let_go` does with what they stand on."""
+        while self.drafts:
+            self.drafts.popitem()
+
     def check(self) -> None:
         """Tell of everything that is not there."""
         vhosts = self.listed_vhosts | {DEFAULT_VHOST}
