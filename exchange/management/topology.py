@@ -174,17 +174,22 @@ def _read_document(body: bytes, vhost: str) -> Desired:
 
 
 def _planned(
-    things: Iterable[Thing], messages: Mapping[Key, int], desired: Desired, wanted: Wanted
+    things: list[Thing], messages: Mapping[Key, int], desired: Desired, wanted: Wanted
 ) -> Plan:
+    """The plan; uses up the things."""
     from warrener.exchange.topology.planner import make_plan
 
-    return make_plan(
+    made = make_plan(
         Live(State(things), messages),
         desired.state,
         desired.management,
         prune=wanted.prune,
         reset_passwords=wanted.reset_passwords,
     )
+    while things:
+        # All at once would hold everybody up.
+        things.pop()
+    return made
 
 
 def _written(things: Iterable[Thing]) -> bytes:
@@ -194,9 +199,14 @@ def _written(things: Iterable[Thing]) -> bytes:
 
 
 def _told(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Problems without the lines they stand on, which the client has: one may be the whole
+    document, and one may have a password."""
     from warrener.exchange.topology.report import as_fields
 
-    return [as_fields(problem) for problem in problems]
+    told = [as_fields(problem) for problem in problems]
+    for each in told:
+        del each["source"]
+    return told
 
 
 def _told_outcome(made: Plan, outcome: Outcome, problems: Iterable[Problem]) -> dict[str, Any]:

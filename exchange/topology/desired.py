@@ -71,6 +71,7 @@ def read_topology(
     drafts: list[Draft] = []
     problems: list[Problem] = []
     documents: list[Document] = []
+    entries: list[Entry] = []
     ignore = [ALWAYS_IGNORED]
     may_prune = True
     for source in sources:
@@ -82,6 +83,7 @@ def read_topology(
         top = _read(document, surroundings)
         if top is None:
             continue
+        entries.append(top)
         drafts += Declarations(top, _default_vhost(top, vhost), _is_export(document)).drafts
         if "manage" in top:
             ignore += top.get("manage").get("ignore", [])
@@ -95,6 +97,8 @@ def read_topology(
     desired = Desired(declared.state(), management, tuple(in_order(problems)))
     drafts.clear()
     declared.let_go()
+    for entry in entries:
+        entry.let_go()
     for document in documents:
         document.let_go()
     return desired

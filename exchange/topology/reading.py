@@ -61,6 +61,12 @@ class Entry:
         """Tell of a problem with a field, or with the whole entry if the field is not given."""
         self.reader.problem(code, self.nodes.get(name, self.node), message, suggestion)
 
+    def let_go(self) -> None:
+        """Give the lists in it back one by one, see `Document.let_go`."""
+        for value in self.values.values():
+            while isinstance(value, list) and value:
+                value.pop()
+
 
 class Reader:
     """Replaces variables and collects problems for one document."""

@@ -16,7 +16,7 @@ from warrener import __version__
 from warrener.exchange.topology.problem import CODES, ERROR, WARNINGS, Problem
 
 SOURCE_CHARACTERS_MAX = 160
-"""A longer line is shown in part, or not at all: definitions.json has all of its text in one."""
+"""A longer line is shown in part: definitions.json has all of its text in one."""
 
 
 def text(problems: Sequence[Problem]) -> str:
@@ -37,15 +37,13 @@ def as_json(problems: Sequence[Problem]) -> str:
 
 
 def as_fields(problem: Problem) -> dict[str, Any]:
-    """A problem as programs read it; a long line is left out."""
-    place = problem.place
+    """A problem as programs read it."""
     return {
         "code": problem.code,
         "severity": problem.severity,
         "message": problem.message,
         "suggestion": problem.suggestion,
-        **asdict(place),
-        "source": place.source if len(place.source) <= SOURCE_CHARACTERS_MAX else "",
+        **asdict(problem.place),
     }
 
 

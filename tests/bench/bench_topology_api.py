@@ -1,19 +1,20 @@
 """A large topology over the management API: how long others have to wait meanwhile.
 
-    .venv/bin/python tests/bench/bench_topology_api.py [--filters N]
+    PYTHONPATH=. .venv/bin/python tests/bench/bench_topology_api.py [--filters N]
 
 The file of bench_topology_files.py (100 virtual hosts, 10,000 queues, 50,000 bindings) is planned,
-applied, planned again and exported over HTTP, by a broker in this process that forgets. A task that
-sleeps for a millisecond at a time tells the longest time for which it was not woken; beside it the
-client runs, whose own work is left out by running in a process of its own.
+applied, planned again and exported over HTTP, by a broker in this process that forgets; the client
+is a process of its own. A task that sleeps for a millisecond at a time tells for how long it was
+not woken at most, or how much time of a core the broker took meanwhile if that is less.
 """
 
 import argparse
 import multiprocessing
 import resource
+import socket
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import trio
@@ -29,8 +30,6 @@ LOGIN = {"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="}
 
 def ask(port: int, method: str, target: str, body: bytes) -> tuple[int, int]:
     """Status and size of an answer."""
-    import socket
-
     with socket.create_connection(("127.0.0.1", port), 600) as sock:
         wire = ClientConnection("bench")
         sock.sendall(wire.ask(method, target, LOGIN, body))
@@ -77,15 +76,15 @@ async def main(filters: int) -> None:
             port = broker.api.port
 
             async def timed(name: str, *request: Any) -> None:
-                work: Callable[[], Any] = lambda: client.apply(ask, (port, *request))
                 watch.shown()
                 began = time.perf_counter()
-                status, size = await trio.to_thread.run_sync(work)
+                answer = partial(client.apply, ask, (port, *request))
+                status, size = await trio.to_thread.run_sync(answer)
                 elapsed = time.perf_counter() - began
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
                 print(
                     f"{name:<12} {status} {size >> 10:>6} KiB {elapsed:6.2f} s, {watch.shown()}, "
-                    f"{peak} MiB"
+                    f"at most {peak} MiB"
                 )
 
             await timed("nothing", "GET", "/api/whoami", b"")
