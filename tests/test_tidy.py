@@ -127,6 +127,13 @@ def test_the_core_knows_neither_the_wire_nor_the_disk_nor_a_shell() -> None:
         assert not names, path
 
 
+def test_files_of_topologies_are_read_for_commands_only() -> None:
+    loading = "warrener.exchange.topology.loading"
+    readers = {path for path in MODULES if any(is_below(n, loading) for n in imports(path))}
+    assert readers
+    assert not [path for path in readers if not path.startswith("exchange/commands/")]
+
+
 def test_nothing_below_the_shells_is_async() -> None:
     kinds = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     for path in [*CORE, *sources("protocol", "storage")]:
