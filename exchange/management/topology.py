@@ -96,7 +96,8 @@ async def apply(call: Call) -> Response:
         if desired.has_errors:
             return await _refuse(desired.problems)
         made = await _make_plan(call, desired, wanted)
-        outcome, reason = Outcome(()), _missing_agreement(made, wanted.agreed)
+        reason = await _in_thread(_missing_agreement, made, wanted.agreed)
+        outcome = Outcome(())
         if not reason:
             taken = await in_passes(call, steps_of(made, InProcess(call.broker)))
             outcome, reason = _outcome(call, made, taken)
@@ -137,13 +138,6 @@ async def _make_plan(call: Call, desired: Desired, wanted: Wanted) -> Plan:
     messages: dict[Key, int] = {}
     things = await _read_broker(call, messages)
     return await _in_thread(_planned, things, messages, desired, wanted)
-
-
-def _missing_agreement(made: Plan, agreed: frozenset[str]) -> str:
-    """Why a plan is not begun, empty if it may be."""
-    missing = [name for name, need in AGREEMENTS.items() if need in made.needs - agreed]
-    needed = " and ".join(f"{name}=true" for name in missing)
-    return f"nothing was done: this plan needs {needed}" if missing else ""
 
 
 def _outcome(call: Call, made: Plan, taken: Iterable[Any]) -> tuple[Outcome, str]:
@@ -190,6 +184,13 @@ def _planned(
         # All at once would hold everybody up.
         things.pop()
     return made
+
+
+def _missing_agreement(made: Plan, agreed: frozenset[str]) -> str:
+    """Why a plan is not begun, empty if it may be."""
+    needs = made.needs - agreed
+    needed = " and ".join(f"{name}=true" for name, need in AGREEMENTS.items() if need in needs)
+    return f"nothing was done: this plan needs {needed}" if needed else ""
 
 
 def _written(things: Iterable[Thing]) -> bytes:
