@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.topology.document import Document, Node, Scalar, plain_value
 from warrener.exchange.topology.position import index_in_file
 from warrener.exchange.topology.problem import Problem
-from warrener.exchange.topology.variables import expand
+from warrener.exchange.topology.variables import CHARACTERS_MAX, TooLong, expand
 
 if TYPE_CHECKING:
     from warrener.exchange.topology.shapes import Record
@@ -78,6 +79,7 @@ class Reader:
         self.replaces = True
         """Whether `${...}` means anything; in what RabbitMQ exported it does not."""
         self._told: set[int] = set()
+        self._room = CHARACTERS_MAX
 
     @property
     def problems(self) -> list[Problem]:
@@ -87,7 +89,14 @@ class Reader:
         """The text of a scalar, variables replaced."""
         if not self._has_variable(node):
             return node.text
-        return expand(node.text, self.variables, lambda at, why: self._unset(node, at, why)).text
+        unset = partial(self._unset, node)
+        try:
+            found = expand(node.text, self.variables, unset, self._room)
+        except TooLong as error:
+            self._tell("T003", node, error.offset, str(error))
+            return ""
+        self._room -= len(found.text)
+        return found.text
 
     def value(self, node: Scalar) -> str | int | float | bool | None:
         """What a scalar means, variables replaced."""
@@ -117,7 +126,7 @@ class Reader:
         self, code: str, node: Node, offset: int, message: str, suggestion: str = ""
     ) -> None:
         """Tell of a problem at a character of the value of a scalar."""
-        if not isinstance(node, Scalar):
+        if not isinstance(node, Scalar) or id(node) in self._told:
             self.problem(code, node, message, suggestion)
             return
         if self._has_variable(node):
@@ -130,7 +139,10 @@ class Reader:
         return self.document.place_of_index(index)
 
     def _unset(self, node: Scalar, offset: int, why: str) -> None:
+        self._tell("T020", node, offset, why, self.surroundings.advice)
+
+    def _tell(self, code: str, node: Scalar, offset: int, what: str, suggestion: str = "") -> None:
+        """Tell why a variable cannot be replaced, once for each scalar."""
         if id(node) not in self._told:
             self._told.add(id(node))
-            place = self._place_inside(node, offset)
-            self.document.problem("T020", place, why, self.surroundings.advice)
+            self.document.problem(code, self._place_inside(node, offset), what, suggestion)

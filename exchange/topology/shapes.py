@@ -22,6 +22,8 @@ INVALID: Any = object()
 """What a shape returns for a value that is not right; the problem has been told."""
 NAME_BYTES_MAX = 255
 """AMQP's short string."""
+TABLE_DEPTH_MAX = 16
+"""Of tables and lists inside each other, as in the management API; the wire takes 32."""
 VARIABLE = {"type": "string", "pattern": r"\$\{"}
 """In the JSON Schema: anything may come out of a variable."""
 LONG = range(-(2**63), 2**63)
@@ -187,17 +189,20 @@ class Expression(Shape):
 class Anything(Shape):
     """Any value that AMQP and JSON both know, as it is."""
 
-    def read(self, node: Node, reader: Reader) -> Any:
+    def read(self, node: Node, reader: Reader, depth: int = TABLE_DEPTH_MAX) -> Any:
         if isinstance(node, Scalar):
             value = reader.value(node)
             if isinstance(value, int) and value not in LONG:
                 reader.problem("T014", node, f"{value} has more than 64 bits")
                 return INVALID
             return value
+        if not depth:
+            reader.problem("T014", node, f"more than {TABLE_DEPTH_MAX} levels inside each other")
+            return INVALID
         if isinstance(node, Sequence):
-            values = [self.read(item, reader) for item in node.items]
+            values = [self.read(item, reader, depth - 1) for item in node.items]
             return INVALID if any(value is INVALID for value in values) else values
-        return TABLE.read(node, reader)
+        return TABLE.read(node, reader, depth)
 
     def schema(self) -> dict[str, Any]:
         return {}
@@ -208,7 +213,7 @@ class Table(Shape):
 
     expected = "a mapping"
 
-    def read(self, node: Node, reader: Reader) -> Any:
+    def read(self, node: Node, reader: Reader, depth: int = TABLE_DEPTH_MAX) -> Any:
         entries = _entries(node)
         if entries is None:
             return self.wrong(node, reader)
@@ -218,7 +223,7 @@ class Table(Shape):
             if len(key.text.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
                 reader.problem("T016", key, f"a key has at most {NAME_BYTES_MAX} bytes")
             elif not _is_double(key.text, key, seen, reader):
-                values[key.text] = ANYTHING.read(node, reader)
+                values[key.text] = ANYTHING.read(node, reader, depth - 1)
         return INVALID if any(value is INVALID for value in values.values()) else values
 
     def schema(self) -> dict[str, Any]:

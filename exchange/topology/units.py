@@ -42,7 +42,9 @@ def size(text: str) -> int:
 
 
 def _quantity(text: str, units: dict[str, int], expected: str, several: bool) -> int:
-    parts = _PART.findall(text) if len(text) <= TEXT_CHARACTERS_MAX else []
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise NoQuantity(expected)
+    parts = _PART.findall(text)
     whole = _PART.sub("", text, count=0 if several else 1)
     if not parts or whole or any(unit not in units for _, unit in parts):
         raise NoQuantity(expected)

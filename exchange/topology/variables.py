@@ -6,7 +6,8 @@
     $${                 the characters ${
 
 Names are looked up in the file's own `vars` and then in the environment that is handed in. What
-comes out is not looked at again.
+comes out is not looked at again. A variable may be made of others, each of twice the one above it,
+so there is a limit to what comes out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,17 @@ _REFERENCE = re.compile(
     r"\$(?P<escaped>\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"(?::(?P<mode>[-?])(?P<rest>[^}]*))?\}|(?P<broken>\$\{)"
 )
+
+CHARACTERS_MAX = 64 << 20
+"""What variables may make of one document, and of one text in it."""
+
+
+class TooLong(Exception):
+    """Variables make too much of a text, with the one at `offset`."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"variables make more than {CHARACTERS_MAX} characters of this document")
+        self.offset = offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +48,15 @@ class Expanded:
 
 
 def expand(
-    text: str, variables: Mapping[str, str], on_problem: Callable[[int, str], None]
+    text: str,
+    variables: Mapping[str, str],
+    on_problem: Callable[[int, str], None],
+    room: int = CHARACTERS_MAX,
 ) -> Expanded:
-    """Replace the variables of `text`; what cannot be replaced is told and left out."""
+    """Replace the variables of `text`; what cannot be replaced is told and left out.
+
+    Raises: TooLong, if that makes more characters than there is room for.
+    """
     result: list[str] = []
     pieces = [(0, 0, True)]
     length = end = 0
@@ -48,6 +66,8 @@ def expand(
         result += (before, value)
         pieces.append((length + len(before), found.start(), False))
         length += len(before) + len(value)
+        if length > room:
+            raise TooLong(found.start())
         end = found.end()
         pieces.append((length, end, True))
     result.append(text[end:])

@@ -186,6 +186,8 @@ async def test_no_file_is_read(tmp_path: Any):
         (b"!!python/object:os.system {}", "T003"),
         (b"[" * 100_000, "T003"),
         (b"&a [*a]", "T003"),
+        (b"queues: [{ name: q, max-length: " + b"9" * 100_000 + b"}]", "T015"),
+        (b"queues: [{ name: q, arguments: { a: " + b"[" * 20 + b"]" * 20 + b"} }]", "T014"),
         (b"version: 2", "T004"),
         (b"[1]", "T011"),
         (b"5", "T011"),
@@ -374,19 +376,6 @@ async def test_documents_wait_for_each_other():
         assert sorted(answer.status for answer in found) == [200, 409]
         (refused,) = [answer for answer in found if answer.status == 409]
         assert refused.document["done"] == []
-
-
-async def test_what_ends_while_it_is_read_is_no_trouble():
-    async with managed() as broker:
-        await applied(broker, SHOP)
-        broker.broker.add_vhost("other")
-        things = InProcess(broker.broker).things({})
-        kinds = [next(things).kind]
-        broker.broker.delete_vhost("shop")
-        broker.broker.delete_vhost("other")
-        broker.broker.users.delete("ann")
-        kinds += [thing.kind for thing in things]
-        assert "vhost" in kinds
 
 
 # Out

@@ -273,3 +273,25 @@ def test_what_rabbitmq_gives_its_plugins_by_policy_is_left_out():
     )
     (policy,) = desired.state.of(Policy)
     assert policy.definition == {"max-length": 5}
+
+
+def test_variables_that_grow_beyond_all_measure_are_refused():
+    grown = "".join(f', A{n}: "${{A{n - 1}}}${{A{n - 1}}}"' for n in range(1, 40))
+    desired = read(f'vars: {{ A0: "{"x" * 1000}"{grown} }}\nqueues: [{{ name: "${{A39}}" }}]')
+    assert {problem.code for problem in desired.problems} >= {"T003"}
+    assert desired.has_errors
+
+
+def test_arguments_that_no_table_could_hold_are_refused():
+    desired = read("queues: [{ name: q, arguments: { a: " + "{ a: " * 16 + "1" + " }" * 18 + "]")
+    assert [p.code for p in desired.problems] == ["T014"]
+    assert not read(
+        "queues: [{ name: q, arguments: { a: " + "{ a: " * 15 + "1" + " }" * 17 + "]"
+    ).problems
+
+
+def test_of_very_many_names_that_are_missing_some_are_looked_for():
+    bindings = ", ".join(f"{{ source: amq.topic, queue: orderz{n} }}" for n in range(150))
+    desired = read(f"queues: [{{ name: orders }}]\nbindings: [{bindings}]")
+    suggested = [problem for problem in desired.problems if problem.suggestion]
+    assert (len(desired.problems), len(suggested)) == (150, 100)
