@@ -37,9 +37,9 @@ from warrener.exchange.types import Exchange as CoreExchange
 from warrener.exchange.users import GUEST
 
 ALTERNATE = "alternate-exchange"
-SUGGESTIONS_MAX = 100
-"""Names that are not there for which one is looked for that is nearly the same: among ten thousand
-that takes a tenth of a second, and whoever misses so many has not mistyped them."""
+COMPARISONS_MAX = 50_000
+"""Names that are compared with those that are missing, to suggest one: a second or two. Whoever
+misses very many among very many has not mistyped them."""
 
 
 class Declared:
@@ -54,7 +54,7 @@ class Declared:
             if isinstance(draft.thing, Queue | Exchange):
                 self._names[draft.thing.kind, draft.thing.vhost].append(draft.thing.name)
         self._exchanges: dict[Key, CoreExchange | None] = {}
-        self._suggestions_left = SUGGESTIONS_MAX
+        self._comparisons_left = COMPARISONS_MAX
 
     @property
     def listed_vhosts(self) -> frozenset[str]:
@@ -182,8 +182,9 @@ class Declared:
         draft.entry.problem("T031", field, what, self._did_you_mean(name, known))
 
     def _did_you_mean(self, name: str, known: Iterable[str]) -> str:
-        self._suggestions_left -= 1
-        return did_you_mean(name, known) if self._suggestions_left >= 0 else ""
+        names = list(known)
+        self._comparisons_left -= len(names)
+        return did_you_mean(name, names) if self._comparisons_left >= 0 else ""
 
 
 def _check_rules(draft: Draft, source: CoreExchange) -> None:

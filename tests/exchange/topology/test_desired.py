@@ -290,7 +290,8 @@ def test_arguments_that_no_table_could_hold_are_refused():
     ).problems
 
 
-def test_of_very_many_names_that_are_missing_some_are_looked_for():
+def test_of_very_many_names_that_are_missing_some_are_looked_for(monkeypatch):
+    monkeypatch.setattr("warrener.exchange.topology.references.COMPARISONS_MAX", 100)
     bindings = ", ".join(f"{{ source: amq.topic, queue: orderz{n} }}" for n in range(150))
     desired = read(f"queues: [{{ name: orders }}]\nbindings: [{bindings}]")
     suggested = [problem for problem in desired.problems if problem.suggestion]
