@@ -75,34 +75,43 @@ class Timestamp(int):
     """Seconds since 1970-01-01 UTC, as the wire has it: unsigned, without a zone."""
 
 
-def decode_table(data: bytes, position: int = 0, end: int | None = None) -> tuple[FieldTable, int]:
+def decode_table(
+    data: bytes,
+    position: int = 0,
+    end: int | None = None,
+    *,
+    depth_max: int = TABLE_DEPTH_MAX,
+    items_max: int = TABLE_ITEMS_MAX,
+) -> tuple[FieldTable, int]:
     """Read the table whose length stands at `position`; return it and the position after it.
 
     Raises:
         FrameError: the bytes before `end` are no table, or one beyond the limits.
     """
     end = len(data) if end is None else end
-    return _TableReader(data).table(position, end, TABLE_DEPTH_MAX)
+    return _TableReader(data, depth_max, items_max).table(position, end, depth_max)
 
 
-def encode_table(table: Mapping[str, object]) -> bytes:
+def encode_table(table: Mapping[str, object], *, depth_max: int = TABLE_DEPTH_MAX) -> bytes:
     """Return `table` as bytes, with its length in front.
 
     Raises:
         TypeError: a name is no string, or a value of a type that no tag stands for.
         ValueError: a number, a name or the depth goes beyond what a table can hold.
     """
-    return _encode_table(table, TABLE_DEPTH_MAX)
+    return _encode_table(table, depth_max)
 
 
 class _TableReader:
     """Reads one outermost table, counting its items over all depths."""
 
-    __slots__ = ("data", "items_left")
+    __slots__ = ("data", "depth_max", "items_left", "items_max")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, depth_max: int, items_max: int) -> None:
         self.data = data
-        self.items_left = TABLE_ITEMS_MAX
+        self.depth_max = depth_max
+        self.items_max = items_max
+        self.items_left = items_max
 
     def table(self, position: int, end: int, depth_left: int) -> tuple[FieldTable, int]:
         position, end = self._enter(position, end, depth_left)
@@ -122,13 +131,13 @@ class _TableReader:
 
     def _enter(self, position: int, end: int, depth_left: int) -> tuple[int, int]:
         if not depth_left:
-            raise FrameError(f"a table is nested deeper than {TABLE_DEPTH_MAX} levels")
+            raise FrameError(f"a table is nested deeper than {self.depth_max} levels")
         return decode_length(self.data, position, end)
 
     def _value(self, position: int, end: int, depth_left: int) -> tuple[FieldValue, int]:
         self.items_left -= 1
         if self.items_left < 0:
-            raise FrameError(f"a table has more than {TABLE_ITEMS_MAX} items")
+            raise FrameError(f"a table has more than {self.items_max} items")
         start = require(position, 1, end)
         tag = self.data[position]
         if tag in _FIXED_WIDTH:
@@ -210,7 +219,7 @@ def _encode_array(values: Sequence[object], depth_left: int) -> bytes:
 
 def _require_depth(depth_left: int) -> None:
     if not depth_left:
-        raise ValueError(f"a table is nested deeper than {TABLE_DEPTH_MAX} levels")
+        raise ValueError("a table is nested too deeply")
 
 
 def _encode_value(value: object, depth_left: int) -> bytes:

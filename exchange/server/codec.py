@@ -14,18 +14,30 @@ from warrener.protocol.frames import (
     replace_properties,
 )
 from warrener.protocol.properties import Properties
-from warrener.protocol.tables import TABLE_ITEMS_MAX, Int64, Timestamp, decode_table, encode_table
+from warrener.protocol.tables import (
+    TABLE_DEPTH_MAX,
+    TABLE_ITEMS_MAX,
+    Int64,
+    Timestamp,
+    decode_table,
+    encode_table,
+)
 
 PROPERTIES_BYTES_MAX = (128 << 10) - FRAME_OVERHEAD_BYTES - HEADER_FIXED_BYTES
 """What fits a frame of the size that nearly all clients agree to: properties are never cut."""
 
+RECORD_DEPTH_MAX = TABLE_DEPTH_MAX + 8
+"""A record has what a client sent, which may be as deep as that, inside tables of its own."""
+RECORD_ITEMS_MAX = 1 << 32
+"""They were counted when a client sent them, and what was written must be read again."""
+
 
 def _decode_table(data: bytes) -> dict[str, Any]:
-    return decode_table(data)[0]
+    return decode_table(data, depth_max=RECORD_DEPTH_MAX, items_max=RECORD_ITEMS_MAX)[0]
 
 
 def _encode_table(table: Mapping[str, Any]) -> bytes:
-    return encode_table(table)
+    return encode_table(table, depth_max=RECORD_DEPTH_MAX)
 
 
 def _decode_content(

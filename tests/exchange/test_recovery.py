@@ -1,13 +1,20 @@
 """Restarts, in order and by a kill; test_recovery_model.py holds any history against a model."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker, lasting_topology
 from tests.exchange.messages import body_of
-from warrener.protocol.tables import ByteArray, Float32, Timestamp
+from warrener.protocol.tables import (
+    TABLE_DEPTH_MAX,
+    TABLE_ITEMS_MAX,
+    ByteArray,
+    Float32,
+    Timestamp,
+)
 
 FIVE = [b"1", b"2", b"3", b"4", b"5"]
 WAYS = ["restart", "kill"]
@@ -37,6 +44,21 @@ def contents(client: Client, queue: str) -> list[tuple[bytes, bool]]:
 def test_a_new_journal_brings_back_nothing(durable: DurableBroker) -> None:
     assert (durable.restored.queues, durable.restored.messages) == (0, 0)
     assert durable.broker.last_number == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_arguments_as_deep_and_as_many_as_a_client_may_send_come_back(
+    durable: DurableBroker, way: str
+) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(TABLE_DEPTH_MAX - 1):
+        deep = {"deeper": deep}
+    many = {"many": [None] * (TABLE_ITEMS_MAX - 1)}
+    durable.client.declare("q", durable=True, arguments=deep)
+    durable.client.declare("p", durable=True, arguments=many)
+    client = again(durable, way)
+    assert client.vhost.queues["q"].arguments == deep
+    assert client.vhost.queues["p"].arguments == many
 
 
 @pytest.mark.parametrize("way", WAYS)
