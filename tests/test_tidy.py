@@ -19,6 +19,7 @@ PACKAGES = ("exchange", "protocol", "storage")
 SHELLS = (
     "exchange/client/",
     "exchange/commands/",
+    "exchange/demo/",
     "exchange/management/",
     "exchange/monitor/",
     "exchange/server/",
@@ -43,9 +44,9 @@ OUTSIDE_THE_CORE = {"asyncio", "io", "os", "pathlib", "select", "socket", "subpr
 ONLY_IN = {
     "h11": ("protocol/http/",),
     "pyparsing": ("exchange/filters/grammar.py",),
-    "rich": ("exchange/commands/", "exchange/monitor/"),
+    "rich": ("exchange/commands/", "exchange/demo/story.py", "exchange/monitor/"),
     "trio": SHELLS,
-    "yaml": ("exchange/topology/document.py",),
+    "yaml": ("exchange/commands/output.py", "exchange/topology/document.py"),
 }
 """What else we depend on, and the paths that may import it."""
 PRAGMA = re.compile(r"\s+# (type: ignore|noqa|pragma).*")

@@ -133,6 +133,9 @@ class Channel:
         )
         self.call(bind, m.QueueBindOk)
 
+    def delete_exchange(self, name: str) -> None:
+        self.call(m.ExchangeDelete(exchange=name), m.ExchangeDeleteOk)
+
     def purge_queue(self, name: str) -> int:
         """Returns how many messages there were."""
         return self.call(m.QueuePurge(queue=name), m.QueuePurgeOk).message_count
@@ -202,6 +205,11 @@ class Channel:
     @property
     def unconfirmed(self) -> int:
         return len(self._unconfirmed or ())
+
+    @property
+    def unconfirmed_numbers(self) -> frozenset[int]:
+        """Which publishes are without an answer; the first one since `confirm` is 1."""
+        return frozenset(self._unconfirmed or ())
 
     def flush(self) -> None:
         self._connection.flush()

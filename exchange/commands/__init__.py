@@ -11,13 +11,14 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from warrener import __version__
 
 COMMANDS = {
     "serve": "start the broker",
+    "demo": "see what a broker does, told as a story",
     "top": "watch a broker",
     "list": "list queues, exchanges, connections and whatever else a broker has",
     "declare": "make a queue, an exchange, a binding, a virtual host, a user",
@@ -61,20 +62,54 @@ class CommandError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="warrener", description="A message broker for AMQP 0-9-1")
+    return _ended(lambda: _run([*(sys.argv[1:] if argv is None else argv)]))
+
+
+def main_of(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
+    """Run what the arguments of a parser say (`run`); returns the exit status."""
+    return _ended(lambda: _run_parsed(parser, argv))
+
+
+def _run(argv: list[str]) -> int:
+    """Raises: CommandError, and whatever ends a program from outside."""
+    parser = argparse.ArgumentParser(
+        prog="warrener",
+        description="A message broker for AMQP 0-9-1",
+        epilog="`warrener help aliases` lists the names that rabbitmqctl has for some of these.",
+    )
     parser.add_argument("--version", action="version", version=f"warrener {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    if argv and argv[0] not in COMMANDS and not argv[0].startswith("-"):
+        from warrener.exchange.commands.aliases import ALIASES, spelled_out
+
+        if argv[0] in ALIASES:
+            argv = spelled_out(argv)
     for name, meaning in COMMANDS.items():
         command = commands.add_parser(name, help=meaning, description=meaning.capitalize() + ".")
         if name in argv[:1]:
             module = import_module(f"{__name__}.{name}")
             module.describe(command)
             command.set_defaults(run=module.run)
+    return _run_parsed(parser, argv)
+
+
+def _run_parsed(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
+    if getattr(arguments, "no_color", False):
+        from warrener.exchange.commands.output import without_color
+
+        without_color()
+    return int(arguments.run(arguments))
+
+
+def _ended(run: Callable[[], int]) -> int:
+    """Run, and tell in a line or two what has kept it from its end; returns the exit status."""
     try:
-        status = int(arguments.run(arguments))
-        sys.stdout.flush()
+        try:
+            status = run()
+        finally:
+            # Here, where it can be told that nobody reads; also when argparse ends the program.
+            sys.stdout.flush()
     except CommandError as error:
         print(f"warrener: {error}", file=sys.stderr)
         return error.status

@@ -56,7 +56,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--durable", action="store_true", help="messages and queue are to survive a restart"
     )
-    describe_output(parser)
+    describe_output(parser, lists=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,6 @@ def describe(parser: argparse.ArgumentParser) -> None:
     describe_url(parser)
     describe_vhost(parser)
     parser.add_argument("--count", "-n", type=int, default=1, metavar="N", help="how many (1)")
-    parser.add_argument("--json", action="store_true", help="as --format json")
     describe_format(parser)
 
 

@@ -14,7 +14,7 @@ CHECKS = {"alarms": "/api/health/checks/alarms", "vhosts": "/api/health/checks/v
 
 def describe(parser: argparse.ArgumentParser) -> None:
     describe_url(parser)
-    describe_output(parser)
+    describe_output(parser, lists=True)
 
 
 def run(arguments: argparse.Namespace) -> int:

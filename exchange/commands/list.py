@@ -83,17 +83,16 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", metavar="COLUMN", help="in the order of this column")
     parser.add_argument("--reverse", action="store_true", help="the other way round")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N only")
-    describe_output(parser, columns=True)
+    describe_output(parser, lists=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
     kind = KINDS[arguments.kind]
     output = Output(arguments)
-    columns = output.columns(kind.columns)
     if arguments.limit is not None and arguments.limit < 0:
         raise CommandError("--limit has to be 0 or more", USAGE)
     what = f"virtual host {arguments.vhost}" if arguments.vhost else ""
-    rows = Api(arguments.url).get(target(arguments, kind, columns), what)
+    rows = Api(arguments.url).get(target(arguments, kind, output), what)
     if not isinstance(rows, list):
         rows = []
     if arguments.name is not None:
@@ -107,16 +106,18 @@ def run(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def target(arguments: argparse.Namespace, kind: Kind, columns: Sequence[str]) -> str:
+def target(arguments: argparse.Namespace, kind: Kind, output: Output) -> str:
     """Where the list is found. The broker is asked for what is shown, unless all of it is."""
     if arguments.vhost is not None and kind.in_vhost:
         path = kind.in_vhost.format(segment(arguments.vhost))
     else:
         path = f"/api/{arguments.kind}"
-    if arguments.json and arguments.columns is None:
+    if output.is_document and arguments.columns is None:
         return path
     more = () if arguments.name is None else kind.columns
-    needed = dict.fromkeys((*columns, *more, *([arguments.sort] if arguments.sort else ())))
+    needed = dict.fromkeys(
+        (*output.columns(kind.columns), *more, *([arguments.sort] if arguments.sort else ()))
+    )
     return f"{path}?{urlencode({'columns': ','.join(needed)}, safe=',')}"
 
 

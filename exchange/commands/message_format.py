@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from warrener.exchange.commands.output import describe_output
 from warrener.exchange.monitor.printing import printable
 
 NAMED = ("text", "raw", "json")
@@ -38,6 +39,7 @@ class ShownMessage:
 
 
 def describe_format(parser: argparse.ArgumentParser) -> None:
+    """How a command that prints messages is told to, with the options that every command has."""
     parser.add_argument(
         "--format",
         "-f",
@@ -45,6 +47,7 @@ def describe_format(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="text (default), raw, json, or a template as '%%k %%s\\n'; see docs/commands.md",
     )
+    describe_output(parser, json_means="as --format json")
 
 
 def formatter(name: str, on_terminal: bool | None = None) -> Callable[[ShownMessage], bytes]:

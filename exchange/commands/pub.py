@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.commands import DONE, FAILED, PARTLY_DONE, USAGE, CommandError
 from warrener.exchange.commands.amqp import connected, describe_url
+from warrener.exchange.commands.output import complain, describe_output
 
 if TYPE_CHECKING:
     from warrener.exchange.client import Channel
@@ -63,8 +64,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--transient", action="store_true", help="need not survive a restart")
     parser.add_argument("--count", "-n", type=int, default=1, metavar="N", help="all N times over")
     parser.add_argument("--rate", type=float, metavar="N", help="at most N messages a second")
-    parser.add_argument("--quiet", "-q", action="store_true", help="say nothing if all goes well")
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    describe_output(parser, json_means="print what was done as JSON")
     describe_url(parser)
 
 
@@ -195,19 +195,15 @@ def _report(arguments: argparse.Namespace, published: int, channel: Channel) -> 
         print(json.dumps(document))
     if returned:
         where = f"exchange '{arguments.exchange}'" if arguments.exchange else "the default exchange"
-        _complain(
+        complain(
             f"{returned} of {published} messages went to no queue: "
             f"{where} has none for '{arguments.key}'"
         )
     if refused:
-        _complain(f"{refused} of {published} messages were refused: a queue, or the disk, is full")
+        complain(f"{refused} of {published} messages were refused: a queue, or the disk, is full")
     if not lost and not arguments.quiet and not arguments.json:
         with suppress(BrokenPipeError):
             print(f"published {published}", file=sys.stderr)
     if not lost:
         return DONE
     return FAILED if lost >= published else PARTLY_DONE
-
-
-def _complain(what: str) -> None:
-    print(f"warrener: {what}", file=sys.stderr)

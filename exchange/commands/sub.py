@@ -43,7 +43,6 @@ def describe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--exclusive", action="store_true", help="nobody else may take any")
     describe_ending(parser)
-    parser.add_argument("--json", action="store_true", help="as --format json")
     describe_format(parser)
     describe_url(parser)
 

@@ -31,7 +31,6 @@ def describe(parser: argparse.ArgumentParser) -> None:
     )
     describe_filters(parser)
     describe_ending(parser)
-    parser.add_argument("--json", action="store_true", help="as --format json")
     describe_format(parser)
     describe_url(parser)
 
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             queue, exchange, key if colon else EVERYTHING, filter_arguments(arguments)
         )
         channel.consume(queue, no_ack=True, exclusive=True)
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not arguments.quiet:
             print(f"tapping {exchange}, Ctrl-C ends", file=sys.stderr)
         print_deliveries(channel, arguments, acknowledges=False)
     return DONE

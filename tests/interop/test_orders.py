@@ -4,7 +4,6 @@ Each test declares bindings twice: for the broker, and as a Python predicate ove
 a queue gets must be what the predicate lets through, in the order of the stream.
 """
 
-import importlib.util
 import json
 import re
 from collections.abc import Callable
@@ -71,16 +70,6 @@ def declare_queues(channel: BlockingChannel, fresh: Fresh, count: int) -> list[s
     for queue in queues:
         channel.queue_declare(queue, durable=True)
     return queues
-
-
-def test_the_file_is_what_its_generator_makes():
-    specification = importlib.util.spec_from_file_location("orders", DATA / "generate_orders.py")
-    assert specification is not None
-    assert specification.loader is not None
-    generator = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(generator)
-    made = generator.as_lines(generator.generate())
-    assert made == (DATA / "orders.jsonl").read_text(encoding="utf-8")
 
 
 def test_a_direct_exchange_sorts_the_stream_by_kind(

@@ -19,7 +19,7 @@ DEFAULT = ("name", "durable", "stats.rate", "arguments")
 
 def printed(capsys: pytest.CaptureFixture[str], *line: str) -> str:
     parser = argparse.ArgumentParser()
-    describe_output(parser, columns=True)
+    describe_output(parser, lists=True)
     Output(parser.parse_args(line)).rows(ROWS, DEFAULT)
     return capsys.readouterr().out
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from demo_shop.expectation import StepFailed
+from warrener.exchange.demo.expectation import StepFailed
 
 READY_LINE = "Server startup complete"
 LOG_LINES_SHOWN = 25
@@ -17,14 +17,15 @@ class Broker:
         self._data = directory / "data"
         self._log = directory / "broker.log"
         self._process: subprocess.Popen[str] | None = None
-        self._port = "0"
+        self._port = self._http_port = "0"
         self.url = ""
+        self.http_url = ""
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "warrener", "serve", "--http-port=-1"]
+        command = [sys.executable, "-m", "warrener", "serve", "--data", str(self._data)]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*command, "--port", self._port, "--data", str(self._data)],
+                [*command, "--port", self._port, "--http-port", self._http_port],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -43,10 +44,17 @@ class Broker:
         self._process.terminate()
         return self._process.wait()
 
+    def wait(self) -> None:
+        """Until it has ended by itself, or somebody else has ended it."""
+        assert self._process is not None
+        self._process.wait()
+
     def close(self) -> None:
         """Leaves no process behind, whatever happened."""
         if self._process is not None:
             self.kill()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
 
     def log(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
@@ -58,6 +66,9 @@ class Broker:
             if line.startswith("amqp://"):
                 self.url = line.strip()
                 self._port = self.url.rpartition(":")[2]
+            if line.startswith("http://"):
+                self.http_url = line.strip()
+                self._http_port = self.http_url.rpartition(":")[2]
             if line.strip() == READY_LINE:
                 return
         raise StepFailed("the broker says that it is ready", READY_LINE, "it ended")
