@@ -22,12 +22,16 @@ COMMANDS = {
     "top": "watch a broker",
     "list": "list queues, exchanges, connections and whatever else a broker has",
     "declare": "make a queue, an exchange, a binding, a virtual host, a user",
-    "delete": "delete one of those",
+    "change": "give a user another password, or other tags",
+    "delete": "delete a queue, an exchange, a binding, a virtual host, a user, a connection",
     "purge": "remove all messages from a queue",
     "pub": "publish messages",
     "sub": "take messages as they come",
     "get": "take messages that wait in a queue",
     "peek": "look at messages that wait in a queue",
+    "search": "find messages in all queues of a virtual host",
+    "redrive": "move messages back to where they came from, or elsewhere",
+    "delayed": "see, cancel or expedite messages that an exchange holds back",
     "tap": "see a copy of what passes an exchange",
     "health": "ask whether a broker is well",
     "definitions": "export and import what a broker has been told to keep",
@@ -36,6 +40,7 @@ COMMANDS = {
     "topology": "check topology files, compare a broker with them, change it to match",
     "journal": "look into the journal of a broker that is stopped",
     "completion": "print a script that completes commands in a shell",
+    "help": "show what there is; `help aliases` lists names that rabbitmqctl has",
 }
 
 DONE = 0
@@ -75,7 +80,6 @@ def _run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="warrener",
         description="A message broker for AMQP 0-9-1",
-        epilog="`warrener help aliases` lists the names that rabbitmqctl has for some of these.",
     )
     parser.add_argument("--version", action="version", version=f"warrener {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

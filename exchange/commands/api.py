@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -20,6 +20,8 @@ DENIED = (401, 403)
 LOGIN_FAILED = ("Login failed", "Not_Authorized", "localhost")
 """What is said of who could not log in, by us and by RabbitMQ. All else of 401 is about rights."""
 NOT_FOUND = 404
+NOT_THERE = (404, 405)
+"""What is said to a target that is unknown, by us and by RabbitMQ."""
 UNWELL = 503
 NOT_AN_API = (400, 404, 405)
 """What another program says to our requests, without the reason that an API gives."""
@@ -101,11 +103,19 @@ def explanation(url: str, error: ManagementError) -> CommandError:
         return CommandError(f"what listens at {shown} is no management API", UNREACHABLE)
     if error.status in DENIED:
         return CommandError(f"not allowed: {error}", NO_PERMISSION)
-    return CommandError(str(error), FAILED)
+    return CommandError(f"refused: {_said(error)}", FAILED)
+
+
+def _said(error: ManagementError) -> str:
+    """What the API gives as its reason, without the request that it is about."""
+    return str(error).partition(f": {error.status} ")[2].strip() or str(error)
 
 
 def _reason(error: ManagementError) -> str:
-    """The last part of the text, which is what the system says."""
+    """What the system says, without its number."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
     return str(error).rpartition(": ")[2]
 
 
@@ -116,10 +126,42 @@ class Api:
         self._url = url
         self._client = client(url)
 
-    def ask(self, method: str, target: str, document: Any = None, what: str = "") -> Any:
+    def ask(
+        self,
+        method: str,
+        target: str,
+        document: Any = None,
+        what: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Returns the document in the answer; `what` is what is missing if it is not there."""
         with explained(self._url, what):
-            return self._client.ask(method, target, document)
+            return self._client.ask(method, target, document, headers)
+
+    def exists(self, target: str) -> bool:
+        from warrener.exchange.management.client import ManagementError
+
+        with explained(self._url):
+            try:
+                self._client.ask("GET", target)
+            except ManagementError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                return False
+        return True
+
+    def look(self, target: str) -> Any:
+        """A document that only Warrener has; None if it is not there."""
+        from warrener.exchange.management.client import ManagementError
+
+        with explained(self._url):
+            try:
+                found = self._client.ask("GET", target)
+            except ManagementError as error:
+                if error.status not in NOT_THERE:
+                    raise
+                return None
+        return found if isinstance(found, dict) else None
 
     def check(self, target: str) -> str:
         """A health check: why it has failed, nothing if all is well."""

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from warrener.exchange.commands import COMMANDS, DONE
+from warrener.exchange.commands.output import Output, describe_output
 
 BASH = """\
 _warrener() {
@@ -53,16 +54,25 @@ SHELLS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=(*SHELLS, "words"), help="bash, zsh or fish")
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    describe_output(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    output = Output(arguments)
     if arguments.shell == "words":
-        print("\n".join(words_after(arguments.words)))
+        words = words_after(arguments.words)
+        if output.is_document:
+            output.document(words)
+        else:
+            print("\n".join(words))
         return DONE
     described = "\n".join(f"        '{name}:{text}'" for name, text in COMMANDS.items())
     script = SHELLS[arguments.shell]
     fields = {"commands": " ".join(COMMANDS), "described": f"\n{described}\n    "}
-    sys.stdout.write(script % fields)
+    if output.is_document:
+        output.document({"shell": arguments.shell, "script": script % fields})
+    else:
+        sys.stdout.write(script % fields)
     return DONE
 
 

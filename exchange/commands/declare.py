@@ -14,6 +14,9 @@ from warrener.exchange.commands.amqp import describe_filters, filter_arguments
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
 from warrener.exchange.commands.output import Output, describe_output
 
+ASKED_FOR = "-"
+"""A password that is not on the command line, where others could see it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Noun:
@@ -41,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"the name of a {arguments.noun} cannot be empty", USAGE)
     noun = NOUNS[arguments.noun]
     target, document = noun.request(arguments)
-    Api(arguments.url).ask(noun.method, target, document)
+    api = Api(arguments.url)
+    if getattr(arguments, "new", False) and api.exists(target):
+        raise CommandError(f"there is a {arguments.noun} {arguments.name} already")
+    api.ask(noun.method, target, document)
     name = getattr(arguments, "name", None) or f"{arguments.source} to {arguments.destination}"
     said = {"kind": arguments.noun, "name": name}
     Output(arguments).done(f"declared {arguments.noun} {name}", said)
@@ -151,20 +157,25 @@ def _vhost(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 def _describe_user(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument(
-        "--password", default="-", metavar="TEXT", help="default: asked for, or a line of input"
+        "--password",
+        default=ASKED_FOR,
+        metavar="TEXT",
+        help="default: asked for, or a line of input",
     )
     parser.add_argument("--tags", default="", metavar="A,B", help="administrator, monitoring, ...")
+    parser.add_argument("--new", action="store_true", help="only if there is none of this name")
 
 
 def _user(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     password = arguments.password
-    if password == "-":
-        password = _ask_password(arguments.name)
+    if password == ASKED_FOR:
+        password = read_password(arguments.name)
     document = {"password": password, "tags": arguments.tags}
     return f"/api/users/{segment(arguments.name)}", document
 
 
-def _ask_password(user: str) -> str:
+def read_password(user: str) -> str:
+    """Asks for it, or reads a line. Raises: CommandError."""
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -194,6 +205,7 @@ def _describe_policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", required=True, metavar="EXPRESSION", help="names it is for")
     parser.add_argument("--apply-to", default="all", metavar="WHAT", help="queues, exchanges, all")
     parser.add_argument("--priority", type=int, default=0, metavar="N", help="the highest counts")
+    parser.add_argument("--definition", metavar="JSON", help="all arguments at once")
     _describe_arguments(parser)
 
 
@@ -202,9 +214,20 @@ def _policy(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         "pattern": arguments.pattern,
         "apply-to": arguments.apply_to,
         "priority": arguments.priority,
-        "definition": read_arguments(arguments.argument),
+        "definition": _read_definition(arguments.definition) | read_arguments(arguments.argument),
     }
     return _in_vhost("policies", arguments), document
+
+
+def _read_definition(text: str | None) -> dict[str, Any]:
+    """Raises: CommandError."""
+    try:
+        document = json.loads(text or "{}")
+    except ValueError as error:
+        raise CommandError(f"--definition is no JSON: {error}", USAGE) from error
+    if not isinstance(document, dict):
+        raise CommandError("--definition has to be a JSON object: {...}", USAGE)
+    return document
 
 
 NOUNS = {

@@ -8,6 +8,14 @@ import sys
 
 from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
+from warrener.exchange.commands.output import (
+    JSON,
+    YAML,
+    Output,
+    as_yaml,
+    describe_output,
+    describe_style,
+)
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +27,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     for each in (export, take_in):
         describe_url(each)
         describe_vhost(each, default=None)
+        describe_output(each)
+    describe_style(export, (JSON, YAML))
 
 
 EXPORT = "Virtual hosts, users, permissions, policies, exchanges, queues, bindings, as JSON."
@@ -26,16 +36,28 @@ IMPORT = "Adds what is not there; what is there and is the same stays as it is."
 
 
 def run(arguments: argparse.Namespace) -> int:
-    api = Api(arguments.url)
+    api, output = Api(arguments.url), Output(arguments)
     target = "/api/definitions"
     if arguments.vhost is not None:
         target += f"/{segment(arguments.vhost)}"
     if arguments.action == "export":
-        text = json.dumps(api.get(target), ensure_ascii=False, indent=2) + "\n"
+        definitions = api.get(target)
+        if arguments.output == YAML:
+            text = as_yaml(definitions)
+        else:
+            text = json.dumps(definitions, ensure_ascii=False, indent=2) + "\n"
         _write(arguments.file, text)
     else:
-        api.ask("POST", target, _read(arguments.file))
+        definitions = _read(arguments.file)
+        api.ask("POST", target, definitions)
+        output.done("imported the definitions", _counts(definitions))
     return DONE
+
+
+def _counts(definitions: object) -> dict[str, int]:
+    """How many there are of each kind."""
+    assert isinstance(definitions, dict), "the API has taken them"
+    return {kind: len(each) for kind, each in definitions.items() if isinstance(each, list)}
 
 
 def _write(path: str, text: str) -> None:

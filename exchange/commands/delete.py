@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from urllib.parse import urlencode
 
-from warrener.exchange.commands import DONE, FAILED, CommandError
+from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
 from warrener.exchange.commands.confirmation import confirm, describe_confirmation
 from warrener.exchange.commands.output import Output, describe_output
@@ -41,6 +41,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
             below.add_argument("--key", "-k", default="", metavar="KEY", help="the routing key")
         else:
             below.add_argument("name", metavar="NAME")
+        if name == "connection":
+            below.add_argument("--reason", metavar="TEXT", help="what its client is told")
         if name in CONDITIONAL:
             below.add_argument("--if-unused", action="store_true", help="only if nobody uses it")
         if name == "queue":
@@ -62,9 +64,19 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     confirm(arguments, f"delete {what}")
     for target in targets:
-        api.ask("DELETE", target, what=what)
+        api.ask("DELETE", target, what=what, headers=_headers(arguments))
     output.done(f"deleted {what}", document)
     return DONE
+
+
+def _headers(arguments: argparse.Namespace) -> dict[str, str]:
+    """Raises: CommandError."""
+    reason = getattr(arguments, "reason", None)
+    if not reason:
+        return {}
+    if not (reason.isascii() and reason.isprintable()):
+        raise CommandError("--reason has to be printable ASCII, in one line", USAGE)
+    return {"X-Reason": reason}
 
 
 def _target(arguments: argparse.Namespace) -> str:

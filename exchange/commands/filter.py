@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from warrener.exchange.commands import CommandError
+from warrener.exchange.commands.output import Output, describe_output
 from warrener.exchange.filters.errors import FilterSyntaxError
 from warrener.exchange.filters.trial import TrialError, sample, try_filter
 
@@ -41,6 +41,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     test.add_argument(
         "--explain", action="store_true", help="show the value of each part of the expression"
     )
+    describe_output(test)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,5 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"no valid filter: {error.reason}\n{error.line}", status=2) from error
     except TrialError as error:
         raise CommandError(str(error), status=2) from error
-    sys.stdout.write(trial.text + "\n")
+    output = Output(arguments)
+    if output.is_document:
+        steps = [
+            {"depth": each.depth, "text": each.text, "value": each.value_text}
+            for each in trial.steps
+        ]
+        output.document({"matches": trial.matches, "steps": steps})
+    elif not arguments.quiet:
+        print(trial.text)
     return MATCHES if trial.matches else DOES_NOT_MATCH

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
@@ -24,14 +25,16 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return show_messages(arguments, TAKE)
-
-
-def show_messages(arguments: argparse.Namespace, mode: str) -> int:
-    """Get messages over the API and print them; the status is 1 if there are none."""
     if arguments.count < 1:
         raise CommandError("--count has to be at least 1", USAGE)
     shown = formatter("json" if arguments.json else arguments.format)
+    found = get_messages(arguments, TAKE)
+    print_messages(found, shown)
+    return DONE if found else FAILED
+
+
+def get_messages(arguments: argparse.Namespace, mode: str) -> list[dict[str, Any]]:
+    """Messages as RabbitMQ's API hands them out."""
     place = f"/api/queues/{segment(arguments.vhost)}/{segment(arguments.queue)}/get"
     wanted = {
         "count": arguments.count,
@@ -39,11 +42,14 @@ def show_messages(arguments: argparse.Namespace, mode: str) -> int:
         "encoding": "base64",
         "truncate": TRUNCATE_BYTES,
     }
-    found = Api(arguments.url).ask("POST", place, wanted, f"queue {arguments.queue}") or []
-    for each in found:
+    found = Api(arguments.url).ask("POST", place, wanted, f"queue {arguments.queue}")
+    return found or []
+
+
+def print_messages(documents: list[dict[str, Any]], shown: Callable[[ShownMessage], bytes]) -> None:
+    for each in documents:
         sys.stdout.buffer.write(shown(read_message(each)))
     sys.stdout.buffer.flush()
-    return DONE if found else FAILED
 
 
 def read_message(document: dict[str, Any]) -> ShownMessage:

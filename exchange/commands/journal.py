@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from warrener.exchange.commands import CommandError
+from warrener.exchange.commands.output import describe_output
 from warrener.exchange.records import Kind, head_bytes, refers_to, settled_positions
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.unsettled import Unsettled
@@ -35,7 +36,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     ):
         action = actions.add_parser(name, help=meaning, description=meaning.capitalize() + ".")
         action.add_argument("directory", metavar="DIR", help="the data directory of the broker")
-        action.add_argument("--json", action="store_true", help="print one JSON object")
+        describe_output(action, json_means="print one JSON object")
         action.set_defaults(action=name)
 
 
@@ -46,17 +47,17 @@ def run(arguments: argparse.Namespace) -> int:
             raise CommandError(f"there is no journal in {directory}", status=UNREADABLE)
         with Inspection(directory, MEANING) as inspection:
             if arguments.action == "check":
-                return check(inspection, arguments.json)
-            return stat(inspection, arguments.json)
+                return check(inspection, arguments)
+            return stat(inspection, arguments)
     except (StorageError, OSError) as error:
         raise CommandError(f"cannot read the journal: {error}", status=UNREADABLE) from error
 
 
-def check(inspection: Inspection, as_json: bool) -> int:
+def check(inspection: Inspection, arguments: argparse.Namespace) -> int:
     result = inspection.check()
-    if as_json:
+    if arguments.json:
         print_json(asdict(result))
-    else:
+    elif not arguments.quiet:
         for damage in result.damaged:
             where = f"{damage.file}\t{damage.offset}\t{damage.length}"
             sys.stdout.write(f"{where}\t{damage.explanation}\n")
@@ -68,7 +69,7 @@ def check(inspection: Inspection, as_json: bool) -> int:
     return DAMAGED if result.damaged else SOUND
 
 
-def stat(inspection: Inspection, as_json: bool) -> int:
+def stat(inspection: Inspection, arguments: argparse.Namespace) -> int:
     names: dict[int, tuple[str, str]] = {}
     waiting = Unsettled()
     for found in inspection.runs():
@@ -84,10 +85,10 @@ def stat(inspection: Inspection, as_json: bool) -> int:
         inspection.hold(positions)
         queues.append({"vhost": vhost, "name": name, "messages": len(positions), "bytes": size})
     segments = inspection.sizes()
-    if as_json:
+    if arguments.json:
         print_json({"segments": [asdict(each) for each in segments], "queues": queues})
     else:
-        sys.stdout.writelines(_table(segments, queues))
+        sys.stdout.writelines(_table(segments, queues, with_names=not arguments.quiet))
     return SOUND
 
 
@@ -100,12 +101,15 @@ def _note_queue(found: Run, names: dict[int, tuple[str, str]], waiting: Unsettle
         names[fields["number"]] = fields["vhost"], fields["name"]
 
 
-def _table(segments: list[SegmentSize], queues: list[dict[str, Any]]) -> Iterator[str]:
-    yield "segment\tbytes\trecords\tmessages waiting\tin use\n"
+def _table(
+    segments: list[SegmentSize], queues: list[dict[str, Any]], with_names: bool
+) -> Iterator[str]:
+    if with_names:
+        yield "segment\tbytes\trecords\tmessages waiting\tin use\n"
     for each in segments:
         share = f"{100 * each.live_bytes // each.bytes}%" if each.bytes else "-"
         yield f"{each.file}\t{each.bytes}\t{each.records}\t{each.held}\t{share}\n"
-    yield "\nvirtual host\tqueue\tmessages\tbytes\n"
+    yield "\nvirtual host\tqueue\tmessages\tbytes\n" if with_names else "\n"
     for queue in queues:
         yield "\t".join(str(value) for value in queue.values()) + "\n"
 

@@ -10,7 +10,7 @@ Each part is compiled by itself and evaluated, also those that an evaluation of 
 not have come to. Constants are left out: they are their own value.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -62,7 +62,7 @@ def explain(
         ]
 
 
-def steps_text(steps: list[Step]) -> str:
+def steps_text(steps: Sequence[Step]) -> str:
     """The steps as lines, the values in a column before the parts."""
     width = max((len(step.value_text) for step in steps), default=0) + 2
     return "\n".join(f"{step.value_text:<{width}}{'  ' * step.depth}{step.text}" for step in steps)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from warrener.exchange.filters.explain import explain, steps_text
+from warrener.exchange.filters.explain import Step, explain, steps_text
 from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.filters.values import Single, number_spelled, to_single
 
@@ -42,6 +42,8 @@ class Trial:
 
     matches: bool
     text: str
+    steps: tuple[Step, ...] = ()
+    """The value of each part of the expression, the whole first, if they were asked for."""
 
 
 class TrialError(ValueError):
@@ -66,8 +68,9 @@ def try_filter(
     verdict = "matches" if matches else "does not match"
     if not explained:
         return Trial(matches, verdict)
-    steps = steps_text(explain(filter, properties, redelivered, now))
-    return Trial(matches, f"{steps}\n{verdict}" if steps else verdict)
+    steps = tuple(explain(filter, properties, redelivered, now))
+    text = steps_text(steps)
+    return Trial(matches, f"{text}\n{verdict}" if text else verdict, steps)
 
 
 def sample(headers: Iterable[str] = (), properties: Iterable[str] = ()) -> SampleProperties:

@@ -13,7 +13,7 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -66,10 +66,16 @@ class ManagementClient:
         """The document at a target. Raises: ManagementError."""
         return self.ask("GET", target)
 
-    def ask(self, method: str, target: str, document: Any = None) -> Any:
+    def ask(
+        self,
+        method: str,
+        target: str,
+        document: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Send a request, with a document if there is one; returns the one in the answer, None
         without. Raises: ManagementError."""
-        head = self._send(method, target, document)
+        head = self._send(method, target, document, headers or {})
         body = b"".join(self._parts())
         found = _decode(body)
         if head.status >= 400:
@@ -79,7 +85,7 @@ class ManagementClient:
 
     def stream(self, target: str) -> Iterator[bytes]:
         """The parts of an answer that goes on. Raises: ManagementError."""
-        head = self._send("GET", target, None)
+        head = self._send("GET", target, None, {})
         if head.status != 200:
             raise ManagementError(f"GET {target}: {head.status}", head.status)
         yield from self._parts()
@@ -89,10 +95,13 @@ class ManagementClient:
             self._socket.close()
             self._socket = None
 
-    def _send(self, method: str, target: str, document: Any) -> Head:
+    def _send(
+        self, method: str, target: str, document: Any, more_headers: Mapping[str, str]
+    ) -> Head:
         """Raises: ManagementError."""
         body = b"" if document is None else json.dumps(document).encode()
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
+        headers |= more_headers
         kept = self._socket is not None and not self._wire.is_over
         while True:
             try:
