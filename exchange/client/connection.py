@@ -20,7 +20,15 @@ from warrener.protocol.frames import METHOD, PROTOCOL_HEADER, frame
 R = TypeVar("R", bound=Method)
 
 TIMEOUT_S = 20.0
+GREETING_S = 10.0
+"""How long the handshake may be silent: a server of HTTP waits for more, and says nothing."""
 TIMEOUT_S_MIN = 0.001
+OTHERS = {
+    b"HTTP/": "what listens there speaks HTTP",
+    b"\x15\x03": "what listens there speaks TLS, as in amqps://",
+    b"SSH-": "what listens there speaks SSH",
+}
+"""What others say to our greeting, by how it begins."""
 READ_BYTES = 256 * 1024
 SEND_BYTES = 64 * 1024
 """What is collected before it is sent by itself."""
@@ -169,9 +177,11 @@ class Connection:
 
     def receive_reply(self) -> None:
         """Wait for something that has to come. Raises: ClientError."""
-        if not self.receive(self._timeout_s):
-            hint = "" if self.frame_max else ": is that a port of AMQP?"
-            raise self._broken(f"no answer in {self._timeout_s:g} seconds{hint}")
+        is_open = bool(self.frame_max)
+        timeout_s = self._timeout_s if is_open else min(self._timeout_s, GREETING_S)
+        if not self.receive(timeout_s):
+            hint = "" if is_open else ": is that a port of AMQP?"
+            raise self._broken(f"no answer in {timeout_s:g} seconds{hint}")
 
     def forget(self, channel: int) -> None:
         self._channels.pop(channel, None)
@@ -182,7 +192,8 @@ class Connection:
         try:
             arrivals = self._incoming.feed(data)
         except ProtocolError as error:
-            raise self._broken(f"no AMQP 0-9-1: {error}") from error
+            spoken = next((each for start, each in OTHERS.items() if data.startswith(start)), "")
+            raise self._broken(f"no AMQP 0-9-1: {spoken or error}") from error
         for arrival in arrivals:
             if arrival.channel:
                 channel = self._channels.get(arrival.channel)

@@ -50,10 +50,10 @@ def connected(url: str, name: str) -> Iterator[Connection]:
         with connect(url, name=f"warrener {name}") as connection:
             yield connection
     except Unreachable as error:
+        from warrener.exchange.commands.advice import advice
+
         raise CommandError(
-            f"no broker to talk to at {error}\n"
-            f"start one with `warrener serve`, or say where it is with --url or {VARIABLE}",
-            UNREACHABLE,
+            f"no broker to talk to at {error}\n{advice(error, 'amqp', VARIABLE)}", UNREACHABLE
         ) from error
     except LoginRefused as error:
         raise CommandError(

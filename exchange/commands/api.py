@@ -88,9 +88,10 @@ def explained(url: str, what: str = "") -> Iterator[None]:
 def explanation(url: str, error: ManagementError) -> CommandError:
     shown = without_password(url)
     if not error.status:
+        from warrener.exchange.commands.advice import advice
+
         return CommandError(
-            f"no broker answers at {shown}: {_reason(error)}\n"
-            f"start one with `warrener serve`, or say where it is with --url or {VARIABLE}",
+            f"no broker answers at {shown}: {_reason(error)}\n{advice(error, 'http', VARIABLE)}",
             UNREACHABLE,
         )
     if error.status == 401 and any(each in str(error) for each in LOGIN_FAILED):

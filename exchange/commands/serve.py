@@ -261,7 +261,10 @@ def open_store(config: Config, ending: Ending, measurements: Measurements) -> St
     except ValueError as error:
         raise CommandError(f"option 'sync': {error}") from error
     except OSError as error:
-        raise CommandError(f"cannot use data directory {config.data}: {error}") from error
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror or error
+        raise CommandError(
+            f"cannot use data directory {config.data}: {reason}; choose another with --data"
+        ) from error
 
 
 def recover(broker: Broker, store: Store) -> None:

@@ -1,5 +1,6 @@
 """What all commands have in common: what they load, what they say, how they end."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from warrener.exchange.commands import COMMANDS
 from warrener.exchange.commands.api import without_password
 from warrener.exchange.commands.completion import SHELLS, words_after
 
-HEAVY = ("trio", "rich", "pyparsing", "h11")
+HEAVY = ("trio", "rich", "pyparsing", "h11", "yaml")
 LOADED = f"""
 import sys
 from warrener.exchange.commands import main
@@ -29,6 +30,9 @@ NOBODY = "http://127.0.0.1:1", "amqp://127.0.0.1:1"
     "line",
     [
         "--help",
+        "--version",
+        "help aliases",
+        "list_queues --help",
         "completion bash",
         "completion words -- list queues",
         "filter --help",
@@ -47,7 +51,21 @@ def test_nothing_heavy_is_loaded_for_what_needs_no_broker(line: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
-    ["list queues", "get q", "purge q", "health", "top", "definitions export", "declare queue q"],
+    [
+        "list queues",
+        "get q",
+        "peek q",
+        "search --tags a",
+        "redrive q",
+        "delayed list x",
+        "purge q",
+        "health",
+        "top",
+        "definitions export",
+        "declare queue q",
+        "change user u --tags a",
+        "ping",
+    ],
 )
 def test_a_broker_that_is_not_there_is_told_with_what_to_do(line: str) -> None:
     ran = warrener(*line.split(), WARRENER_API=NOBODY[0])
@@ -134,7 +152,7 @@ def test_bash_reads_its_script() -> None:
     script = warrener("completion", "bash").output
     asked = script + '\nCOMP_WORDS=(warrener de); COMP_CWORD=1; _warrener; echo "${COMPREPLY[@]}"'
     shell = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=60)
-    assert shell.stdout.split() == ["declare", "delete", "definitions"]
+    assert shell.stdout.split() == [name for name in COMMANDS if name.startswith("de")]
 
 
 def test_words_that_may_follow_are_those_of_the_parser() -> None:
@@ -142,3 +160,21 @@ def test_words_that_may_follow_are_those_of_the_parser() -> None:
     assert {"queue", "binding"} <= set(words_after(["declare"]))
     assert {"--sql", "--to-exchange"} <= set(words_after(["declare", "binding"]))
     assert words_after(["nonsense"]) == []
+
+
+@pytest.mark.slow
+def test_help_that_nobody_reads_is_no_trouble() -> None:
+    """Python itself would complain at its end, about what is still to be written."""
+    command = f"{sys.executable} -m warrener serve --help | true"
+    piped = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    assert piped.stderr == b""
+
+
+def test_no_color_reaches_whatever_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    from warrener.exchange.commands import main
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "")
+    assert main(["completion", "words", "--no-color"]) == 0
+    assert os.environ["NO_COLOR"] == "1"
+    assert "FORCE_COLOR" not in os.environ
