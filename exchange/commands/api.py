@@ -20,11 +20,14 @@ DENIED = (401, 403)
 LOGIN_FAILED = ("Login failed", "Not_Authorized", "localhost")
 """What is said of who could not log in, by us and by RabbitMQ. All else of 401 is about rights."""
 NOT_FOUND = 404
-NOT_THERE = (404, 405)
-"""What is said to a target that is unknown, by us and by RabbitMQ."""
 UNWELL = 503
 NOT_AN_API = (400, 404, 405)
-"""What another program says to our requests, without the reason that an API gives."""
+"""What another program says to our requests, without the reason that an API gives; and RabbitMQ to
+those below /api/x/."""
+
+
+class OnlyHere(CommandError):
+    """The broker is another one, and does not have what was asked for."""
 
 
 def describe_url(parser: argparse.ArgumentParser) -> None:
@@ -100,11 +103,15 @@ def explanation(url: str, error: ManagementError) -> CommandError:
             f"give them in the URL: --url http://USER:PASSWORD@HOST:15672, or {VARIABLE}",
             NO_PERMISSION,
         )
-    if error.status in NOT_AN_API and str(error).endswith(f": {error.status} "):
+    if _is_without_reason(error):
         return CommandError(f"what listens at {shown} is no management API", UNREACHABLE)
     if error.status in DENIED:
         return CommandError(f"not allowed: {error}", NO_PERMISSION)
     return CommandError(f"refused: {_said(error)}", FAILED)
+
+
+def _is_without_reason(error: ManagementError) -> bool:
+    return error.status in NOT_AN_API and str(error).endswith(f": {error.status} ")
 
 
 def _said(error: ManagementError) -> str:
@@ -151,18 +158,21 @@ class Api:
                 return False
         return True
 
-    def look(self, target: str) -> Any:
-        """A document that only Warrener has; None if it is not there."""
+    def ours(self, method: str, target: str, document: Any = None, what: str = "") -> Any:
+        """Like `ask`, for what only Warrener has. Raises: OnlyHere.
+
+        Without `what`, because all that it is about is there, what is not found is the target.
+        """
         from warrener.exchange.management.client import ManagementError
 
-        with explained(self._url):
+        with explained(self._url, what):
             try:
-                found = self._client.ask("GET", target)
+                return self._client.ask(method, target, document)
             except ManagementError as error:
-                if error.status not in NOT_THERE:
+                is_missing = not what and error.status == NOT_FOUND
+                if not (is_missing or _is_without_reason(error)):
                     raise
-                return None
-        return found if isinstance(found, dict) else None
+        raise OnlyHere("this broker cannot do that: only Warrener can")
 
     def check(self, target: str) -> str:
         """A health check: why it has failed, nothing if all is well."""

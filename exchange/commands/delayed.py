@@ -6,7 +6,7 @@ import argparse
 
 from warrener.exchange.commands import DONE, FAILED, PARTLY_DONE, CommandError
 from warrener.exchange.commands.amqp import describe_filters
-from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
+from warrener.exchange.commands.api import Api, OnlyHere, describe_url, describe_vhost, segment
 from warrener.exchange.commands.confirmation import confirm, describe_confirmation
 from warrener.exchange.commands.output import Output, complain, describe_output
 from warrener.exchange.commands.peek import describe_count, tell_what_is_missing, wanted
@@ -49,8 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace, api: Api, output: Output, place: str) -> int:
-    found = api.get(
-        f"{place}?{wanted(arguments)}", f"exchange {arguments.exchange} that holds messages back"
+    found = api.ours(
+        "GET",
+        f"{place}?{wanted(arguments)}",
+        what=f"exchange {arguments.exchange} that holds messages back",
     )
     output.rows(found["items"], COLUMNS)
     tell_what_is_missing(output, found, arguments.count)
@@ -62,7 +64,11 @@ def _change(arguments: argparse.Namespace, api: Api, output: Output, place: str)
     verb = arguments.action
     several = ", ".join(map(str, arguments.sequence))
     if arguments.dry_run:
-        api.get(f"{place}?count=1", f"exchange {arguments.exchange} that holds messages back")
+        api.ours(
+            "GET",
+            f"{place}?count=1",
+            what=f"exchange {arguments.exchange} that holds messages back",
+        )
         return _done(output, f"would {verb} {several}", arguments.sequence, [])
     confirm(arguments, f"{verb} {several} of exchange {arguments.exchange}")
     done, missing = [], []
@@ -70,12 +76,12 @@ def _change(arguments: argparse.Namespace, api: Api, output: Output, place: str)
         try:
             what = f"message {sequence} in exchange {arguments.exchange}"
             if verb == CANCEL:
-                api.ask("DELETE", f"{place}/{sequence}", what=what)
+                api.ours("DELETE", f"{place}/{sequence}", what=what)
             else:
-                api.ask("POST", f"{place}/{sequence}/expedite", what=what)
+                api.ours("POST", f"{place}/{sequence}/expedite", what=what)
             done.append(sequence)
         except CommandError as error:
-            if error.status != FAILED:
+            if error.status != FAILED or isinstance(error, OnlyHere):
                 raise
             complain(str(error))
             missing.append(sequence)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
 from warrener.exchange.commands.amqp import describe_filters
-from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
+from warrener.exchange.commands.api import Api, OnlyHere, describe_url, describe_vhost, segment
 from warrener.exchange.commands.get import LEAVE, get_messages, print_messages
 from warrener.exchange.commands.message_format import describe_format, formatter
 from warrener.exchange.commands.output import Output
@@ -42,16 +42,16 @@ def run(arguments: argparse.Namespace) -> int:
     shown = formatter("json" if arguments.json else arguments.format)
     api, output = Api(arguments.url), Output(arguments)
     place = f"queues/{segment(arguments.vhost)}/{segment(arguments.queue)}"
-    found = api.look(f"/api/x/{place}/peek?{query}")
-    if found is None:
-        # There is no such queue, or nothing of the kind at this broker.
-        api.get(f"/api/{place}", f"queue {arguments.queue}")
+    # First: to a target that it does not know RabbitMQ may say what it says to a missing queue.
+    api.get(f"/api/{place}", f"queue {arguments.queue}")
+    try:
+        found = api.ours("GET", f"/api/x/{place}/peek?{query}")
+        items = found["items"]
+        tell_what_is_missing(output, found, arguments.count)
+    except OnlyHere:
         _require_no_filter(arguments)
         output.note("RabbitMQ has no peek: messages are put back, marked as delivered before")
         items = get_messages(arguments, LEAVE)
-    else:
-        items = found["items"]
-        tell_what_is_missing(output, found, arguments.count)
     print_messages(items, shown)
     return DONE if items else FAILED
 

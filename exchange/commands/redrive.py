@@ -49,9 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     what = f"queue {arguments.queue}"
     queue = f"queues/{segment(arguments.vhost)}/{segment(arguments.queue)}"
     api.get(f"/api/{queue}", what)
-    to = f"exchange {arguments.to}, or " if arguments.to is not None else ""
-    missing = f"{to}redrive at this broker"
-    job = api.ask("POST", f"/api/x/{queue}/redrive", document_of(arguments), missing)
+    missing = "" if arguments.to is None else f"exchange {arguments.to}"
+    job = api.ours("POST", f"/api/x/{queue}/redrive", document_of(arguments), missing)
     return _report(arguments, _finished(api, f"/api/x/redrives/{segment(arguments.vhost)}", job))
 
 

@@ -47,7 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     output = Output(arguments)
     query = wanted(arguments, message_id=arguments.message_id, key=arguments.keys)
     place = f"/api/x/messages/{segment(arguments.vhost)}"
-    found = Api(arguments.url).get(f"{place}?{query}", f"virtual host {arguments.vhost}, or search")
+    found = Api(arguments.url).ours(
+        "GET", f"{place}?{query}", what=f"virtual host {arguments.vhost}"
+    )
     output.rows(found["items"], COLUMNS)
     tell_what_is_missing(output, found, arguments.count)
     return DONE if found["items"] else FAILED
