@@ -28,7 +28,7 @@ class LikeRabbit(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path in ("/api/queues/%2F/q", "/api/queues/v/q"):
             self._answer(200, {"name": "q", "messages": 1})
-        elif "/%2F/" in self.path and self.path.startswith("/api/x/"):
+        elif "/%2F" in self.path and self.path.startswith("/api/x/"):
             self._answer(400)
         else:
             self._answer(404, {"error": "Object Not Found", "reason": "Not Found"})
