@@ -83,6 +83,9 @@ class Config:
         "a connection with more unwritten output than this is given no deliveries",
         COUNT[1:],
     )
+    http_host_names: str = option(
+        "", "names by which browsers may reach the management API, separated by commas"
+    )
     http_connections_max: int = option(500, "HTTP connections that may be open at once", COUNT[1:])
     http_body_max_bytes: int = option(20 << 20, "largest body of an HTTP request", COUNT)
     http_idle_timeout_s: int = option(
@@ -107,6 +110,11 @@ class Config:
     @property
     def loopback_names(self) -> frozenset[str]:
         return frozenset(name.strip() for name in self.loopback_users.split(","))
+
+    @property
+    def http_names(self) -> frozenset[str]:
+        names = (name.strip().removesuffix(".") for name in self.http_host_names.split(","))
+        return frozenset(name for name in names if name)
 
     @classmethod
     def load(cls, path: str | None, overrides: dict[str, Any]) -> Config:

@@ -100,7 +100,7 @@ def require_own_origin(request: Request) -> None:
         own = site in ("same-origin", "none")
     else:
         origin = request.header("origin")
-        own = not origin or origin.partition("://")[2] == request.header("host")
+        own = not origin or origin.partition("://")[2] == request.host != ""
     if not own:
         raise ForeignOrigin("pages of another site may not change anything here")
 

@@ -28,9 +28,11 @@ from warrener.exchange.management.access import (
     require_own_origin,
     require_vhost,
 )
+from warrener.exchange.management.bodies import SHORT_BYTES_MAX
 from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.errors import LoginRequired, Unavailable, told
 from warrener.exchange.management.fields import check_name
+from warrener.exchange.management.hosts import Hosts
 from warrener.exchange.management.measurements import Measurements
 from warrener.exchange.management.redrives import Jobs
 from warrener.exchange.management.sampler import Sampler
@@ -60,6 +62,7 @@ ALWAYS: Headers = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Content-Security-Policy", "default-src 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 NOBODY = User("", "")
 
@@ -70,6 +73,8 @@ class Peer:
 
     host: str
     port: int
+    nearby: bool = False
+    """Whether it came in where only this machine can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class Endpoint:
     meaning: str
     takes: tuple[str, ...] = ("application/json",)
     """Kinds of bodies."""
+    long_body: bool = False
+    """Whether it takes bodies of any length that the operator allows, which it reads aside."""
 
     @property
     def reads(self) -> bool:
@@ -108,6 +115,7 @@ class Application:
         self.endpoints = endpoints
         self.listening: dict[str, list[Address]] = {}
         """The addresses on which the broker listens, by protocol."""
+        self.hosts = Hosts(config.http_names)
         self.sampler = Sampler(server)
         self.redrives = Jobs()
         self.topology_turn = trio.Lock()
@@ -120,9 +128,10 @@ class Application:
         for endpoint in endpoints:
             self._router.add(endpoint.method, endpoint.pattern, endpoint)
 
-    @property
-    def body_bytes_max(self) -> int:
-        return self.config.http_body_max_bytes
+    def body_bytes_max(self, call: Call) -> int:
+        """How long the body of a request may be."""
+        allowed = self.config.http_body_max_bytes
+        return allowed if call.endpoint.long_body else min(allowed, SHORT_BYTES_MAX)
 
     def show_listeners(self, listeners: Mapping[str, Sequence[Listener]]) -> None:
         """Say where the broker listens, by protocol; with certificates it is another one."""
@@ -142,6 +151,7 @@ class Application:
 
     async def begin(self, request: Request, peer: Peer) -> Call:
         """Find the endpoint, and find out whether this client may call it. Raises: HttpError."""
+        self.hosts.require(request.host, peer.nearby)
         method, segments = request.method, request.target.segments
         if method == "OPTIONS":
             return Call(self, self._options(request), request, peer, {}, NOBODY)
@@ -230,7 +240,8 @@ class Application:
         """Raises: LoginRequired."""
         name, password = read_credentials(request.header("authorization"))
         users = self.server.broker.users
-        admitted = is_loopback(peer.host) or name not in self.config.loopback_names
+        is_here = is_loopback(peer.host) and self.hosts.knows(request.host)
+        admitted = is_here or name not in self.config.loopback_names
         login = users.login(name, password, admitted=admitted)
         self.logins += 1
         if login.user is not None:

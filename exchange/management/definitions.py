@@ -20,8 +20,9 @@ from typing import Any
 
 from warrener.exchange.limits import UserLimits, VirtualHostLimits
 from warrener.exchange.management import bindings, exchanges, policies, queues, users
+from warrener.exchange.management.bodies import aside, read_json
 from warrener.exchange.management.call import JSON, NOBODY, Call, done
-from warrener.exchange.management.fields import Fields, check_value, read_json
+from warrener.exchange.management.fields import Fields, check_value
 from warrener.exchange.management.listing import in_passes, in_slices
 from warrener.exchange.management.node import PRODUCT, RABBITMQ_VERSION, VERSION
 from warrener.exchange.management.parameters import (
@@ -141,7 +142,7 @@ def describe_vhost(vhost: VirtualHost) -> dict[str, Any]:
 
 def _download(call: Call, document: dict[str, Any]) -> Response:
     """A document, sent in parts; a browser is told to keep it under the name it has asked for."""
-    name = re.sub(r"[^\w.\- ]", "_", call.query.get("download", ""))
+    name = re.sub(r"[^\w.\- ]", "_", call.query.get("download", ""), flags=re.ASCII)
     disposition = (("Content-Disposition", f'attachment; filename="{name}"'),) if name else ()
     headers = (JSON, ("Cache-Control", "no-cache"), *disposition)
     return Response(200, headers, parts=encode_in_parts(document))
@@ -151,7 +152,7 @@ def _download(call: Call, document: dict[str, Any]) -> Response:
 
 
 async def import_all(call: Call) -> Response:
-    document = Fields(_read_document(call))
+    document = await _read_document(call)
     steps = list(await _read_users(call, document))
     steps += _read_vhosts(call, document)
     steps += _read_permissions(call, document)
@@ -163,7 +164,7 @@ async def import_all(call: Call) -> Response:
 
 
 async def import_vhost(call: Call) -> Response:
-    document = Fields(_read_document(call))
+    document = await _read_document(call)
     steps = _read_parameters(call, document, call.vhost.name)
     steps += _read_policies(call, document, call.vhost.name)
     steps += await _read_topology(call, document, call.vhost.name)
@@ -171,13 +172,17 @@ async def import_vhost(call: Call) -> Response:
     return done()
 
 
-def _read_document(call: Call) -> Any:
+async def _read_document(call: Call) -> Fields:
     """The document in the body, or in a form that a browser has sent. Raises: BadRequest."""
     kind = call.request.header("content-type")
-    if not kind.startswith("multipart/form-data"):
-        return read_json(call.body)
+    is_form = kind.startswith("multipart/form-data")
+    return Fields(await aside(partial(_read_form, kind) if is_form else read_json, call.body))
+
+
+def _read_form(kind: str, body: bytes) -> Any:
+    """Raises: BadRequest."""
     parser = email.parser.BytesParser(policy=email.policy.HTTP)
-    form = parser.parsebytes(b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + call.body)
+    form = parser.parsebytes(b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
     for part in form.iter_parts() if form.is_multipart() else ():
         if part.get_param("name", header="content-disposition") == "file":
             payload = part.get_payload(decode=True)

@@ -5,6 +5,7 @@
      +-- NotAuthorised      401  somebody may not do this; RabbitMQ's status, tools expect it
      +-- ForeignOrigin      403  a page of somebody else's asks through its reader's browser
      +-- UnsupportedMedia   415  a body of a kind that is not read here
+     +-- Misdirected        421  whoever was asked, it is not this broker
      +-- Unavailable        503  not now
 
 What the broker refuses is `warrener.exchange.errors.Refused`, and `told` knows those, too.
@@ -36,6 +37,10 @@ class UnsupportedMedia(HttpError):
     status = 415
 
 
+class Misdirected(HttpError):
+    status = 421
+
+
 class Unavailable(HttpError):
     status = 503
 
@@ -48,6 +53,7 @@ _WORDS = {
     408: "request_timeout",
     413: "payload_too_large",
     415: "unsupported_media_type",
+    421: "misdirected_request",
     431: "request_header_fields_too_large",
     500: "internal_error",
     503: "service_unavailable",

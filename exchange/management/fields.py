@@ -6,10 +6,10 @@ is an empty object, and an empty list where a table is meant is an empty table.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from warrener.exchange.management.bodies import read_json
 from warrener.protocol.http.errors import BadRequest
 
 NAME_BYTES_MAX = 255
@@ -17,30 +17,12 @@ INTEGERS = range(-(1 << 63), 1 << 63)
 _MISSING: Any = object()
 
 
-def read_json(body: bytes) -> Any:
-    """Any JSON; nothing at all is an empty object. Raises: BadRequest."""
-    if not body.strip():
-        return {}
-    try:
-        value = json.loads(body, parse_constant=_refuse_constant)
-        if b"\\u" in body:
-            # Half of a pair stands for no character, and cannot be written down again.
-            json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise BadRequest("not_json") from None
-    return value
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
 class Fields:
     """The fields of one JSON object. What is missing or of the wrong kind is a BadRequest."""
 
     def __init__(self, values: Any) -> None:
         if not isinstance(values, Mapping):
-            raise BadRequest("not_json")
+            raise BadRequest("not_json: the body is no object")
         self.values = values
 
     @classmethod

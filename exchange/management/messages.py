@@ -19,6 +19,7 @@ import trio
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.counts import DROP_UNROUTABLE, PUBLISH, no_counts
+from warrener.exchange.management.bodies import aside, read_json
 from warrener.exchange.management.call import JSON, NOBODY, Call, answer, exchange_name
 from warrener.exchange.management.errors import Unavailable
 from warrener.exchange.management.fields import Fields, check_name, read_table
@@ -89,7 +90,7 @@ class Sender:
 
 
 async def publish(call: Call) -> Response:
-    fields = call.fields
+    fields = Fields(await aside(read_json, call.body))
     routing_key = fields.name("routing_key")
     body = read_payload(fields)
     properties = read_properties(fields.any("properties"))

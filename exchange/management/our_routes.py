@@ -18,6 +18,8 @@ MONITOR = Access.MONITORING
 SCRAPER = Access.SCRAPER
 ADMIN = Access.ADMINISTRATOR
 
+LONG_BODY = True
+
 QUEUE = "/api/x/queues/{vhost}/{name}"
 EXCHANGE = "/api/x/exchanges/{vhost}/{name}"
 
@@ -70,6 +72,7 @@ _TABLE = (
         topology.plan,
         "what a document would change",
         topology.TAKES,
+        LONG_BODY,
     ),
     (
         "POST",
@@ -78,6 +81,7 @@ _TABLE = (
         topology.apply,
         "have the broker be as a document says",
         topology.TAKES,
+        LONG_BODY,
     ),
 )
 

@@ -46,6 +46,9 @@ EXCHANGE = "/api/exchanges/{vhost}/{name}"
 BETWEEN = "/api/bindings/{vhost}/e/{source}"
 CHECKS = "/api/health/checks"
 
+LONG_BODY = (("application/json",), True)
+"""What an endpoint takes whose bodies may be long."""
+
 _TABLE = (
     # The page
     ("GET", "/", ANYBODY, assets.get_page, "the page"),
@@ -84,9 +87,16 @@ _TABLE = (
     ("GET", "/api/stream/consumers", USER, features.nothing, "always empty"),
     # Definitions
     ("GET", "/api/definitions", ADMIN, definitions.export_all, "all that lasts, as a document"),
-    ("POST", "/api/definitions", ADMIN, definitions.import_all, "take such a document in"),
+    (
+        "POST",
+        "/api/definitions",
+        ADMIN,
+        definitions.import_all,
+        "take such a document in",
+        *LONG_BODY,
+    ),
     ("GET", "/api/definitions/{vhost}", ADMIN, definitions.export_vhost, "one virtual host"),
-    ("POST", "/api/definitions/{vhost}", ADMIN, definitions.import_vhost, "into one"),
+    ("POST", "/api/definitions/{vhost}", ADMIN, definitions.import_vhost, "into one", *LONG_BODY),
     # Virtual hosts
     ("GET", "/api/vhosts", USER, vhosts.list_vhosts, "those one may look into"),
     ("GET", "/api/vhosts/{name}", ADMIN, vhosts.get_vhost, "one of them"),
@@ -348,7 +358,7 @@ _TABLE = (
     ("GET", EXCHANGE, USER, exchanges.get_exchange, "one of them"),
     ("PUT", EXCHANGE, USER, exchanges.put_exchange, "declare it"),
     ("DELETE", EXCHANGE, USER, exchanges.delete_exchange, "`?if-unused=true`"),
-    ("POST", f"{EXCHANGE}/publish", USER, messages.publish, "publish a message"),
+    ("POST", f"{EXCHANGE}/publish", USER, messages.publish, "publish a message", *LONG_BODY),
     (
         "GET",
         f"{EXCHANGE}/bindings/source",

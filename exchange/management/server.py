@@ -19,6 +19,7 @@ from warrener.exchange.management.application import Application, Peer
 from warrener.exchange.management.session import HttpSession
 from warrener.exchange.management.stream import GuestStream
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.server import is_loopback
 from warrener.exchange.server.tls import Certificates
 
 logger = logging.getLogger("warrener.http")
@@ -71,6 +72,7 @@ class HttpServer:
         return len(self._sessions)
 
     async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
+        nearby = self._is_nearby(listener)
         with listener.socket as accepting:
             while True:
                 await trio.lowlevel.wait_readable(accepting)
@@ -86,17 +88,24 @@ class HttpServer:
                     sock.close()
                     continue
                 self._open += 1
-                nursery.start_soon(self._run, sock, listener.certificates)
+                nursery.start_soon(self._run, sock, listener.certificates, nearby)
 
-    async def _run(self, sock: socket.socket, certificates: Certificates | None) -> None:
+    async def _run(
+        self, sock: socket.socket, certificates: Certificates | None, nearby: bool
+    ) -> None:
         try:
             guest = await self._let_in(sock, certificates)
-            await self._serve(GuestStream(guest.socket), Peer(*guest.address))
+            await self._serve(GuestStream(guest.socket), Peer(*guest.address, nearby))
         except (TurnedAway, OSError) as error:
             logger.info("a client was turned away at the entrance: %s", error)
             sock.close()
         finally:
             self._open -= 1
+
+    def _is_nearby(self, listener: Listener) -> bool:
+        """Whether only this machine can come in there, and no proxy speaks for others."""
+        address: str = listener.socket.getsockname()[0]
+        return is_loopback(address) and not self._config.proxy_protocol
 
     async def _let_in(self, sock: socket.socket, certificates: Certificates | None) -> Guest:
         """Raises: TurnedAway, OSError."""

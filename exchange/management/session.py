@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("warrener.http")
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 8 * 1024
+"""A body may come in chunks of a byte, each of which takes h11 as long as a kilobyte: what is read
+at once is what is looked at at once, and nobody is to wait for that."""
 LINGER_S = 2
 LINGER_BYTES = 1 << 20
 Lost = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -103,7 +105,7 @@ class HttpSession:
     async def _answer(self, request: Request) -> Response:
         """Find out who asks before his body is waited for. Raises: HttpError."""
         call = await self._application.begin(request, self._peer)
-        body = await self._receive_body(self._application.body_bytes_max)
+        body = await self._receive_body(self._application.body_bytes_max(call))
         return await self._application.answer(call, body)
 
     async def _receive_body(self, bytes_max: int) -> bytes:
@@ -126,6 +128,9 @@ class HttpSession:
             await self._write(self._wire.respond(response))
             return
         await self._write(self._wire.start(response))
+        if self._wire.is_head_asked:
+            await self._write(self._wire.finish())
+            return
         self._waiting = response.endless
         if isinstance(response.parts, AsyncGenerator):
             async with aclosing(response.parts) as parts:

@@ -64,6 +64,8 @@ class Certificates:
     def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Under TLS 1.2 a client could have us make new keys as often as it likes.
+        context.options |= ssl.OP_NO_RENEGOTIATION
         context.verify_mode = self._from_clients
         _read(self._certificate, context.load_cert_chain, self._certificate, self._key or None)
         if self._authority:

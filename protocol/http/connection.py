@@ -9,9 +9,16 @@ The body is asked for separately, so that a request can be refused by its head b
 waits for what comes behind; `proceed` has a client that asked for that send it. A request is
 answered before the next one is looked at, which keeps the order of a pipeline. `is_over` says
 that there is no next one.
+
+Of two ways to read a request none is chosen: what a proxy in front may have read otherwise, and so
+may have let somebody say unseen, is refused. h11 refuses lengths that contradict each other; what
+it would rather forgive is refused here: a length beside chunks, chunks of a client of HTTP/1.0,
+lines that end without a carriage return, lines that are continued.
 """
 
 from __future__ import annotations
+
+import re
 
 import h11
 
@@ -26,6 +33,9 @@ from warrener.protocol.http.target import parse_target
 
 HEAD_BYTES_MAX = 16 * 1024
 """Request line and headers together."""
+_END_OF_HEAD = b"\r\n\r\n"
+_OTHER_LINE = re.compile(rb"(?<!\r)\n|\n[ \t]")
+"""The end of a line that is none to everybody, or a line that goes on."""
 
 
 class ServerConnection:
@@ -33,8 +43,7 @@ class ServerConnection:
 
     def __init__(self, head_bytes_max: int = HEAD_BYTES_MAX) -> None:
         self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=head_bytes_max)
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body = bytearray()
         self._method = ""
 
     # In
@@ -46,9 +55,11 @@ class ServerConnection:
 
     def next_request(self) -> Request | None:
         """The head of the next request. Raises: HttpError."""
+        self._require_plain_lines()
         event = self._next_event()
         if not isinstance(event, h11.Request):
             return None
+        _require_one_framing(event)
         self._method = event.method.decode("ascii", "replace")
         return Request(self._method, parse_target(event.target), join_headers(list(event.headers)))
 
@@ -57,12 +68,12 @@ class ServerConnection:
         while True:
             event = self._next_event()
             if isinstance(event, h11.Data):
-                self._body_bytes += len(event.data)
-                if self._body_bytes > bytes_max:
+                # One piece of memory: of chunks of a byte each, a list would take forty times it.
+                self._body += event.data
+                if len(self._body) > bytes_max:
                     raise BodyTooLarge(f"a body may have {bytes_max} bytes")
-                self._body.append(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
-                return b"".join(self._body)
+                return bytes(self._body)
             else:
                 return None
 
@@ -83,7 +94,7 @@ class ServerConnection:
         headers = list(response.headers)
         if response.bears_body and response.parts is None:
             headers.append(("Content-Length", str(len(response.body))))
-        if self._wire.their_state in (h11.SEND_BODY, h11.ERROR):
+        if self._wire.their_state in (h11.IDLE, h11.SEND_BODY, h11.ERROR):
             # What is left of the request will not be read, so nothing behind it can be.
             headers.append(("Connection", "close"))
         return self._send(
@@ -92,7 +103,7 @@ class ServerConnection:
 
     def part(self, data: bytes) -> bytes:
         """A piece of the body; none to a client that asked for the head only."""
-        if not data or self._method == "HEAD":
+        if not data or self.is_head_asked:
             return b""
         return self._send(h11.Data(data=data))
 
@@ -101,8 +112,13 @@ class ServerConnection:
         end = self._send(h11.EndOfMessage())
         if self._wire.our_state is h11.DONE and self._wire.their_state is h11.DONE:
             self._wire.start_next_cycle()
-            self._body, self._body_bytes, self._method = [], 0, ""
+            self._body, self._method = bytearray(), ""
         return end
+
+    @property
+    def is_head_asked(self) -> bool:
+        """Whether the client wants no body."""
+        return self._method == "HEAD"
 
     @property
     def is_over(self) -> bool:
@@ -118,6 +134,14 @@ class ServerConnection:
         """Whether nothing of a request has come since the last was answered."""
         return self._wire.their_state is h11.IDLE and not self._wire.trailing_data[0]
 
+    def _require_plain_lines(self) -> None:
+        """Raises: MalformedRequest."""
+        if self._wire.their_state is h11.IDLE:
+            waiting = self._wire.trailing_data[0]
+            head, _, _ = waiting.partition(_END_OF_HEAD)
+            if _OTHER_LINE.search(head):
+                raise MalformedRequest("no HTTP request: a line ends otherwise than with CR LF")
+
     def _send(self, event: h11.Event) -> bytes:
         return self._wire.send(event) or b""
 
@@ -128,3 +152,12 @@ class ServerConnection:
             if error.error_status_hint == HeadTooLarge.status:
                 raise HeadTooLarge("the head of the request is too long") from None
             raise MalformedRequest(f"no HTTP request: {error}") from None
+
+
+def _require_one_framing(request: h11.Request) -> None:
+    """Raises: MalformedRequest if it could be said in two ways where the body ends."""
+    names = {name for name, _ in request.headers}
+    if b"transfer-encoding" in names and (
+        b"content-length" in names or request.http_version < b"1.1"
+    ):
+        raise MalformedRequest("no HTTP request: the length of its body is in doubt")

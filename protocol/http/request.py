@@ -20,6 +20,11 @@ class Request:
         """The value of a header, empty without it."""
         return self.headers.get(name, "")
 
+    @property
+    def host(self) -> str:
+        """What the client calls us, with the port; a name in the target counts more."""
+        return self.target.authority or self.header("host")
+
 
 def join_headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """Headers as the wire has them as a dictionary."""

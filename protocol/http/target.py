@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 from warrener.protocol.http.errors import BadRequest
 
 PARAMETERS_MAX = 100
-_AUTHORITY = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
+_AUTHORITY = re.compile(rb"https?://([^/?]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Target:
     query: Mapping[str, str]
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """The query as it was written."""
+    authority: str = ""
+    """Whom the target itself names, as it does in what is said to a proxy."""
 
     def every(self, name: str) -> list[str]:
         """All values of a parameter."""
@@ -36,7 +38,9 @@ class Target:
 
 def parse_target(raw: bytes) -> Target:
     """Raises: BadRequest for what is no path, or no UTF-8."""
-    origin = _AUTHORITY.sub(b"", raw, count=1) if not raw.startswith(b"/") else raw
+    named = _AUTHORITY.match(raw)
+    origin = raw[named.end() :] if named else raw
+    authority = named[1].decode("ascii", "replace") if named else ""
     path, _, query = origin.partition(b"?")
     if path and not path.startswith(b"/") and path != b"*":
         raise BadRequest("a target begins with a slash")
@@ -45,7 +49,7 @@ def parse_target(raw: bytes) -> Target:
         pieces.pop()
     pairs = _parse_query(query)
     segments = tuple(map(_decode, pieces))
-    return Target(raw.decode("ascii", "replace"), segments, dict(pairs), tuple(pairs))
+    return Target(raw.decode("ascii", "replace"), segments, dict(pairs), tuple(pairs), authority)
 
 
 def encode_segment(text: str) -> str:

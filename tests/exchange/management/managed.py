@@ -63,7 +63,9 @@ class Api:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with trio.fail_after(PATIENCE_S):
             async with await self.connect() as stream:
-                return await exchange(stream, ClientConnection("test"), method, target, named, body)
+                return await exchange(
+                    stream, ClientConnection("localhost"), method, target, named, body
+                )
 
     async def connect(self) -> trio.abc.Stream:
         stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", self.port)

@@ -109,7 +109,7 @@ async def test_our_own_page_may_change_things(site: str):
 
 async def test_a_browser_that_says_only_where_its_page_is_from_is_believed():
     async with managed() as broker:
-        ours, theirs = "http://test", "http://test.evil.example"
+        ours, theirs = "http://localhost", "http://localhost.evil.example"
         queue = "/api/queues/%2F/q"
         assert (await broker.api.ask("PUT", queue, Origin=ours)).status == 201
         assert (await broker.api.ask("DELETE", queue, Origin=theirs)).status == 403

@@ -46,7 +46,7 @@ class Listening:
 
 @asynccontextmanager
 async def listening(broker: Managed, query: str = "") -> AsyncIterator[Listening]:
-    wire = ClientConnection("test")
+    wire = ClientConnection("localhost")
     async with await broker.api.connect() as stream:
         await stream.send_all(wire.ask("GET", f"/api/x/events?{query}", GUEST, b""))
         while (head := wire.next_head()) is None:

@@ -20,7 +20,7 @@ PATIENCE_S = 10
 
 
 def get(target: str) -> bytes:
-    return f"GET {target} HTTP/1.1\r\nHost: x\r\n{LOGIN}\r\n".encode()
+    return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{LOGIN}\r\n".encode()
 
 
 async def said(stream: trio.SocketStream) -> bytes:
@@ -42,7 +42,7 @@ async def said_to(broker: Managed, data: bytes) -> bytes:
 
 async def test_several_requests_share_a_connection():
     async with managed() as broker, await broker.api.connect() as stream:
-        wire = ClientConnection("x")
+        wire = ClientConnection("localhost")
         login = dict([LOGIN.strip().split(": ")])
         for _ in range(3):
             answer = await exchange(stream, wire, "GET", "/api/whoami", login)
@@ -61,7 +61,7 @@ async def test_a_pipeline_is_answered_in_order():
 async def test_nobody_waits_for_the_body_of_somebody_who_may_not_send_it():
     async with managed() as broker, await broker.api.connect() as stream:
         await stream.send_all(
-            b"PUT /api/users/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+            b"PUT /api/users/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
             b"Expect: 100-continue\r\n\r\n"
         )
         heard = await said(stream)
@@ -72,7 +72,7 @@ async def test_nobody_waits_for_the_body_of_somebody_who_may_not_send_it():
 async def test_a_body_is_called_for_when_it_may_come():
     async with managed() as broker, await broker.api.connect() as stream:
         await stream.send_all(
-            b"PUT /api/queues/%2F/q HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+            b"PUT /api/queues/%2F/q HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
             + LOGIN.encode()
             + b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
         )
@@ -107,7 +107,7 @@ async def test_a_client_that_never_ends_its_request_is_told_and_given_up(autojum
     async with managed(http_request_timeout_s=5) as broker:
         for begun in (
             b"GET / HTTP/1.1\r\nX: ",
-            b"PUT /api/queues/%2F/q HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+            b"PUT /api/queues/%2F/q HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
             + LOGIN.encode()
             + b"\r\n",
         ):
@@ -192,7 +192,7 @@ WORDS = st.sampled_from(
         b"GET ", b"PUT ", b"POST ", b"DELETE ", b"HEAD ", b"/api/", b"queues/", b"%2F", b"/q",
         b"bindings/%2F/e/amq.topic/q/q", b"exchanges/%2F/amq.default/publish", b"definitions",
         b"users/u", b"permissions/%2F/guest", b"?page=1", b"&sort=", b"&columns=", b"name=(",
-        b" HTTP/1.1\r\n", b"Host: x\r\n", LOGIN.encode(), b"Content-Length: 5\r\n",
+        b" HTTP/1.1\r\n", b"Host: localhost\r\n", LOGIN.encode(), b"Content-Length: 5\r\n",
         b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", b"\r\n", b"5\r\nab{}c\r\n",
         b"0\r\n\r\n", b'{"a":1}', b'{"tags":[1]}', b"[[", b"\xff", b"%ff", b"\x00",
     ]
