@@ -43,6 +43,8 @@ class Api:
 
     tls: ssl.SSLContext | None = None
     """What it trusts, if it is to speak TLS."""
+    host = "localhost"
+    """What it calls the broker."""
     first = b""
     """What it sends before all else on each connection."""
 
@@ -63,9 +65,8 @@ class Api:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with trio.fail_after(PATIENCE_S):
             async with await self.connect() as stream:
-                return await exchange(
-                    stream, ClientConnection("localhost"), method, target, named, body
-                )
+                wire = ClientConnection(self.host)
+                return await exchange(stream, wire, method, target, named, body)
 
     async def connect(self) -> trio.abc.Stream:
         stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", self.port)
