@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TEXT = {"type": "string"}
 FAILURE = {
     "type": "object",
-    "required": ["error", "reason"],
+    "required": ["reason"],
     "properties": {"error": TEXT, "reason": TEXT},
 }
 ANSWERS = {
@@ -33,7 +33,10 @@ ANSWERS = {
 REFUSALS = {
     "400": "something is wrong with the request",
     "401": "not for this user",
+    "403": "asked for a page of another site",
     "404": "not there",
+    "413": "too long a body",
+    "421": "not the name of this broker",
     "503": "not now",
 }
 KIND_REFUSED = {"415": "a body of another kind"}

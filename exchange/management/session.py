@@ -27,6 +27,8 @@ logger = logging.getLogger("warrener.http")
 READ_BYTES = 8 * 1024
 """A body may come in chunks of a byte, each of which takes h11 as long as a kilobyte: what is read
 at once is what is looked at at once, and nobody is to wait for that."""
+SKIPPED_BYTES = 64 * 1024
+"""Of a request that was refused, to keep its connection."""
 LINGER_S = 2
 LINGER_BYTES = 1 << 20
 Lost = (trio.BrokenResourceError, trio.ClosedResourceError)
@@ -121,7 +123,7 @@ class HttpSession:
     async def _skip_body(self) -> None:
         """Of a request that was refused: pass by a body that is there already."""
         with suppress(HttpError):
-            self._wire.next_body(READ_BYTES)
+            self._wire.next_body(SKIPPED_BYTES)
 
     async def _send(self, response: Response) -> None:
         if response.parts is None:

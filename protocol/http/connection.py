@@ -45,6 +45,8 @@ class ServerConnection:
         self._wire = h11.Connection(h11.SERVER, max_incomplete_event_size=head_bytes_max)
         self._body = bytearray()
         self._method = ""
+        self._is_doubtful = False
+        """Whether it cannot be told where the next request would begin."""
 
     # In
 
@@ -59,7 +61,7 @@ class ServerConnection:
         event = self._next_event()
         if not isinstance(event, h11.Request):
             return None
-        _require_one_framing(event)
+        self._require_one_framing(event)
         self._method = event.method.decode("ascii", "replace")
         return Request(self._method, parse_target(event.target), join_headers(list(event.headers)))
 
@@ -94,7 +96,7 @@ class ServerConnection:
         headers = list(response.headers)
         if response.bears_body and response.parts is None:
             headers.append(("Content-Length", str(len(response.body))))
-        if self._wire.their_state in (h11.IDLE, h11.SEND_BODY, h11.ERROR):
+        if self._is_doubtful or self._wire.their_state in (h11.IDLE, h11.SEND_BODY, h11.ERROR):
             # What is left of the request will not be read, so nothing behind it can be.
             headers.append(("Connection", "close"))
         return self._send(
@@ -142,6 +144,14 @@ class ServerConnection:
             if _OTHER_LINE.search(head):
                 raise MalformedRequest("no HTTP request: a line ends otherwise than with CR LF")
 
+    def _require_one_framing(self, request: h11.Request) -> None:
+        """Raises: MalformedRequest if it could be said in two ways where the body ends."""
+        names = {name for name, _ in request.headers}
+        with_length = b"content-length" in names
+        if b"transfer-encoding" in names and (with_length or request.http_version < b"1.1"):
+            self._is_doubtful = True
+            raise MalformedRequest("no HTTP request: the length of its body is in doubt")
+
     def _send(self, event: h11.Event) -> bytes:
         return self._wire.send(event) or b""
 
@@ -152,12 +162,3 @@ class ServerConnection:
             if error.error_status_hint == HeadTooLarge.status:
                 raise HeadTooLarge("the head of the request is too long") from None
             raise MalformedRequest(f"no HTTP request: {error}") from None
-
-
-def _require_one_framing(request: h11.Request) -> None:
-    """Raises: MalformedRequest if it could be said in two ways where the body ends."""
-    names = {name for name, _ in request.headers}
-    if b"transfer-encoding" in names and (
-        b"content-length" in names or request.http_version < b"1.1"
-    ):
-        raise MalformedRequest("no HTTP request: the length of its body is in doubt")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.exchange.management.managed import Managed, exchange, managed
 from warrener.exchange.management.access import Access
 from warrener.exchange.management.application import Endpoint
+from warrener.exchange.management.bodies import SHORT_BYTES_MAX
 from warrener.exchange.management.call import Call
 from warrener.protocol.http.client import ClientConnection
 from warrener.protocol.http.response import KEEP_ALIVE, Response, event
@@ -89,6 +90,44 @@ async def test_what_is_too_long_is_refused():
         assert heard.startswith(b"HTTP/1.1 431 ")
 
 
+async def test_only_what_may_bring_a_long_body_is_read_to_its_end():
+    async with managed() as broker:
+        long = b" " * SHORT_BYTES_MAX + b"{}"
+        assert (await broker.api.put("/api/queues/%2F/q", long)).status == 413
+        assert (await broker.api.post("/api/definitions", long)).status == 204
+        assert (await broker.api.post("/api/definitions/%2F", long)).status == 204
+
+
+async def test_a_body_in_the_smallest_chunks_is_put_together():
+    async with managed() as broker:
+        body = b"".join(b"1\r\n%c\r\n" % byte for byte in b" " * 20_000 + b'{"durable":true}')
+        heard = await said_to(
+            broker,
+            b"PUT /api/queues/%2F/q HTTP/1.1\r\nHost: localhost\r\n" + LOGIN.encode()
+            + b"Transfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n",
+        )  # fmt: skip
+        assert heard.startswith(b"HTTP/1.1 201 ")
+
+
+async def test_nothing_that_was_smuggled_in_behind_a_request_is_answered():
+    async with managed() as broker:
+        heard = await said_to(
+            broker,
+            b"POST /api/definitions HTTP/1.1\r\nHost: localhost\r\n" + LOGIN.encode()
+            + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            + get("/api/whoami"),
+        )  # fmt: skip
+        assert heard.startswith(b"HTTP/1.1 400 ")
+        assert b"Connection: close" in heard
+        assert heard.count(b"HTTP/1.1") == 1
+
+
+async def test_the_name_of_a_download_may_have_any_characters():
+    async with managed() as broker:
+        answer = await broker.api.ask("GET", "/api/definitions?download=%C3%A9%0D%0AX:%22%20y.json")
+        assert answer.headers["content-disposition"] == 'attachment; filename="___X__ y.json"'
+
+
 async def test_what_is_no_http_is_told_so():
     async with managed() as broker:
         for data in (b"AMQP\x00\x00\x09\x01\r\n\r\n", b"nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n"):
@@ -165,6 +204,17 @@ async def test_a_stream_of_events_goes_on_until_the_broker_ends():
         assert b"data: first\n\n" in heard
         with trio.fail_after(PATIENCE_S):
             await broker.http.shut_down()
+
+
+async def test_whoever_asks_for_the_head_of_a_stream_gets_it_and_no_more():
+    async with managed(endpoints=OTHERS) as broker, await broker.api.connect() as stream:
+        await stream.send_all(get("/events").replace(b"GET", b"HEAD"))
+        await stream.send_all(get("/nothing"))
+        heard = b""
+        while b" 404 " not in heard:
+            heard += await stream.receive_some()
+        assert heard.startswith(b"HTTP/1.1 200 OK")
+        assert b"data:" not in heard
 
 
 async def test_a_client_that_leaves_a_stream_is_forgotten():

@@ -118,6 +118,9 @@ def test_a_response_that_bears_no_body_has_no_length():
         b"GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: z\r\n\r\n",
         b"GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nHost : x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     ],
 )
@@ -127,6 +130,65 @@ def test_bytes_that_are_no_request_are_refused_and_end_the_connection(data: byte
         connection.next_request()
     assert connection.respond(Response(400)).startswith(b"HTTP/1.1 400 Bad Request")
     assert connection.is_over
+
+
+POST = b"POST /a HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        POST + CHUNKED + b"Content-Length: 4\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: 0\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
+        POST.replace(b"1.1", b"1.0") + CHUNKED + b"\r\n0\r\n\r\n",
+        POST + CHUNKED + CHUNKED + b"\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: +0\r\n\r\n",
+        POST + b"Content-Length: 0, 1\r\n\r\n",
+        POST + b"X: a\r\n Content-Length: 0\r\n\r\n",
+        POST + b"X: a\nContent-Length: 0\r\n\r\n",
+        POST.replace(b"\r", b"") + b"\n",
+        POST + b"\n",
+    ],
+)
+def test_what_a_proxy_could_read_otherwise_is_refused_with_all_behind_it(data: bytes):
+    connection = connected(data + GET)
+    with pytest.raises(MalformedRequest):
+        connection.next_request()
+    assert b"Connection: close" in connection.respond(Response(400))
+    assert connection.is_over
+
+
+def test_a_line_feed_in_a_body_is_no_line_of_the_head():
+    connection = connected(POST + b"Content-Length: 4\r\n\r\na\n b" + GET)
+    assert ask(connection)[2] == b"a\n b"
+    connection.respond(OK)
+    assert ask(connection)[1] == "/a"
+
+
+def test_chunks_may_not_end_otherwise_than_with_their_line():
+    for body in (
+        b"3\r\nabcXX0\r\n\r\n",
+        b"3\nabc\r\n0\r\n\r\n",
+        b"-3\r\n",
+        b"3 \x00\r\n",
+        b"_3\r\n",
+    ):
+        connection = connected(POST + CHUNKED + b"\r\n" + body)
+        assert connection.next_request() is not None
+        with pytest.raises(MalformedRequest):
+            connection.next_body(1000)
+
+
+def test_a_trailer_behind_the_chunks_is_no_header():
+    connection = connected(POST + CHUNKED + b"\r\n0\r\nAuthorization: Basic x\r\n\r\n" + GET)
+    request = connection.next_request()
+    assert request is not None
+    assert connection.next_body(0) == b""
+    assert request.header("authorization") == ""
 
 
 def test_a_head_may_not_be_longer_than_its_limit():
