@@ -407,11 +407,12 @@ class VirtualHost:
 
     def clear(self) -> None:
         """Remove everything, because the virtual host itself goes."""
-        for queue in list(self.queues.values()):
-            self.remove_queue(queue)
+        # Exchanges first: some have a queue of their own, which goes with them.
         for name, exchange in list(self.exchanges.items()):
             if name:
                 self._remove_exchange(exchange)
+        for queue in list(self.queues.values()):
+            self.remove_queue(queue)
 
     # Checks
 

@@ -56,6 +56,15 @@ def test_a_virtual_host_that_is_deleted_and_made_again_is_empty(broker: Broker) 
 # The limit of queues
 
 
+def test_a_virtual_host_goes_with_an_exchange_that_holds_messages_back(broker: Broker) -> None:
+    vhost = broker.add_vhost("shop")
+    delayed = {"x-delayed-type": "topic"}
+    vhost.declare_exchange("x", "x-delayed-message", durable=True, arguments=delayed)
+    broker.delete_vhost("shop")
+    assert "shop" not in broker.vhosts
+    assert "x" not in broker.add_vhost("shop").exchanges
+
+
 def test_a_virtual_host_has_as_many_queues_as_may_be(broker: Broker, client: Client) -> None:
     broker.set_vhost_limits("/", VirtualHostLimits(max_queues=2))
     client.declare("a", "b")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import trio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.exchange.management.managed import Answer, Managed, managed
@@ -227,8 +227,10 @@ def check(answer: Answer, call: tuple[str, str, bytes | None, dict[str, str]], l
 )
 @given(st.lists(calls(), min_size=5, max_size=40))
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
+    # What has failed is told with the call; making the rest shorter would take minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 async def test_whatever_is_asked_of_whichever_endpoint_it_is_answered_well(caplog, several):
