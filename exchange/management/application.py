@@ -29,7 +29,7 @@ from warrener.exchange.management.access import (
     require_vhost,
 )
 from warrener.exchange.management.bodies import SHORT_BYTES_MAX
-from warrener.exchange.management.call import Call, answer
+from warrener.exchange.management.call import STRANGER, Call, answer
 from warrener.exchange.management.errors import LoginRequired, Unavailable, told
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.hosts import Hosts
@@ -64,7 +64,6 @@ ALWAYS: Headers = (
     ("Content-Security-Policy", "default-src 'none'"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
-NOBODY = User("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +153,13 @@ class Application:
         self.hosts.require(request.host, peer.nearby)
         method, segments = request.method, request.target.segments
         if method == "OPTIONS":
-            return Call(self, self._options(request), request, peer, {}, NOBODY)
+            return Call(self, self._options(request), request, peer, {}, STRANGER)
         endpoint, path = self._router.find(method, segments)
         if not endpoint.reads:
             require_own_origin(request)
         for name in path.values():
             check_name(name)
-        user = NOBODY
+        user = STRANGER
         if not self._is_open(endpoint):
             user = await self._login(request, peer)
             self._authorise(endpoint, user, path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from warrener.exchange.management.access import has_permission, is_monitor
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.values import encode
+from warrener.exchange.users import User
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Headers, Response
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from warrener.exchange.permissions import Rights
     from warrener.exchange.queue import Queue
     from warrener.exchange.types import Exchange
-    from warrener.exchange.users import User
     from warrener.exchange.vhost import VirtualHost
     from warrener.protocol.http.request import Request
 
@@ -27,6 +27,9 @@ T = TypeVar("T")
 JSON = ("Content-Type", "application/json")
 NOBODY = object()
 """The owner of what is declared over HTTP: no connection, so no exclusive queue is its own."""
+
+STRANGER = User("", "")
+"""Who asks for what is there for everybody."""
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ import trio
 
 from warrener.exchange.config import Config
 from warrener.exchange.management.application import Application, Peer
+from warrener.exchange.management.seats import Seat, Seats
 from warrener.exchange.management.session import HttpSession
 from warrener.exchange.management.stream import GuestStream
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
@@ -36,8 +37,7 @@ class HttpServer:
         self.application = application
         self._config = config
         self._sessions: set[HttpSession] = set()
-        self._open = 0
-        """Connections, also those that are still at the entrance."""
+        self._seats = Seats(config.http_connections_max)
         self._accepting = trio.CancelScope()
         self._scope = trio.CancelScope()
 
@@ -84,23 +84,25 @@ class HttpServer:
                     logger.error("cannot accept a connection: %s", error.strerror)
                     await trio.sleep(ACCEPT_RETRY_S)
                     continue
-                if self._open >= self._config.http_connections_max:
+                seat = self._seats.take()
+                if seat is None:
                     sock.close()
                     continue
-                self._open += 1
-                nursery.start_soon(self._run, sock, listener.certificates, nearby)
+                nursery.start_soon(self._run, sock, seat, listener.certificates, nearby)
 
     async def _run(
-        self, sock: socket.socket, certificates: Certificates | None, nearby: bool
+        self, sock: socket.socket, seat: Seat, certificates: Certificates | None, nearby: bool
     ) -> None:
         try:
-            guest = await self._let_in(sock, certificates)
-            await self._serve(GuestStream(guest.socket), Peer(*guest.address, nearby))
+            with seat.scope:
+                guest = await self._let_in(sock, certificates)
+                peer = Peer(*guest.address, nearby)
+                await self._serve(GuestStream(guest.socket), peer, seat)
         except (TurnedAway, OSError) as error:
             logger.info("a client was turned away at the entrance: %s", error)
             sock.close()
         finally:
-            self._open -= 1
+            seat.leave()
 
     def _is_nearby(self, listener: Listener) -> bool:
         """Whether only this machine can come in there, and no proxy speaks for others."""
@@ -118,11 +120,12 @@ class HttpServer:
             patience_s=self._config.handshake_timeout_s,
         )
 
-    async def _serve(self, stream: GuestStream, peer: Peer) -> None:
+    async def _serve(self, stream: GuestStream, peer: Peer, seat: Seat) -> None:
         session = HttpSession(
             self.application,
             stream,
             peer,
+            seat,
             idle_s=self._config.http_idle_timeout_s,
             request_s=self._config.http_request_timeout_s,
         )

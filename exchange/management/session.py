@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from warrener.exchange.management.call import STRANGER
 from warrener.protocol.http.connection import ServerConnection
 from warrener.protocol.http.errors import HttpError, TooSlow
 from warrener.protocol.http.request import Request
@@ -21,6 +22,7 @@ from warrener.protocol.http.response import Response
 
 if TYPE_CHECKING:
     from warrener.exchange.management.application import Application, Peer
+    from warrener.exchange.management.seats import Seat
 
 logger = logging.getLogger("warrener.http")
 
@@ -42,6 +44,7 @@ class HttpSession:
         application: Application,
         stream: trio.abc.HalfCloseableStream,
         peer: Peer,
+        seat: Seat,
         *,
         idle_s: float,
         request_s: float,
@@ -49,6 +52,7 @@ class HttpSession:
         self._application = application
         self._stream = stream
         self._peer = peer
+        self._seat = seat
         self._idle_s = idle_s
         self._request_s = request_s
         self._wire = ServerConnection()
@@ -81,6 +85,7 @@ class HttpSession:
                 return False
             response = await self._answer(request)
         except HttpError as error:
+            self._seat.rest()
             response = self._application.refuse(error)
             await self._skip_body()
         await self._send(response)
@@ -89,6 +94,7 @@ class HttpSession:
     async def _receive_head(self) -> Request | None:
         """The next request; None if none comes. Raises: HttpError."""
         self._waiting = True
+        self._seat.rest()
         with trio.move_on_after(self._idle_s) as idle:
             while (request := self._wire.next_request()) is None:
                 if self._wire.is_over:
@@ -99,6 +105,7 @@ class HttpSession:
                     idle.deadline = trio.current_time() + self._request_s
                 self._wire.receive(bytes(data))
             self._waiting = False
+            self._seat.work()
             return request
         if self._waiting:
             return None
@@ -107,6 +114,11 @@ class HttpSession:
     async def _answer(self, request: Request) -> Response:
         """Find out who asks before his body is waited for. Raises: HttpError."""
         call = await self._application.begin(request, self._peer)
+        if call.user is STRANGER:
+            # Whatever he is given, he might never read it.
+            self._seat.rest()
+        else:
+            self._seat.is_known = True
         body = await self._receive_body(self._application.body_bytes_max(call))
         return await self._application.answer(call, body)
 

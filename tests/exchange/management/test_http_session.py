@@ -155,12 +155,35 @@ async def test_a_client_that_never_ends_its_request_is_told_and_given_up(autojum
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 408 ")
 
 
-async def test_one_connection_more_than_may_be_is_closed():
+async def test_when_all_are_answered_one_connection_more_is_turned_away():
     async with managed(http_connections_max=1) as broker, await broker.api.connect() as first:
-        await first.send_all(get("/api/whoami"))
+        await first.send_all(get("/api/x/events"))
         assert await first.receive_some()
         async with await broker.api.connect() as second:
             assert await second.receive_some() == b""
+
+
+async def test_whoever_asks_nothing_makes_room_for_who_does():
+    async with managed(http_connections_max=3) as broker, await broker.api.connect() as asking:
+        await asking.send_all(get("/api/whoami"))
+        assert await asking.receive_some()
+        silent = [await broker.api.connect() for _ in range(10)]
+        await silent[-1].send_all(b"GET / HTTP/1.1\r\nHost: loc")
+        assert (await broker.api.ask("GET", "/api/whoami")).status == 200
+        for stream in silent[:8]:
+            assert await stream.receive_some() == b""
+        await asking.send_all(get("/api/whoami"))
+        assert await asking.receive_some()
+        for stream in silent:
+            await stream.aclose()
+
+
+async def test_whoever_reads_nothing_of_what_is_there_for_everybody_makes_room():
+    async with managed(http_connections_max=1) as broker, await broker.api.connect() as first:
+        with trio.move_on_after(0.2):
+            while True:
+                await first.send_all(get("/page/main.js").replace(LOGIN.encode(), b""))
+        assert (await broker.api.ask("GET", "/api/whoami")).status == 200
 
 
 async def test_the_end_waits_for_nobody_who_asks_nothing():
