@@ -87,7 +87,9 @@ class Config:
         "", "names by which browsers may reach the management API, separated by commas"
     )
     http_connections_max: int = option(500, "HTTP connections that may be open at once", COUNT[1:])
-    http_body_max_bytes: int = option(20 << 20, "largest body of an HTTP request", COUNT)
+    http_body_max_bytes: int = option(
+        20 << 20, "largest body of an HTTP request with definitions or a message", COUNT
+    )
     http_idle_timeout_s: int = option(
         60, "time an HTTP connection may be open without a request", COUNT[1:]
     )

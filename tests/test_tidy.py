@@ -147,6 +147,16 @@ def test_what_we_depend_on_is_imported_in_its_own_place_only() -> None:
             assert path.startswith(ONLY_IN[name]), f"{path} imports {name}"
 
 
+def test_nothing_that_is_read_is_run() -> None:
+    """No bytes from anywhere become objects of a class, or code, that they name themselves."""
+    for path in MODULES:
+        assert not imports(path) & {"pickle", "marshal", "shelve", "dill"}, path
+        called = {n.func.id for n in nodes(path, ast.Call) if isinstance(n.func, ast.Name)}
+        assert not called & {"eval", "exec", "__import__"}, path
+        if "yaml" in imports(path):
+            assert "SafeLoader" in (ROOT / path).read_text(), path
+
+
 def test_every_module_says_what_it_is() -> None:
     missing = [path for path in [*MODULES, *sources("src")] if not ast.get_docstring(tree(path))]
     assert missing == []

@@ -1,12 +1,13 @@
 """The management API: RabbitMQ's HTTP API, for the tools that know it, and what is ours beside it.
 
 server        listeners of HTTP, and the connections that are open
+seats         how many connections there may be, and who makes room
 session       one HTTP connection under trio
 application   from a request to a response: route, login, rights, pass, errors
 assets        the page at `/`, whose files are in `page`
 routes        all endpoints, in one table
-access        who may call what
-call          what an endpoint is given; `fields` reads the JSON in it
+access        who may call what, and `hosts` by which names
+call          what an endpoint is given; `bodies` reads JSON, `fields` what is in it
 listing       columns, order, pages
 statistics    counts, rates and how they are sampled
 

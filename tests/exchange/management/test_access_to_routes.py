@@ -1,5 +1,7 @@
 """Each route of the table is called as somebody who may not."""
 
+import logging
+
 import pytest
 
 from tests.exchange.management.managed import Managed, managed
@@ -182,3 +184,32 @@ async def test_no_other_origin_is_allowed_anything():
         assert (answer.status, answer.headers["allow"]) == (200, "GET, HEAD, OPTIONS")
         answer = await broker.api.ask("GET", "/api/queues", Origin="http://evil.example")
         assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_every_answer_is_for_pages_of_its_own_only():
+    async with managed() as broker:
+        for target in ("/", "/page/main.js", "/api/overview", "/api/nothing", "/metrics"):
+            answer = await broker.api.ask("GET", target)
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "frame-ancestors" in answer.headers["content-security-policy"] or (
+                answer.headers["x-frame-options"] == "DENY"
+            )
+
+
+async def test_no_password_gets_into_the_log_or_an_answer(caplog):
+    caplog.set_level(logging.DEBUG)
+    async with managed() as broker:
+        answers = [
+            await broker.api.put("/api/users/ann", {"password": "s3cret", "tags": ""}),
+            await broker.api.as_("ann:s3cret").ask("GET", "/api/whoami"),
+            await broker.api.as_("ann:s3cret?").ask("GET", "/api/whoami"),
+            await broker.api.as_("ann:s3cret").ask("GET", "/api/queues/s3cret", X_Reason="~s{0}%s"),
+            await broker.api.ask("PUT", "/api/users/ann", b'{"password":"s3cret","password":""}'),
+            await broker.api.ask("PUT", "/api/users/ann", b'{"password":"s3cret'),
+            await broker.api.ask("GET", "/api/users"),
+            await broker.api.ask("GET", "/api/definitions"),
+        ]
+        assert [answer.status for answer in answers] == [201, 401, 401, 401, 400, 400, 200, 200]
+    assert not [answer for answer in answers if b"s3cret" in answer.body]
+    assert "s3cret" not in caplog.text

@@ -1,6 +1,8 @@
 """The management API under TLS, and behind a proxy that says for whom it speaks."""
 
+import socket
 import ssl
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,6 +70,26 @@ async def test_who_speaks_no_tls_is_turned_away_and_others_are_not(certificates,
         broker.api.tls = trust
         assert (await broker.api.ask("GET", "/api/whoami")).status == 200
         await stream.aclose()
+
+
+HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("000004130100ff0100")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"\x16", b"\x16\x03\x01\xff\xff" + b"x" * 100, HELLO[:20], HELLO, HELLO[::-1],
+     b"\x80\x2e\x01\x03\x01", b"\x15\x03\x01\0\x02\x02\x28", b"AMQP\0\0\x09\x01", b"\0" * 70_000],
+)  # fmt: skip
+async def test_whoever_breaks_off_at_the_entrance_harms_nobody(certificates, trust, said):
+    async with managed(certificates=certificates) as broker:
+        stream = await broker.api.connect()
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(said)
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.aclose()
+        broker.api.tls = trust
+        assert (await broker.api.ask("GET", "/api/whoami")).status == 200
+        await broker.amqp.until(lambda: broker.http.connections == 0)
 
 
 async def test_whoever_stays_at_the_entrance_makes_room(certificates, trust):

@@ -212,3 +212,10 @@ async def test_a_proxy_header_may_come_in_pieces(authority, certificates):
         await client.publish("q", b"hello")
         get = await client.call(1, m.BasicGet(queue="q"))
         assert get == Content(m.BasicGetOk(1, False, "", "q", 0), b"hello")
+
+
+def test_old_tls_and_renegotiation_are_off(certificates: Certificates):
+    assert certificates.context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert certificates.context.options & ssl.OP_NO_RENEGOTIATION
+    certificates.reload()
+    assert certificates.context.options & ssl.OP_NO_RENEGOTIATION

@@ -59,3 +59,15 @@ def test_every_name_can_be_a_segment(name: str):
         return
     target = parse_target(f"/x/{encode_segment(name)}/y".encode())
     assert target.segments == ("x", name, "y")
+
+
+def test_more_parameters_than_anybody_needs_are_refused():
+    assert len(parse_target(b"/?" + b"a=1&" * 99 + b"a=1").every("a")) == 100
+    with pytest.raises(BadRequest):
+        parse_target(b"/?" + b"a=1&" * 100 + b"a=1")
+
+
+def test_a_target_may_name_whom_it_is_for():
+    assert parse_target(b"http://host:1/a").authority == "host:1"
+    assert parse_target(b"HTTPS://me@host?a").authority == "me@host"
+    assert parse_target(b"//host/a").authority == ""
