@@ -142,6 +142,7 @@ class ServerConnection:
             waiting = self._wire.trailing_data[0]
             head, _, _ = waiting.partition(_END_OF_HEAD)
             if _OTHER_LINE.search(head):
+                self._is_doubtful = True
                 raise MalformedRequest("no HTTP request: a line ends otherwise than with CR LF")
 
     def _require_one_framing(self, request: h11.Request) -> None:

@@ -109,14 +109,18 @@ async def test_a_body_in_the_smallest_chunks_is_put_together():
         assert heard.startswith(b"HTTP/1.1 201 ")
 
 
-async def test_nothing_that_was_smuggled_in_behind_a_request_is_answered():
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"X: a\nContent-Length: 0\r\n\r\n",
+        b"X: a\r\n b\r\n\r\n",
+    ],
+)
+async def test_nothing_that_was_smuggled_in_behind_a_request_is_answered(doubtful: bytes):
     async with managed() as broker:
-        heard = await said_to(
-            broker,
-            b"POST /api/definitions HTTP/1.1\r\nHost: localhost\r\n" + LOGIN.encode()
-            + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-            + get("/api/whoami"),
-        )  # fmt: skip
+        head = b"POST /api/definitions HTTP/1.1\r\nHost: localhost\r\n" + LOGIN.encode()
+        heard = await said_to(broker, head + doubtful + get("/api/whoami"))
         assert heard.startswith(b"HTTP/1.1 400 ")
         assert b"Connection: close" in heard
         assert heard.count(b"HTTP/1.1") == 1
