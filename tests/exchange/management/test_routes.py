@@ -33,3 +33,13 @@ async def test_programs_are_told_the_same():
 def test_no_endpoint_is_there_twice():
     places = [(e.method, re.sub(r"\{\w+\}", "{}", e.pattern)) for e in ENDPOINTS]
     assert len(places) == len(set(places))
+
+
+def test_few_endpoints_take_long_bodies():
+    assert [endpoint.pattern for endpoint in ENDPOINTS if endpoint.long_body] == [
+        "/api/definitions",
+        "/api/definitions/{vhost}",
+        "/api/exchanges/{vhost}/{name}/publish",
+        "/api/x/topology/plan",
+        "/api/x/topology/apply",
+    ]
