@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, as prometheus-client reads them and Grafana's dashboard asks for them."""
+"""Metrics for Prometheus, as prometheus-client reads them; test_tools_grafana.py has the names."""
 
 import re
 from collections.abc import Iterator
@@ -13,65 +13,6 @@ from warrener.exchange.histogram import Histogram
 from warrener.exchange.management.measurements import Measurements
 from warrener.exchange.management.prometheus import histogram, labels
 from warrener.protocol import methods as m
-
-AMQP = 'protocol="amqp091"'
-CLASSIC = f'{AMQP},queue_type="rabbit_classic_queue"'
-IDENTITY = 'rabbitmq_identity_info{rabbitmq_endpoint="aggregated"}'
-SIZES = ("100.0", "1000.0", "10000.0", "100000.0", "1e+06", "1e+07", "5e+07", "1e+08", "+Inf")
-DASHBOARD = (
-    IDENTITY,
-    "rabbitmq_identity_info{rabbitmq_node=*,rabbitmq_cluster=*,rabbitmq_cluster_permanent_id=*}",
-    "rabbitmq_build_info{rabbitmq_version=*,product_name=*,product_version=*,erlang_version=*,"
-    "prometheus_plugin_version=*,prometheus_client_version=*}",
-    "rabbitmq_connections",
-    "rabbitmq_channels",
-    "rabbitmq_consumers",
-    "rabbitmq_queues",
-    "rabbitmq_queue_messages_ready",
-    "rabbitmq_queue_messages_unacked",
-    "rabbitmq_queue_messages_published_total",
-    "rabbitmq_process_open_fds",
-    "rabbitmq_process_max_fds",
-    "rabbitmq_process_open_tcp_sockets",
-    "rabbitmq_process_max_tcp_sockets",
-    "rabbitmq_process_resident_memory_bytes",
-    "rabbitmq_resident_memory_limit_bytes",
-    "rabbitmq_disk_space_available_bytes",
-    "rabbitmq_disk_space_available_limit_bytes",
-    "rabbitmq_erlang_uptime_seconds",
-    f"rabbitmq_global_publishers{{{AMQP}}}",
-    f"rabbitmq_global_consumers{{{AMQP}}}",
-    "rabbitmq_connections_opened_total",
-    "rabbitmq_connections_closed_total",
-    "rabbitmq_channels_opened_total",
-    "rabbitmq_channels_closed_total",
-    "rabbitmq_queues_declared_total",
-    "rabbitmq_queues_created_total",
-    "rabbitmq_queues_deleted_total",
-    *(
-        f"rabbitmq_global_messages_{name}_total{{{AMQP}}}"
-        for name in (
-            *("received", "received_confirm", "confirmed", "routed"),
-            *("unroutable_dropped", "unroutable_returned"),
-        )
-    ),
-    *(
-        f"rabbitmq_global_messages_{name}_total{{{CLASSIC}}}"
-        for name in (
-            *("delivered", "delivered_consume_auto_ack", "delivered_consume_manual_ack"),
-            *("delivered_get_auto_ack", "delivered_get_manual_ack", "get_empty"),
-            *("acknowledged", "redelivered"),
-        )
-    ),
-    *(
-        f"rabbitmq_global_messages_dead_lettered_{name}_total"
-        for name in ("confirmed", "delivery_limit", "expired", "maxlen", "rejected")
-    ),
-    *(f'rabbitmq_message_size_bytes_bucket{{le="{bound}"}}' for bound in SIZES),
-    "rabbitmq_message_size_bytes_sum",
-    "rabbitmq_message_size_bytes_count",
-)
-"""What the panels of dashboard 10991 read: names, labels by which they choose, texts of `le`."""
 
 
 def samples(text: str) -> Iterator[Sample]:
@@ -94,27 +35,6 @@ async def value(broker: Managed, name: str, target: str = "/metrics", **wanted: 
     ]
     assert len(found) == 1, (name, found)
     return found[0]
-
-
-def is_there(expression: str, found: list[Sample]) -> bool:
-    name, _, rest = expression.partition("{")
-    wanted = dict(re.findall(r'(\w+)="?([^",}]*)"?', rest))
-    return any(
-        sample.name == name
-        and all(
-            key in sample.labels and text in ("*", sample.labels[key])
-            for key, text in wanted.items()
-        )
-        for sample in found
-    )
-
-
-async def test_everything_that_the_dashboard_reads_is_there():
-    async with managed() as broker:
-        await broker.amqp.login()
-        found = list(samples(await scrape(broker)))
-    missing = [expression for expression in DASHBOARD if not is_there(expression, found)]
-    assert missing == []
 
 
 @pytest.mark.parametrize("target", ["/metrics", "/metrics/per-object", "/metrics/detailed"])
