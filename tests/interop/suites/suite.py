@@ -32,6 +32,7 @@ from tests.interop.suites.runners import (
     amqp_tools,
     amqpstorm,
     amqpstorm_management,
+    grafana,
     kombu,
     node_amqplib,
     py_amqp,
@@ -65,6 +66,7 @@ SUITES = {
         Suite("amqp-tools", amqp_tools.run),
         Suite("amqp091-go", amqp091_go.run),
         Suite("rabbitmqadmin", rabbitmqadmin.run),
+        Suite("grafana", grafana.run),
     )
 }
 COLUMNS = ("passed", "failed", "skipped", "excluded")
