@@ -32,6 +32,7 @@ from tests.interop.suites.runners import (
     amqp_tools,
     amqpstorm,
     amqpstorm_management,
+    flower,
     grafana,
     kombu,
     node_amqplib,
@@ -67,6 +68,7 @@ SUITES = {
         Suite("amqp091-go", amqp091_go.run),
         Suite("rabbitmqadmin", rabbitmqadmin.run),
         Suite("grafana", grafana.run),
+        Suite("flower", flower.run),
     )
 }
 COLUMNS = ("passed", "failed", "skipped", "excluded")
