@@ -29,7 +29,7 @@ from warrener.exchange.management.access import (
     require_vhost,
 )
 from warrener.exchange.management.bodies import SHORT_BYTES_MAX
-from warrener.exchange.management.call import STRANGER, Call, answer
+from warrener.exchange.management.call import STRANGER, Call, answer, spelt
 from warrener.exchange.management.errors import LoginRequired, Unavailable, told
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.hosts import Hosts
@@ -259,6 +259,9 @@ class Application:
         vhost = path.get("vhost")
         if vhost is None:
             return
-        if vhost not in self.server.broker.vhosts:
+        vhosts = self.server.broker.vhosts
+        if endpoint.reads:
+            path["vhost"] = vhost = spelt(vhost, vhosts)
+        if vhost not in vhosts:
             raise TargetNotFound("Not Found")
         require_vhost(self.server.broker, user, vhost, endpoint.reads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -86,10 +86,7 @@ class Call:
         return self._found(self.vhost.queues, self.path[segment])
 
     def _found(self, places: Mapping[str, T], name: str) -> T:
-        place = places.get(name)
-        if place is None and "+" in name:
-            # KEDA writes a space in a path as if it was in a query.
-            place = places.get(name.replace("+", " "))
+        place = places.get(spelt(name, places) if self.endpoint.reads else name)
         if place is None:
             raise TargetNotFound("Not Found")
         return place
@@ -109,6 +106,16 @@ class Call:
     def within_pass(self, step: Callable[[], T]) -> T:
         """Run a step of an endpoint that waits in between within a pass of its own."""
         return self.application.within_pass(step)
+
+
+def spelt(name: str, known: Container[str]) -> str:
+    """The name that is meant, of those that are known, by one who only looks.
+
+    KEDA and Datadog write a blank in a path as if it was in a query. Whoever changes something is
+    taken at his word: a queue "a b" must not go because "a+b" has gone already.
+    """
+    with_blanks = name.replace("+", " ")
+    return with_blanks if name not in known and with_blanks in known else name
 
 
 def exchange_name(segment: str) -> str:

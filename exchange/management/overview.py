@@ -44,6 +44,7 @@ from warrener.protocol.http.response import Response
 
 PAGE_BYTES = resource.getpagesize()
 TASKS_MAX = 1 << 20
+FILES_MAX = (1 << 31) - 1
 HTTP_CONTEXT = "Warrener Management"
 
 
@@ -226,10 +227,12 @@ def resident_bytes() -> int:
 def open_files() -> tuple[int, int]:
     """File descriptors in use, and how many there may be."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # No limit is a negative number, or one that no tool has room for.
+    most = soft if 0 <= soft < FILES_MAX else FILES_MAX
     try:
-        return len(os.listdir("/proc/self/fd")), soft
+        return len(os.listdir("/proc/self/fd")), most
     except OSError:
-        return 0, soft
+        return 0, most
 
 
 def disk_free_bytes(data: str) -> int:
