@@ -46,6 +46,11 @@ def nothing(call: Call) -> Response:
     return answer([])
 
 
+def do_nothing(call: Call) -> Response:
+    """Done, as it cannot be otherwise."""
+    return Response(204)
+
+
 def login_settings(call: Call) -> Response:
     """How a page is to log in: with a name and a password."""
     return answer({"oauth_enabled": False})

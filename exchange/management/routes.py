@@ -67,6 +67,7 @@ _TABLE = (
     ("GET", "/api/nodes/{node}/memory", MONITOR, overview.get_node_memory, "not known by kind"),
     ("GET", "/api/feature-flags", ADMIN, features.list_flags, "RabbitMQ's features that are here"),
     ("PUT", "/api/feature-flags/{name}/enable", ADMIN, features.enable_flag, "they are enabled"),
+    ("POST", "/api/rebalance/queues", ADMIN, features.do_nothing, "there is one node"),
     ("GET", "/api/deprecated-features", ADMIN, features.nothing, "always empty"),
     ("GET", "/api/deprecated-features/used", ADMIN, features.nothing, "always empty"),
     ("GET", "/api/auth/attempts/{node}", MONITOR, features.login_attempts, "logins over HTTP"),
@@ -83,8 +84,11 @@ _TABLE = (
     ("GET", "/api/shovels", USER, features.nothing, "always empty"),
     ("GET", "/api/shovels/{vhost}", USER, features.nothing, "always empty"),
     ("GET", "/api/stream/connections", USER, features.nothing, "always empty"),
+    ("GET", "/api/stream/connections/{vhost}", USER, features.nothing, "always empty"),
     ("GET", "/api/stream/publishers", USER, features.nothing, "always empty"),
+    ("GET", "/api/stream/publishers/{vhost}", USER, features.nothing, "always empty"),
     ("GET", "/api/stream/consumers", USER, features.nothing, "always empty"),
+    ("GET", "/api/stream/consumers/{vhost}", USER, features.nothing, "always empty"),
     # Definitions
     ("GET", "/api/definitions", ADMIN, definitions.export_all, "all that lasts, as a document"),
     (

@@ -1,4 +1,4 @@
-"""Runs the test suites of AMQP clients against Warrener, or any broker, and says what broke.
+"""Runs the test suites of clients, and tools, against Warrener, or any broker; says what broke.
 
     python tests/interop/suites/run.py                        all of them, each on a fresh Warrener
     python tests/interop/suites/run.py --only kombu,aiormq    some
