@@ -13,15 +13,20 @@ import base64
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from warrener.protocol.http.client import BrokenResponse, ClientConnection, Head
 
 READ_BYTES = 64 * 1024
 TIMEOUT_S = 30.0
 PORTS = {"http": 15672, "https": 15671}
+NOT_FOUND = (404, 405)
+"""What a broker says to a path that it has not."""
+PEEKED_BYTES = 16 << 20
+"""The most that a peek shows of one body."""
 
 
 class ManagementError(Exception):
@@ -30,6 +35,16 @@ class ManagementError(Exception):
     def __init__(self, text: str, status: int = 0) -> None:
         super().__init__(text)
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """The first messages of a queue."""
+
+    messages: Sequence[dict[str, Any]]
+    untouched: bool
+    """Whether they are as they were. If not they were taken and put back to where they were: they
+    are marked as delivered before, which also counts for a delivery limit."""
 
 
 class ManagementClient:
@@ -89,6 +104,36 @@ class ManagementClient:
         if head.status != 200:
             raise ManagementError(f"GET {target}: {head.status}", head.status)
         yield from self._parts()
+
+    def peek(
+        self,
+        vhost: str,
+        queue: str,
+        count: int,
+        *,
+        truncate: int = PEEKED_BYTES,
+        may_take: bool = True,
+    ) -> Peeked:
+        """Look at the first messages of a queue, of each body at most `truncate` bytes.
+
+        A broker that cannot just look (RabbitMQ) is asked for messages that it is to put back,
+        unless `may_take` says no. Raises: ManagementError.
+        """
+        place = f"{quote(vhost, safe='')}/{quote(queue, safe='')}"
+        try:
+            found = self.get(f"/api/x/queues/{place}/peek?count={count}&truncate={truncate}")
+        except ManagementError as error:
+            if error.status not in NOT_FOUND or not may_take:
+                raise
+        else:
+            return Peeked(found["items"], True)
+        wanted = {
+            "count": count,
+            "ackmode": "ack_requeue_true",
+            "encoding": "auto",
+            "truncate": truncate,
+        }
+        return Peeked(self.ask("POST", f"/api/queues/{place}/get", wanted), False)
 
     def close(self) -> None:
         if self._socket is not None:

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from tests.exchange.management.managed import Managed, managed
-from warrener.exchange.management.client import ManagementClient, ManagementError
+from warrener.exchange.management.client import ManagementClient, ManagementError, Peeked
+from warrener.exchange.management.routes import ENDPOINTS
 
 
 def client_of(broker: Managed, login: str = "guest:guest") -> ManagementClient:
@@ -72,3 +73,50 @@ def test_a_server_that_is_not_there_is_told_in_one_line():
 def test_what_is_no_url_is_refused(url: str):
     with pytest.raises(ManagementError, match="not a URL"):
         ManagementClient(url)
+
+
+async def filled(broker: Managed) -> None:
+    await broker.api.put("/api/queues/%2F/a%2Fb")
+    for payload in ("one", "two", "three"):
+        message = {"routing_key": "a/b", "payload": payload, "payload_encoding": "string"}
+        await broker.api.post(
+            "/api/exchanges/%2F/amq.default/publish", message | {"properties": {}}
+        )
+
+
+def seen(peeked: Peeked) -> list[tuple[str, bool]]:
+    return [(each["payload"], each["redelivered"]) for each in peeked.messages]
+
+
+async def test_a_peek_leaves_messages_as_they_are():
+    async with managed() as broker:
+        await filled(broker)
+        client = client_of(broker)
+        for _ in range(2):
+            peeked = await trio.to_thread.run_sync(lambda: client.peek("/", "a/b", 2, truncate=2))
+            assert seen(peeked) == [("on", False), ("tw", False)]
+            assert peeked.untouched
+        client.close()
+
+
+async def test_where_one_cannot_just_look_messages_are_taken_and_put_back():
+    theirs = tuple(each for each in ENDPOINTS if "/x/" not in each.pattern)
+    async with managed(endpoints=theirs) as broker:
+        await filled(broker)
+        client = client_of(broker)
+        for is_redelivered in (False, True):
+            peeked = await trio.to_thread.run_sync(client.peek, "/", "a/b", 2)
+            assert seen(peeked) == [("one", is_redelivered), ("two", is_redelivered)]
+            assert not peeked.untouched
+        with pytest.raises(ManagementError, match="404"):
+            await trio.to_thread.run_sync(lambda: client.peek("/", "a/b", 2, may_take=False))
+        client.close()
+
+
+async def test_a_peek_into_a_queue_that_is_not_there_is_refused():
+    async with managed() as broker:
+        client = client_of(broker)
+        with pytest.raises(ManagementError) as refused:
+            await trio.to_thread.run_sync(client.peek, "/", "q", 1)
+        assert refused.value.status == 404
+        client.close()
