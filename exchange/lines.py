@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Container, Iterator, Mapping
 
 from warrener.exchange.filters.filter import Filter
-from warrener.exchange.filters.index import FilterIndex
+from warrener.exchange.filters.index import FilterIndex, FilterWork
 from warrener.exchange.message import Message
 from warrener.exchange.places import Places
 from warrener.exchange.waiting import Entry, Waiting
@@ -102,6 +102,10 @@ class Lines:
         if not line.consumers:
             del self._by_filter[filter]
             self._index.remove(filter, line)
+
+    def work(self, filter: Filter) -> FilterWork:
+        """What the filter of a consumer here has done to messages that came to stand in line."""
+        return self._index.work(filter)
 
     def of(self, filter: Filter | None) -> Line:
         """The line for consumers with this filter."""

@@ -88,6 +88,13 @@ class Ready:
     def messages_in_memory(self) -> int:
         return len(self._fresh) + len(self._returned) + self._backlog.messages_in_memory
 
+    @property
+    def head(self) -> Message | int | None:
+        """The message that leaves next, or where the store holds it."""
+        if self._returned:
+            return self._returned[0][1]
+        return self._fresh[0] if self._fresh else next(self._backlog.entries(), None)
+
     def extend(self, messages: Sequence[Message], size: int) -> None:
         """Add messages of `size` bytes of content in total at the end."""
         if self._paged and (

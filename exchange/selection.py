@@ -62,15 +62,15 @@ class Selection:
     """The waiting messages of one queue, of which not everybody may have each at any time."""
 
     __slots__ = (
-        "_coming",
         "_dates",
         "_delayed",
-        "_groups",
         "_ledger",
-        "_lines",
         "_oldest",
         "_options",
         "_wake",
+        "coming",
+        "groups",
+        "lines",
         "next_sequence",
         "notes",
         "waiting",
@@ -94,9 +94,9 @@ class Selection:
         self._wake = wake
         self.waiting = Waiting(ledger, stored, ready)
         self.next_sequence = ready.next_sequence
-        self._lines = Lines(self.waiting)
+        self.lines = Lines(self.waiting)
         header = options.group_header
-        self._groups = None if header is None else Groups(header, options.shared_groups)
+        self.groups = None if header is None else Groups(header, options.shared_groups)
         self.notes: dict[int, Note] = {}
         """By sequence."""
         self._dates = Dates(ledger, self.waiting, self.notes, deadline)
@@ -104,7 +104,7 @@ class Selection:
             self._dates.forget()
         self._delayed: set[int] = set()
         """The places of messages that are held back for a time."""
-        self._coming = Times(lambda _, place: place in self._delayed, self._delayed)
+        self.coming = Times(lambda _, place: place in self._delayed, self._delayed)
         """When these may go."""
         self._oldest: Places | None = None
         """All places, made when the first message is dropped for being too much."""
@@ -134,21 +134,21 @@ class Selection:
     @property
     def assignments(self) -> dict[str, Consumer]:
         """By group, the consumer that holds it."""
-        return {} if self._groups is None else self._groups.assignments
+        return {} if self.groups is None else self.groups.assignments
 
     # Consumers come and go
 
     def join(self, consumer: Consumer) -> None:
         """A consumer is there."""
         if consumer.filter is not None:
-            self._lines.join(consumer.filter)
+            self.lines.join(consumer.filter)
 
     def leave(self, consumer: Consumer) -> None:
         """A consumer is gone."""
         if consumer.filter is not None:
-            self._lines.leave(consumer.filter)
-        if self._groups is not None:
-            for group in self._groups.leave(consumer):
+            self.lines.leave(consumer.filter)
+        if self.groups is not None:
+            for group in self.groups.leave(consumer):
                 self._arrange(group)
 
     def go_by(self, options: QueueOptions) -> None:
@@ -160,7 +160,7 @@ class Selection:
     @property
     def selective(self) -> bool:
         """Whether any consumer has a filter."""
-        return self._lines.selective
+        return self.lines.selective
 
     # Messages in
 
@@ -207,7 +207,7 @@ class Selection:
         )
         self.next_sequence += 1
         deadline = self._dates.deadline(message.properties, published)
-        group, last = (None, False) if self._groups is None else self._groups.of(message.properties)
+        group, last = (None, False) if self.groups is None else self.groups.of(message.properties)
         note = None
         if deadline is not None or group is not None or back is not None:
             note = self.notes[sequence] = Note(published, deadline, group, last)
@@ -224,7 +224,7 @@ class Selection:
         now, waiting = self._ledger.now_ms, self.waiting
         if not_before > now:
             self._delayed.add(place)
-            self._coming.add(not_before, place)
+            self.coming.add(not_before, place)
         if note is not None and note.group is not None:
             waiting.aside[place] = entry
             note.group.enter(place)
@@ -233,7 +233,7 @@ class Selection:
             waiting.aside[place] = entry
         else:
             waiting.standing[place] = entry
-            self._lines.stand(place, message, now)
+            self.lines.stand(place, message, now)
         if note is not None:
             self._dates.enter(place, note)
         if self._oldest is not None:
@@ -243,27 +243,27 @@ class Selection:
 
     def admit(self, now: int) -> None:
         """Put messages in line whose time has come; if they are many, some of them."""
-        for place in self._coming.take(now, ADMITTED_MAX):
+        for place in self.coming.take(now, ADMITTED_MAX):
             self._delayed.remove(place)
             group = self._group(place)
             if group is not None:
                 self._arrange(group)
             else:
                 entry = self.waiting.step_forward(place)
-                message = self._message(place, entry) if self._lines.selective else None
-                self._lines.stand(place, message, now)
+                message = self._message(place, entry) if self.lines.selective else None
+                self.lines.stand(place, message, now)
 
     def _arrange(self, group: Group) -> None:
         """Have the first message of a group stand where it may be had from, the others aside."""
-        assert self._groups is not None, "who has a group has groups"
-        self._groups.review(group)
+        assert self.groups is not None, "who has a group has groups"
+        self.groups.review(group)
         while (front := self._front(group)) != group.front:
             if group.front is not None:
                 self.waiting.step_aside(group.front[0])
             group.front = front
             if front is not None:
                 self._step_forward(group, front[0])
-                self._groups.review(group)
+                self.groups.review(group)
 
     def _front(self, group: Group) -> tuple[int, Holder | None] | None:
         """The place in a group that may go, and to whom: to its holder, or to everybody."""
@@ -278,13 +278,13 @@ class Selection:
         holder = group.holder
         filter = None if holder is None else holder.consumer.filter
         message = None
-        if filter is not None or self._lines.selective:
+        if filter is not None or self.lines.selective:
             message = self._message(place, entry)
             if message is None:
                 self._lose(place)
                 return
         if holder is None:
-            self._lines.stand(place, message, self._ledger.now_ms)
+            self.lines.stand(place, message, self._ledger.now_ms)
         elif filter is None or message is None or self._matches(filter, place, message):
             holder.line.push(place, self.waiting.standing)
         else:
@@ -295,7 +295,7 @@ class Selection:
 
     def _group(self, place: int) -> Group | None:
         """The group of a message that waits."""
-        if self._groups is None:
+        if self.groups is None:
             return None
         note = self.notes.get(place >> 1)
         return None if note is None else note.group
@@ -307,7 +307,7 @@ class Selection:
         Returns whether to call again.
         """
         dated = self._dates.find_some(EXAMINED_MAX)
-        unfinished = [line for line in self._lines if line.unexamined]
+        unfinished = [line for line in self.lines if line.unexamined]
         for line in unfinished:
             self._examine(line)
         return dated or any(line.unexamined for line in unfinished)
@@ -363,7 +363,7 @@ class Selection:
     @property
     def next_due(self) -> int | None:
         """When the next message expires or is to be put in line, in ms since 1970."""
-        times = (self._dates.next, self._coming.next)
+        times = (self._dates.next, self.coming.next)
         return min((time for time in times if time is not None), default=None)
 
     def expire(self, now: int) -> Taken:
@@ -415,26 +415,28 @@ class Selection:
         self.waiting.clear()
         self._delayed.clear()
         self._dates.clear()
-        self._coming.clear()
+        self.coming.clear()
         self._oldest = None
-        self._lines.clear()
-        for group in () if self._groups is None else self._groups.clear():
+        self.lines.clear()
+        for group in () if self.groups is None else self.groups.clear():
             self._arrange(group)
 
     def _draw(self, consumer: Consumer) -> Card | None:
         """Take the first message out of the lines at which a consumer stands."""
-        line = self._lines.of(consumer.filter)
-        if self._groups is not None:
-            return self._draw_grouped(self._groups, line, consumer)
-        place = line.pop(self.waiting.standing)
+        if self.groups is not None:
+            return self._draw_grouped(self.groups, consumer)
+        place = self.lines.of(consumer.filter).pop(self.waiting.standing)
         return None if place is None else (place, self.waiting.standing.pop(place))
 
-    def _draw_grouped(self, groups: Groups, line: Line, consumer: Consumer) -> Card | None:
-        holder = groups.holder(consumer)
-        place = self._first(line, holder)
+    def next_for(self, consumer: Consumer) -> int | None:
+        """The place of the message that a consumer would get, None if there is none for it."""
+        holder = None if self.groups is None else self.groups.holder(consumer)
+        place = self._first(self.lines.of(consumer.filter), holder)
         own = None if holder is None else self._first(holder.line, holder)
-        if place is None or (own is not None and own < place):
-            place = own
+        return own if place is None or (own is not None and own < place) else place
+
+    def _draw_grouped(self, groups: Groups, consumer: Consumer) -> Card | None:
+        place = self.next_for(consumer)
         if place is None:
             return None
         entry = self.waiting.standing.pop(place)

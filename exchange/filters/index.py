@@ -11,14 +11,15 @@ would join there: after the first of ten thousand filters `type = 'order' AND cu
 the others choose the customer. Filters of equal text are one entry, evaluated once for all values.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from warrener.exchange.filters.access import Access, Attribute, IsPresent, accesses, rank
 from warrener.exchange.filters.attribute import AttributeIndex
-from warrener.exchange.filters.fields import NO_HEADERS, Field, MessageProperties
+from warrener.exchange.filters.fields import NO_HEADERS, Field, Message, MessageProperties
 from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.recursion import room_to_recurse
 
@@ -36,6 +37,7 @@ class IndexStatistics:
         messages: calls of `match`.
         evaluations: filters that were evaluated for them.
         matches: values that were returned.
+        unmatched: messages for which no value was.
     """
 
     filters: int
@@ -44,14 +46,34 @@ class IndexStatistics:
     messages: int
     evaluations: int
     matches: int
+    unmatched: int
 
 
 @dataclass(slots=True)
 class Work:
-    """Evaluations and matches: what filters have cost, and what came of it."""
+    """What filters have done; the names are those of IndexStatistics."""
 
+    messages: int = 0
     evaluations: int = 0
     matches: int = 0
+    unmatched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FilterWork:
+    """What one filter has done in one index.
+
+    Attributes:
+        evaluations: messages that it was evaluated for.
+        matches: those for which it was TRUE.
+        again: evaluates it once more for the message that was the last; None before the first.
+            So whoever has a clock can say what an evaluation costs, and nobody pays who does not
+            ask.
+    """
+
+    evaluations: int
+    matches: int
+    again: Callable[[], object] | None
 
 
 _alive: WeakSet["FilterIndex[Any]"] = WeakSet()
@@ -61,10 +83,17 @@ _gone = Work()
 
 def work_done() -> Work:
     """The work of all indexes of this process, also of those that are gone."""
-    return Work(
-        _gone.evaluations + sum([index._evaluations for index in _alive]),
-        _gone.matches + sum([index._matches for index in _alive]),
-    )
+    done = Work()
+    for each in (_gone, *[index._work for index in _alive]):
+        _add(done, each)
+    return done
+
+
+def _add(total: Work, more: Work) -> None:
+    total.messages += more.messages
+    total.evaluations += more.evaluations
+    total.matches += more.matches
+    total.unmatched += more.unmatched
 
 
 class FilterIndex(Generic[Value]):
@@ -73,13 +102,11 @@ class FilterIndex(Generic[Value]):
     __slots__ = (
         "__weakref__",
         "_entries",
-        "_evaluations",
         "_fields",
         "_headers",
-        "_matches",
-        "_messages",
         "_unindexed",
         "_values",
+        "_work",
     )
 
     def __init__(self) -> None:
@@ -88,14 +115,11 @@ class FilterIndex(Generic[Value]):
         self._fields: dict[Field, AttributeIndex[_Entry[Value]]] = {}
         self._unindexed: dict[_Entry[Value], None] = {}
         self._values = 0
-        self._messages = 0
-        self._evaluations = 0
-        self._matches = 0
+        self._work = Work()
         _alive.add(self)
 
     def __del__(self) -> None:
-        _gone.evaluations += self._evaluations
-        _gone.matches += self._matches
+        _add(_gone, self._work)
 
     def __len__(self) -> int:
         return self._values
@@ -118,12 +142,18 @@ class FilterIndex(Generic[Value]):
                 indexed[name].collect(value, found)
         for field, attribute in self._fields.items():
             attribute.collect(field.read(message), found)
-        matching = [
-            value for entry in found if entry.test(headers, message) for value in entry.values
-        ]
-        self._messages += 1
-        self._evaluations += len(found)
-        self._matches += len(matching)
+        matching: list[Value] = []
+        for entry in found:
+            entry.evaluations += 1
+            entry.last = message
+            if entry.test(headers, message):
+                entry.matches += 1
+                matching += entry.values
+        work = self._work
+        work.messages += 1
+        work.evaluations += len(found)
+        work.matches += len(matching)
+        work.unmatched += not matching
         return matching
 
     def add(self, filter: Filter, value: Value) -> None:
@@ -145,14 +175,24 @@ class FilterIndex(Generic[Value]):
             del self._entries[filter]
             self._unfile(entry)
 
+    def work(self, filter: Filter) -> FilterWork:
+        """What a filter has done here since its first value was added."""
+        entry = self._entries[filter]
+        again = None
+        if entry.last is not None:
+            again = partial(entry.test, entry.last[0].headers or NO_HEADERS, entry.last)
+        return FilterWork(entry.evaluations, entry.matches, again)
+
     def statistics(self) -> IndexStatistics:
+        work = self._work
         return IndexStatistics(
             filters=len(self._entries),
             values=self._values,
             unindexed=len(self._unindexed),
-            messages=self._messages,
-            evaluations=self._evaluations,
-            matches=self._matches,
+            messages=work.messages,
+            evaluations=work.evaluations,
+            matches=work.matches,
+            unmatched=work.unmatched,
         )
 
     def _file(self, entry: "_Entry[Value]") -> None:
@@ -208,11 +248,14 @@ def _is_wide(access: Access) -> bool:
 
 
 class _Entry(Generic[Value]):
-    """A filter, what it is filed under, and its values."""
+    """A filter, what it is filed under, its values, and what it has done."""
 
-    __slots__ = ("access", "test", "values")
+    __slots__ = ("access", "evaluations", "last", "matches", "test", "values")
 
     def __init__(self, filter: Filter, access: Access | None) -> None:
         self.test = filter.test
         self.access = access
         self.values: dict[Value, None] = {}
+        self.evaluations = 0
+        self.matches = 0
+        self.last: Message | None = None

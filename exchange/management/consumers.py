@@ -80,6 +80,7 @@ COLUMNS: Columns[ConsumerIn] = {
     "activity_status": lambda each: "up" if is_active(each.consumer) else "waiting",
     "exclusive": lambda each: each.consumer.exclusive,
     "prefetch_count": lambda each: each.consumer.prefetch,
+    "messages_unacknowledged": lambda each: each.consumer.unacked,
     "arguments": lambda each: plain(each.consumer.arguments),
     "consumer_timeout": _timeout,
     "user_who_performed_action": lambda each: (

@@ -4,7 +4,7 @@ A listing knows each column as a function of the thing, so that what is asked fo
 computed: sorting ten thousand queues by one column does not describe ten thousand queues.
 Everything is made in slices of a few milliseconds, and a long answer is sent as it is made.
 
-    columns=a,b.c                 those only; a dot leads into a column
+    columns=a,b.c                 those only; a dot leads into a column (some are given only so)
     sort=a.b, sort_reverse=true   else the order is the listing's own
     name=...                      part of the name, or with use_regex=true an expression
     page=1, page_size=100         a page of at most 500, wrapped with counts; page_size alone is 1
@@ -45,11 +45,15 @@ class Listing(Generic[T]):
     """The column that `name` is looked for in."""
     optional: frozenset[str] = frozenset()
     """Columns that are left out where they are None: tools take a number or nothing."""
+    on_request: frozenset[str] = frozenset()
+    """Columns that cost more than others, or that RabbitMQ has not: only for who names them."""
 
     def describe(self, thing: T, names: Iterable[str] | None = None) -> dict[str, Any]:
         """One thing, all columns or some."""
         columns = self.columns
-        document = {name: columns[name](thing) for name in (columns if names is None else names)}
+        if names is None:
+            names = [name for name in columns if name not in self.on_request]
+        document = {name: columns[name](thing) for name in names}
         for name in [name for name in self.optional if document.get(name) is None]:
             document.pop(name, None)
         return document

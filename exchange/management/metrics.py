@@ -358,16 +358,13 @@ def _dead_letters(name: str, meaning: str, value: int) -> str:
 
 def _ours(call: Call) -> Iterator[str]:
     measured, work = call.application.measurements, work_done()
-    yield _counter(
-        "warrener_filter_evaluations_total",
-        meaning="Filters of bindings and consumers that were evaluated for a message",
-        value=work.evaluations,
-    )
-    yield _counter(
-        "warrener_filter_matches_total",
-        meaning="Bindings and consumers that a message was for by their filter",
-        value=work.matches,
-    )
+    for name, meaning, value in (
+        ("messages", "Messages that came to filters of bindings and consumers", work.messages),
+        ("evaluations", "Filters that were evaluated for a message", work.evaluations),
+        ("matches", "Bindings and consumers that a message was for by their filter", work.matches),
+        ("unmatched", "Messages that no filter wanted where they came to some", work.unmatched),
+    ):
+        yield _counter(f"warrener_filter_{name}_total", meaning=meaning, value=value)
     for name, meaning, values, bounds in (
         ("journal_write_seconds", "Time of a write and its sync", measured.write_seconds, SECONDS),
         ("journal_write_commits", "Commits in one write", measured.write_commits, COMMITS),

@@ -6,8 +6,10 @@ from warrener.exchange.management import (
     browse,
     delays,
     event_stream,
+    filters,
     metrics,
     redrives,
+    standstill,
     topology,
 )
 from warrener.exchange.management.access import Access
@@ -42,6 +44,9 @@ _TABLE = (
     ),
     # Ours
     ("GET", f"{QUEUE}/peek", USER, browse.peek, "look at messages, and leave them"),
+    ("GET", f"{QUEUE}/why", USER, standstill.get_why, "why its messages do not move"),
+    ("GET", "/api/x/filters", USER, filters.list_filters, "all filters, and what they have done"),
+    ("GET", "/api/x/filters/{vhost}", USER, filters.list_filters, "in a virtual host"),
     ("GET", "/api/x/messages/{vhost}", USER, browse.search, "search all queues"),
     ("POST", f"{QUEUE}/redrive", USER, redrives.begin, "move messages on"),
     ("GET", "/api/x/redrives/{vhost}", USER, redrives.list_redrives, "how far that is"),

@@ -16,6 +16,7 @@ from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.channels import channels_of
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.exchanges import exchange_types
+from warrener.exchange.management.filters import filter_totals
 from warrener.exchange.management.listing import in_slices
 from warrener.exchange.management.node import (
     NODE,
@@ -75,6 +76,7 @@ async def get_overview(call: Call) -> Response:
         "exchange_types": exchange_types(),
         "message_stats": message_stats(counts, rates) | disk_stats(),
         "churn_rates": churn_rates(call),
+        "filter_totals": filter_totals(),
         "queue_totals": await queue_totals(queues),
         "object_totals": {
             "connections": sum(1 for _ in open_sessions(server)),

@@ -11,6 +11,7 @@ from warrener.exchange.management import consumers
 from warrener.exchange.management.call import NOBODY, Call, answer, done, made
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
+from warrener.exchange.management.standstill import head_timestamp, oldest_age, why_of
 from warrener.exchange.management.statistics import (
     QUEUE_NAMES,
     message_stats,
@@ -128,7 +129,7 @@ COUNTED: Columns[QueueIn] = {
     "single_active_consumer_tag": _active_tag,
     "memory": lambda each: memory_bytes(each.queue),
     "idle_since": lambda each: idle_since(each.queue),
-    "head_message_timestamp": lambda each: None,
+    "head_message_timestamp": lambda each: head_timestamp(each.queue),
     "policy": lambda each: each.queue.policy,
     "operator_policy": lambda each: each.queue.operator_policy,
     "effective_policy_definition": lambda each: plain(each.queue.effective_policy),
@@ -141,8 +142,14 @@ COUNTED: Columns[QueueIn] = {
         each.queue.counts, rates_of(each.queue.sample), QUEUE_NAMES
     ),
 }
+OURS: Columns[QueueIn] = {
+    "why": lambda each: why_of(each.queue, each.vhost.ledger),
+    "oldest_age": lambda each: oldest_age(each.queue, each.vhost.ledger),
+}
 OPTIONAL = frozenset(("delivery_limit",))
-LISTING = Listing(CONFIGURED | TOTALS | COUNTED, optional=OPTIONAL)
+LISTING = Listing(
+    CONFIGURED | TOTALS | COUNTED | OURS, optional=OPTIONAL, on_request=frozenset(OURS)
+)
 TOTALS_ONLY = Listing(CONFIGURED | TOTALS)
 NO_STATISTICS = Listing(CONFIGURED)
 

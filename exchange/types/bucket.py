@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from warrener.exchange.binding import Binding
-from warrener.exchange.filters.index import FilterIndex
+from warrener.exchange.filters.filter import Filter
+from warrener.exchange.filters.index import FilterIndex, FilterWork
 from warrener.exchange.message import Properties
 
 
@@ -42,6 +43,11 @@ class Bucket:
         self._filtered.remove(binding.filter, binding)
         if not len(self._filtered):
             self._filtered = None
+
+    def work(self, filter: Filter) -> FilterWork:
+        """What a filter of a binding here has done."""
+        assert self._filtered is not None, "it was asked for by a binding that has it"
+        return self._filtered.work(filter)
 
     def match(self, properties: Properties, now: int) -> Iterable[Binding]:
         """The bindings that a message published at `now`, in ms since 1970, follows."""

@@ -103,6 +103,9 @@ class ConsistentHashExchange(Exchange):
         self._bucket.remove(binding)
         del self._entrants[binding]
 
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._bucket
+
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         candidates = self._bucket.match(properties, now)
         key = digest(self._key(routing_key, properties))

@@ -18,6 +18,7 @@ from warrener.exchange.types.exchange import Exchange
 
 if TYPE_CHECKING:
     from warrener.exchange.queue import Queue
+    from warrener.exchange.types.bucket import Bucket
 
 TYPE = "x-delayed-type"
 
@@ -49,6 +50,9 @@ class DelayedExchange(Exchange):
 
     def unindex(self, binding: Binding) -> None:
         self._inner.unindex(binding)
+
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._inner.bucket(binding)
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         if self.schedule is not None and delivery_time(properties, now) is not None:

@@ -26,6 +26,9 @@ class DirectExchange(Exchange):
         if not bucket:
             del self._by_key[binding.routing_key]
 
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._by_key[binding.routing_key]
+
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         bucket = self._by_key.get(routing_key)
         return () if bucket is None else bucket.match(properties, now)

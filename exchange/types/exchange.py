@@ -1,7 +1,7 @@
 """What all exchange types have in common.
 
-A type is one class in one file. It says how bindings are kept (`index`, `unindex`), which of
-them a message matches (`match`), and, if it wants more, what it asks of a declaration
+A type is one class in one file. It says how bindings are kept (`index`, `unindex`, `bucket`),
+which of them a message matches (`match`), and, if it wants more, what it asks of a declaration
 (`check_arguments`) and of a binding (`check_binding`). A type that sets `observes` is shown what
 passes (`published`), and may have something for a new binding (`history`). All else is the same
 for every type and stands here or in the virtual host: equivalence, auto-delete,
@@ -11,7 +11,7 @@ exchange-to-exchange, permission.
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from warrener.exchange.binding import Binding
 from warrener.exchange.deduplication import exchange_deduplication
@@ -19,11 +19,14 @@ from warrener.exchange.message import Message, Properties
 from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Governed
 from warrener.exchange.window import Window
 
+if TYPE_CHECKING:
+    from warrener.exchange.types.bucket import Bucket
+
 
 class Exchange(Governed):
     """An exchange of a virtual host.
 
-    Subclasses set `type` and implement `index`, `unindex` and `match`.
+    Subclasses set `type` and implement `index`, `unindex`, `bucket` and `match`.
     """
 
     type: ClassVar[str]
@@ -115,6 +118,10 @@ class Exchange(Governed):
 
     def unindex(self, binding: Binding) -> None:
         """Called when a binding has been removed."""
+        raise NotImplementedError
+
+    def bucket(self, binding: Binding) -> Bucket:
+        """Where a binding is kept that has been added."""
         raise NotImplementedError
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:

@@ -23,5 +23,8 @@ class FanoutExchange(Exchange):
     def unindex(self, binding: Binding) -> None:
         self._bucket.remove(binding)
 
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._bucket
+
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         return self._bucket.match(properties, now)

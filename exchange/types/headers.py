@@ -64,6 +64,9 @@ class HeadersExchange(Exchange):
         self._bucket.remove(binding)
         del self._conditions[binding]
 
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._bucket
+
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         headers = properties.headers or {}
         conditions = self._conditions

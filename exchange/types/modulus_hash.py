@@ -29,6 +29,9 @@ class ModulusHashExchange(Exchange):
     def unindex(self, binding: Binding) -> None:
         self._bucket.remove(binding)
 
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._bucket
+
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         matching = self._bucket.match(properties, now)
         # By name, not by age: after a restart the bindings may stand in another order.

@@ -34,6 +34,9 @@ class RandomExchange(Exchange):
     def unindex(self, binding: Binding) -> None:
         self._bucket.remove(binding)
 
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._bucket
+
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         candidates = tuple(self._bucket.match(properties, now))
         return (self._random.choice(candidates),) if candidates else ()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from warrener.exchange.binding import Binding
 from warrener.exchange.message import Properties
+from warrener.exchange.types.bucket import Bucket
 from warrener.exchange.types.exchange import Exchange
 from warrener.exchange.types.trie import Trie
 
@@ -22,6 +23,9 @@ class TopicExchange(Exchange):
 
     def unindex(self, binding: Binding) -> None:
         self._trie.remove(binding)
+
+    def bucket(self, binding: Binding) -> Bucket:
+        return self._trie.bucket(binding.routing_key)
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         for bucket in self._trie.match(routing_key):

@@ -41,6 +41,13 @@ class Trie:
             if parent.children[word].is_empty():
                 del parent.children[word]
 
+    def bucket(self, pattern: str) -> Bucket:
+        """The bucket of a pattern that is here."""
+        node = self._root
+        for word in split_words(pattern):
+            node = node.children[word]
+        return node.bucket
+
     def match(self, routing_key: str) -> Iterator[Bucket]:
         """The buckets of all patterns that match, each once."""
         reached = _with_hashes({self._root: None})

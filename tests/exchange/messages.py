@@ -20,6 +20,7 @@ class Properties:
     headers: Mapping[str, Any] | None = None
     expiration: str | None = None
     priority: int | None = None
+    timestamp: int | None = None
 
 
 def make_message(

@@ -235,9 +235,9 @@ class Histories(RuleBasedStateMachine):
         }
         assert found == {group: held.holder for group, held in self.held.items()}
         assert isinstance(self.queue.ready, Selection)
-        assert self.queue.ready._groups is not None
+        assert self.queue.ready.groups is not None
         named = {sent.group for sent in self.waiting.values() if sent.group is not None}
-        assert len(self.queue.ready._groups) == len(named | self.held.keys())
+        assert len(self.queue.ready.groups) == len(named | self.held.keys())
 
     # The model
 

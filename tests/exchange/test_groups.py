@@ -538,8 +538,8 @@ def test_a_group_without_messages_and_holder_is_forgotten(client: Client, shared
         received(client)
         client.ack(number + 1)
     assert isinstance(shared.ready, Selection)
-    assert shared.ready._groups is not None
-    assert len(shared.ready._groups) == 0
+    assert shared.ready.groups is not None
+    assert len(shared.ready.groups) == 0
     assert not shared.ready.remembers
 
 
@@ -565,5 +565,5 @@ def test_a_hundred_messages_of_a_group_leave_no_places_behind(
         put(client, f"A{number}")
         client.broker.end_pass()
     assert isinstance(queue.ready, Selection)
-    group, _ = queue.ready._groups.of(make_message(b"", headers={"g": "A"}).properties)
+    group, _ = queue.ready.groups.of(make_message(b"", headers={"g": "A"}).properties)
     assert len(group._places.heap) < 10

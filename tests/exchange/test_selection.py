@@ -365,7 +365,7 @@ def test_places_left_behind_in_other_lines_are_cleaned_up(
         color(fast, f"red{number}")
         assert fast.received() == [b"red%d" % number]
     assert isinstance(queue.ready, Selection)
-    assert all(len(line.heap) <= 20 for line in queue.ready._lines)
+    assert all(len(line.heap) <= 20 for line in queue.ready.lines)
 
 
 def test_deadlines_of_messages_that_have_left_are_cleaned_up(

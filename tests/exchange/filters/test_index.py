@@ -151,3 +151,30 @@ def test_an_index_tells_what_it_holds_and_did():
     statistics = index.statistics()
     assert (statistics.filters, statistics.values, statistics.unindexed) == (2, 3, 1)
     assert (statistics.messages, statistics.evaluations, statistics.matches) == (2, 3, 3)
+
+
+def test_what_each_filter_has_done_is_counted():
+    index: FilterIndex[str] = FilterIndex()
+    red, large = compile_filter("color = 'red'"), compile_filter("size IS NULL OR size > 5")
+    index.add(red, "one")
+    index.add(red, "two")
+    index.add(large, "three")
+    for headers in ({"color": "red"}, {"color": "blue", "size": 1}, {"size": 9}):
+        index.match(SampleProperties(headers=headers))
+    assert (index.work(red).evaluations, index.work(red).matches) == (1, 1)
+    assert (index.work(large).evaluations, index.work(large).matches) == (3, 2)
+    statistics = index.statistics()
+    assert (statistics.messages, statistics.evaluations, statistics.matches) == (3, 4, 4)
+    assert statistics.unmatched == 1
+
+
+def test_a_filter_can_be_evaluated_again_for_its_last_message():
+    index: FilterIndex[str] = FilterIndex()
+    red = compile_filter("color = 'red'")
+    index.add(red, "one")
+    assert index.work(red).again is None
+    index.match(SampleProperties(headers={"color": "red"}))
+    again = index.work(red).again
+    assert again is not None
+    assert again() is True
+    assert index.work(red).evaluations == 1
