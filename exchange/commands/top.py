@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 VIEW_NAMES = ("queues", "connections", "channels", "exchanges", "consumers", "filters", "events")
 INTERVAL_S_MIN = 0.1
 TIMEOUT_S = 10
+LISTENER_TIMEOUT_S = 60
+"""A broker that has nothing to tell says so every 15 seconds."""
 PLAIN_WIDTH = 120
 
 
@@ -54,7 +56,8 @@ async def watch(arguments: argparse.Namespace) -> int:
     from warrener.exchange.monitor.source import ApiSource
     from warrener.exchange.monitor.state import State
 
-    observation = Observation(ApiSource(client(arguments.url, TIMEOUT_S)))
+    listener = client(arguments.url, LISTENER_TIMEOUT_S)
+    observation = Observation(ApiSource(client(arguments.url, TIMEOUT_S), listener))
     state = State(
         view=arguments.view,
         vhost=arguments.vhost,

@@ -11,6 +11,7 @@ from warrener.exchange.management.channels import ChannelIn, channel_name, chann
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.values import plain
+from warrener.exchange.selection import Selection
 from warrener.protocol.http.response import Response
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ def _timeout(each: ConsumerIn) -> int:
     return each.place.channel.patience.timeout_of(each.consumer.queue) if each.place else 0
 
 
+def _filter_stats(each: ConsumerIn) -> dict[str, int] | None:
+    """What its filter has done, if it has one."""
+    consumer = each.consumer
+    if consumer.filter is None or not isinstance(consumer.queue.ready, Selection):
+        return None
+    work = consumer.queue.ready.lines.work(consumer.filter)
+    return {"evaluations": work.evaluations, "matches": work.matches}
+
+
 COLUMNS: Columns[ConsumerIn] = {
     "consumer_tag": lambda each: each.consumer.tag,
     "queue": lambda each: {"name": each.consumer.queue.name, "vhost": each.vhost.name},
@@ -81,13 +91,14 @@ COLUMNS: Columns[ConsumerIn] = {
     "exclusive": lambda each: each.consumer.exclusive,
     "prefetch_count": lambda each: each.consumer.prefetch,
     "messages_unacknowledged": lambda each: each.consumer.unacked,
+    "filter_stats": _filter_stats,
     "arguments": lambda each: plain(each.consumer.arguments),
     "consumer_timeout": _timeout,
     "user_who_performed_action": lambda each: (
         each.place.session.connection.user if each.place else ""
     ),
 }
-LISTING = Listing(COLUMNS, name="consumer_tag")
+LISTING = Listing(COLUMNS, name="consumer_tag", on_request=frozenset(("filter_stats",)))
 
 
 async def list_consumers(call: Call) -> Response:

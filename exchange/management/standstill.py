@@ -21,13 +21,15 @@ OUT = (DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK)
 def get_why(call: Call) -> Response:
     """Why the messages of a queue do not move, as a sentence and in parts."""
     alarms = sorted(call.application.server.alarms)
-    seen = replace(standing_of(call.queue(), call.broker.ledger), alarms=alarms)
+    queue, ledger = call.queue(), call.broker.ledger
+    seen = replace(standing_of(queue, ledger), alarms=alarms)
     return answer(
         {
             "why": why(seen),
             "messages_ready": seen.ready,
             "messages_unacknowledged": seen.unacked,
             "messages_delayed": seen.delayed,
+            "oldest_age": oldest_age(queue, ledger),
             "rate_in": round(seen.rate_in, 2),
             "rate_out": round(seen.rate_out, 2),
             "alarms": alarms,

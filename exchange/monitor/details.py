@@ -8,18 +8,21 @@ from typing import Any
 
 from rich.text import Text
 
+from warrener.exchange.management.client import Peeked
 from warrener.exchange.monitor.picture import Picture
-from warrener.exchange.monitor.printing import count, plain, printable, rate, size
+from warrener.exchange.monitor.printing import age, count, plain, printable, rate, size
 from warrener.exchange.monitor.snapshot import Document, lead, text
 from warrener.exchange.monitor.sparkline import graph
+from warrener.exchange.monitor.standing import explained
 from warrener.exchange.monitor.state import Details
 from warrener.exchange.monitor.table import fitted
-from warrener.exchange.monitor.views import filter_texts
+from warrener.exchange.monitor.views import filter_texts, oldest
 
 GRAPH_HEIGHT = 5
 GRAPH_WIDTH = 60
 NAME_WIDTH = 22
 PAYLOAD_LINES_MAX = 6
+TAKEN = "they were taken and put back: they are marked as delivered before"
 FLOWS = (("in", "publish"), ("out", "deliver_get"), ("ack", "ack"), ("redelivered", "redeliver"))
 
 
@@ -80,8 +83,11 @@ def _or_none(lines: Sequence[Text]) -> Sequence[Text]:
 
 
 def queue(picture: Picture, document: Document) -> list[Text]:
+    said = picture.details.get("why")
     lines = [
+        _why(picture, document),
         _fact("messages", _messages(document)),
+        _fact("oldest", age(oldest(said if isinstance(said, Mapping) else document)) or "-"),
         _fact("rates", _rates(document)),
         _fact("bytes", size(lead(document, "message_bytes"))),
         _fact("durable", plain(document.get("durable"))),
@@ -102,6 +108,16 @@ def queue(picture: Picture, document: Document) -> list[Text]:
     lines += _or_none(_bindings(picture, "source"))
     lines += _heading("consumers")
     return [*lines, *_or_none(_consumers(document.get("consumer_details")))]
+
+
+def _why(picture: Picture, document: Document) -> Text:
+    """Why its messages do not move: as the broker says, or as far as one can see."""
+    found = picture.details.get("why")
+    alarms = picture.snapshot.broker.alarms
+    said = explained(found if isinstance(found, Mapping) else document, alarms)
+    line = _fact("why", "")
+    line.append(said, style="not dim bold yellow")
+    return line
 
 
 def _messages(document: Document) -> str:
@@ -179,12 +195,12 @@ _PAGES = {"queues": queue, "exchanges": exchange, "connections": connection}
 def messages(picture: Picture) -> list[Text]:
     """The messages that were looked at."""
     found = picture.answers.get("messages")
-    if found is None:
+    if not isinstance(found, Peeked):
         return [Text("asking ...", style="dim")]
-    lines: list[Text] = []
-    for place, message in enumerate(_documents(found), 1):
+    lines = [] if found.untouched else [Text(TAKEN, style="yellow")]
+    for place, message in enumerate(_documents(found.messages), 1):
         lines += _message(place, message)
-    return lines or [Text("the queue is empty", style="dim")]
+    return lines if found.messages else [Text("nothing to be seen", style="dim")]
 
 
 def _message(place: int, message: Document) -> list[Text]:

@@ -13,11 +13,9 @@ from warrener.exchange.monitor.views import VIEWS
 BAR_WIDTH = 10
 ALARMING = 0.9
 """The part of a limit from which on a bar is red."""
-WIDE = 160
-"""From which width on all rates stand in one line."""
 MIDDLING = 90
 """From which width on there is room for whole words."""
-NAME_WIDTH, RATE_WIDTH, SPARK_WIDTH_MAX = 6, 5, 24
+NAME_WIDTH, RATE_WIDTH, SPARK_WIDTH_MAX = 6, 5, 60
 FLOWS = {
     "in": "in",
     "out": "out",
@@ -25,6 +23,8 @@ FLOWS = {
     "confirm": "conf",
     "redeliver": "redel",
     "unroutable": "lost",
+    "returned": "return",
+    "filtered": "filter",
 }
 """Rates by the name that they have here."""
 SHORT_NAMES = {
@@ -43,8 +43,15 @@ def header(picture: Picture) -> list[Text]:
         lines.append(banner(picture.problem))
     if broker.alarms:
         alarms = " and ".join(f"{each} alarm" for each in broker.alarms)
-        lines.append(banner(f"{alarms}: publishers are blocked"))
+        lines.append(banner(f"{alarms}: {_blocked(picture)}"))
     return [*lines, gauges(broker), *flows(picture), totals(picture), tabs(picture)]
+
+
+def _blocked(picture: Picture) -> str:
+    count = picture.snapshot.blocked
+    if count is None:
+        return "publishers are blocked"
+    return "1 connection is blocked" if count == 1 else f"{count} connections are blocked"
 
 
 def banner(what: str) -> Text:
@@ -103,8 +110,8 @@ def _used(name: str, gauge: Gauge) -> Text:
 
 
 def flows(picture: Picture) -> list[Text]:
-    """Rates with their last minute, in one line or two."""
-    per_line = len(FLOWS) if picture.width >= WIDE else len(FLOWS) // 2
+    """Rates with their last minute, in two lines."""
+    per_line = len(FLOWS) // 2
     cell = (picture.width - 2 * (per_line - 1)) // per_line
     spark = min(SPARK_WIDTH_MAX, cell - NAME_WIDTH - RATE_WIDTH - 1)
     cells = [_flow(picture, name, spark) for name in FLOWS]

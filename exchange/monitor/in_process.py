@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections import deque
+from collections.abc import AsyncGenerator
 from typing import Any
+from urllib.parse import quote
 
+import trio
+
+from warrener.exchange.events import Event
 from warrener.exchange.management.application import Application, Peer
-from warrener.exchange.management.client import ManagementError
+from warrener.exchange.management.client import ManagementError, Peeked
+from warrener.exchange.management.values import plain
+from warrener.exchange.monitor.event_reader import HeardEvent
+from warrener.exchange.monitor.events import EVENTS_MAX
 from warrener.protocol.http.errors import HttpError
 from warrener.protocol.http.request import Request
 from warrener.protocol.http.response import Response
@@ -41,6 +50,34 @@ class InProcessSource:
             reason = found.get("reason", "") if isinstance(found, dict) else ""
             raise ManagementError(f"{method} {target}: {response.status} {reason}", response.status)
         return found
+
+    async def peek(
+        self, vhost: str, queue: str, count: int, *, truncate: int, may_take: bool
+    ) -> Peeked:
+        place = f"/api/x/queues/{quote(vhost, safe='')}/{quote(queue, safe='')}/peek"
+        found = await self.ask("GET", f"{place}?count={count}&truncate={truncate}")
+        return Peeked(found["items"], True)
+
+    async def listen(self) -> AsyncGenerator[HeardEvent | None, None]:
+        """Straight from the broker; who looks away for too long misses the oldest."""
+        heard: deque[HeardEvent] = deque(maxlen=EVENTS_MAX)
+        arrived = trio.Event()
+
+        def hear(event: Event) -> None:
+            heard.append(HeardEvent(event.kind, {"vhost": event.vhost} | plain(event.fields)))
+            arrived.set()
+
+        listeners = self._application.server.broker.activity.events.listeners
+        listeners.append(hear)
+        try:
+            yield None
+            while True:
+                await arrived.wait()
+                arrived = trio.Event()
+                while heard:
+                    yield heard.popleft()
+        finally:
+            listeners.remove(hear)
 
 
 async def _document(response: Response) -> Any:

@@ -98,6 +98,18 @@ def second(value: Any) -> str:
     return printable(value[:19].replace("T", " ")) if isinstance(value, str) else ""
 
 
+def age(seconds: Any) -> str:
+    """A time in its largest unit, in at most four characters."""
+    return span(seconds).partition(" ")[0] if isinstance(seconds, int | float) else ""
+
+
+def nanoseconds(value: Any) -> str:
+    """A short time in at most five characters."""
+    if not isinstance(value, int | float):
+        return ""
+    return f"{value:.0f}ns" if value < 1000 else f"{_three_digits(value / 1000)}us"
+
+
 def span(seconds: float) -> str:
     """A time in its two largest units: 3d 4h."""
     left = int(seconds)

@@ -11,32 +11,53 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import trio
 
-from warrener.exchange.management.client import ManagementError
+from warrener.exchange.management.client import NOT_FOUND, ManagementError, Peeked
 from warrener.exchange.monitor.events import Events
 from warrener.exchange.monitor.history import History
 from warrener.exchange.monitor.keyboard import Keyboard
+from warrener.exchange.monitor.pace import Pace
 from warrener.exchange.monitor.picture import Picture
-from warrener.exchange.monitor.requests import Request, wanted
+from warrener.exchange.monitor.requests import (
+    PEEKED_BYTES,
+    PEEKED_MESSAGES,
+    Peek,
+    Request,
+    page_of,
+    wanted,
+)
 from warrener.exchange.monitor.screen import body_height, lines, page_lines
-from warrener.exchange.monitor.snapshot import Snapshot, read_broker, read_rows
+from warrener.exchange.monitor.snapshot import (
+    Document,
+    Snapshot,
+    number,
+    read_blocked,
+    read_broker,
+    read_rows,
+    text,
+)
 from warrener.exchange.monitor.source import Source, fetch
 from warrener.exchange.monitor.state import State
 from warrener.exchange.monitor.terminal import Terminal
 from warrener.exchange.monitor.transitions import Effect, Errand, Seen, press
-from warrener.exchange.monitor.views import filter_rows
 
 ESCAPE_S = 0.05
 """How long an escape sequence may take to arrive."""
 KEY_BYTES = 4096
 SIGNALS = (signal.SIGWINCH, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGTSTP)
+FILTER_NAMES = ("filter", "vhost", "on", "from", "to", "key")
+LISTEN_AGAIN_S = 5
+BLOCKED = {"blocked": "/api/connections?columns=state"}
 VHOSTS = {"vhosts": "/api/vhosts?columns=name"}
+
+
+NOTHING = Peeked((), True)
 
 
 class Observation:
@@ -46,17 +67,25 @@ class Observation:
         self.source = source
         self.history = History()
         self.events = Events()
+        self._flow: Pace[str] = Pace()
+        self._filters: Pace[tuple[str, ...]] = Pace()
         self.snapshot: Snapshot | None = None
         self.documents: Mapping[str, Any] = {}
 
     async def update(self, state: State) -> None:
         """Ask for what a state needs. Raises: ManagementError."""
-        documents = await fetch(self.source, wanted(state))
+        targets = wanted(state)
+        if self.snapshot is not None and self.snapshot.broker.alarms:
+            targets |= BLOCKED
+        documents = await fetch(self.source, targets)
         broker = read_broker(documents["overview"], documents["nodes"])
         view, about = state.view, None
         rows, total = read_rows(documents.get("rows"))
+        now = trio.current_time()
+        filtered = {} if broker.filtered is None else {"filtered": broker.filtered}
+        broker = replace(broker, rates={**broker.rates, **self._flow.take(filtered, now)})
         if state.view == "filters" and state.details is None:
-            rows = filter_rows(documents.get("bindings"), documents.get("consumers"))
+            rows = with_rates(rows, self._filters, now)
         found = documents.get("details")
         if state.details is not None:
             about = state.details.row
@@ -68,7 +97,17 @@ class Observation:
         self.history.add(broker.rates, seen if state.view == "queues" else ())
         self.events.observe(clock(), documents["overview"], broker)
         self.documents = documents
-        self.snapshot = Snapshot(broker, rows, total, documents, view, about)
+        blocked = read_blocked(documents.get("blocked"))
+        self.snapshot = Snapshot(broker, rows, total, documents, view, about, blocked)
+
+
+def with_rates(rows: Sequence[Document], pace: Pace[tuple[str, ...]], now: float) -> list[Document]:
+    """Filters with how often they are evaluated in a second."""
+    names = [tuple(text(row, each) for each in FILTER_NAMES) for row in rows]
+    totals = {name: number(row, "evaluations") for name, row in zip(names, rows, strict=True)}
+    rates = pace.take(totals, now)
+    pairs = zip(names, rows, strict=True)
+    return [{**row, "evaluations_rate": rates.get(name)} for name, row in pairs]
 
 
 def clock() -> str:
@@ -102,7 +141,7 @@ class Program:
         self._problem = ""
         self._vhosts: tuple[str, ...] = ()
         self._answers: dict[str, Any] = {}
-        self._asked: Request | None = None
+        self._asked: Request | Peek | None = None
         """The latest request: an answer to an earlier one is not shown."""
         self._wanted = trio.Event()
         self._scope = trio.CancelScope()
@@ -115,15 +154,16 @@ class Program:
                 nursery.start_soon(self._hear, signals)
                 nursery.start_soon(self._refresh)
                 nursery.start_soon(self._read_keys, nursery)
+                nursery.start_soon(self._listen)
 
     # Tasks
 
     async def _hear(self, signals: Any) -> None:
-        async for number in signals:
-            if number == signal.SIGWINCH:
+        async for each in signals:
+            if each == signal.SIGWINCH:
                 self._terminal.forget()
                 self._draw()
-            elif number == signal.SIGTSTP:
+            elif each == signal.SIGTSTP:
                 self._terminal.give_back()
                 os.kill(os.getpid(), signal.SIGSTOP)
                 self._terminal.take()
@@ -145,6 +185,25 @@ class Program:
         with suppress(ManagementError):
             rows, _ = read_rows((await fetch(self._observation.source, VHOSTS))["vhosts"])
             self._vhosts = tuple(str(row.get("name", "")) for row in rows)
+
+    async def _listen(self) -> None:
+        """Hear what the broker tells, as long as it does; it may be gone and come back."""
+        events = self._observation.events
+        while True:
+            try:
+                async with aclosing(self._observation.source.listen()) as heard:
+                    async for event in heard:
+                        # A broker that tells nothing has refused by now.
+                        events.is_told = True
+                        if event is not None:
+                            events.hear(clock(), event)
+                        if self.state.view == "events":
+                            self._draw()
+            except ManagementError as error:
+                events.is_told = False
+                if error.status:
+                    return
+            await trio.sleep(LISTEN_AGAIN_S)
 
     async def _update(self) -> None:
         asked = self.state
@@ -200,7 +259,7 @@ class Program:
         return Seen(rows, self._vhosts, height, page_lines(picture))
 
     def _act(self, effect: Effect, nursery: trio.Nursery) -> None:
-        if isinstance(effect, Request):
+        if isinstance(effect, Request | Peek):
             self._asked = effect
             self._answers = {}
             nursery.start_soon(self._ask, effect)
@@ -211,19 +270,25 @@ class Program:
         elif effect is Errand.EXPORT:
             self._say(self._export())
 
-    async def _ask(self, request: Request) -> None:
+    async def _ask(self, request: Request | Peek) -> None:
         """Do what the user asked for, and say how it went."""
+        source, peeked = self._observation.source, NOTHING
         try:
-            answer = await self._observation.source.ask(
-                request.method, request.target, request.document
-            )
+            if isinstance(request, Peek):
+                peeked = await source.peek(
+                    request.vhost,
+                    request.queue,
+                    PEEKED_MESSAGES,
+                    truncate=PEEKED_BYTES,
+                    may_take=request.may_take,
+                )
+            else:
+                await source.ask(request.method, request.target)
+                self._say(request.said)
         except ManagementError as error:
-            answer = ()
-            self._say(str(error))
-        else:
-            self._say(request.said)
+            self._say(_refusal(request, error))
         if request is self._asked:
-            self._answers = {request.answer: answer}
+            self._answers = {"messages": peeked}
         self._wanted.set()
         self._draw()
 
@@ -237,6 +302,7 @@ class Program:
         if not address:
             self._say("there is no address to open")
         else:
+            address = f"{address.rstrip('/')}/{page_of(self.state)}"
             is_open = self._surroundings.browse(address)
             self._say(f"opened {address}" if is_open else f"open {address} in a browser")
 
@@ -272,3 +338,9 @@ class Program:
         except OSError:
             # The terminal is gone, and with it the user.
             self._scope.cancel()
+
+
+def _refusal(request: Request | Peek, error: ManagementError) -> str:
+    if isinstance(request, Peek) and not request.may_take and error.status in NOT_FOUND:
+        return "read-only: here one can only take messages and put them back"
+    return str(error)

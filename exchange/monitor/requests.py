@@ -15,6 +15,7 @@ from warrener.exchange.monitor.state import State
 
 PEEKED_MESSAGES = 10
 PEEKED_BYTES = 2000
+PAGES = ("queues", "connections", "channels", "exchanges", "consumers")
 BROKER = {"overview": "/api/overview", "nodes": "/api/nodes"}
 
 
@@ -31,8 +32,6 @@ def wanted(state: State) -> dict[str, str]:
 def rows_wanted(state: State) -> dict[str, str]:
     """What the table of a view is made of."""
     below = f"/{segment(state.vhost)}" if state.vhost else ""
-    if state.view == "filters":
-        return {"bindings": f"/api/bindings{below}", "consumers": f"/api/consumers{below}"}
     view = state.table
     if not view.path:
         return {}
@@ -44,8 +43,8 @@ def rows_wanted(state: State) -> dict[str, str]:
     needle, is_inverse = state.needle
     if view.is_paged and not is_inverse and state.limit:
         query |= {"page": "1", "page_size": str(state.limit), "use_regex": "false", "name": needle}
-        if state.sort_column.made is None:
-            query |= {"sort": state.sort_column.path, "sort_reverse": _flag(state.sort.descending)}
+        if order := state.sort_column.order:
+            query |= {"sort": order, "sort_reverse": _flag(state.sort.descending)}
     return {"rows": f"{path}?{urlencode(query, safe=',')}"}
 
 
@@ -61,7 +60,8 @@ def details_wanted(state: State) -> dict[str, str]:
     if state.details.kind == "messages" or not target:
         return {}
     if view == "queues":
-        return {"details": target, "bindings": f"{target}/bindings"}
+        why = target.replace("/api/", "/api/x/", 1) + "/why"
+        return {"details": target, "bindings": f"{target}/bindings", "why": why}
     if view == "exchanges":
         return {"details": target, "bindings": f"{target}/bindings/source"}
     if view == "connections":
@@ -86,9 +86,15 @@ class Request:
     target: str
     said: str
     """What the user is told when it is done."""
-    document: Any = None
-    answer: str = ""
-    """The name under which the answer is shown, if it is."""
+
+
+def page_of(state: State) -> str:
+    """Where the broker's page in a browser shows what is seen here."""
+    if state.details is not None and state.view in ("queues", "exchanges"):
+        row = state.details.row
+        place = (state.view, text(row, "vhost"), text(row, "name"))
+        return "#/" + "/".join(map(segment, place))
+    return f"#/{state.view}" if state.view in PAGES else ""
 
 
 def purge(row: Document) -> Request:
@@ -103,12 +109,15 @@ def close(row: Document) -> Request:
     return Request("DELETE", target_of("connections", row), f"closed {text(row, 'name')}")
 
 
-def peek(row: Document) -> Request:
-    """The first messages, which go back to where they were, marked as delivered before."""
-    document = {
-        "count": PEEKED_MESSAGES,
-        "ackmode": "ack_requeue_true",
-        "encoding": "auto",
-        "truncate": PEEKED_BYTES,
-    }
-    return Request("POST", f"{target_of('queues', row)}/get", "", document, "messages")
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """Messages of a queue are to be looked at."""
+
+    vhost: str
+    queue: str
+    may_take: bool
+    """Whether they may be taken and put back where one cannot just look."""
+
+
+def peek(row: Document, may_take: bool) -> Peek:
+    return Peek(text(row, "vhost"), text(row, "name"), may_take)

@@ -69,6 +69,8 @@ class BrokerState:
     rates: Mapping[str, float]
     ready: int
     unacked: int
+    filtered: float | None = None
+    """Messages that came to filters of which none wanted them, if the broker counts them."""
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -94,6 +96,7 @@ def read_broker(overview: Any, nodes: Any) -> BrokerState:
         },
         ready=int(number(overview, "queue_totals.messages_ready")),
         unacked=int(number(overview, "queue_totals.messages_unacknowledged")),
+        filtered=lead(overview, "filter_totals.unmatched"),
     )
 
 
@@ -125,6 +128,8 @@ class Snapshot:
     """The view that the rows are of."""
     about: Document | None = None
     """The row that the details are of."""
+    blocked: int | None = None
+    """Connections whose publisher has to wait, if somebody has counted them."""
 
 
 def read_rows(document: Any) -> tuple[Sequence[Document], int | None]:
@@ -134,6 +139,13 @@ def read_rows(document: Any) -> tuple[Sequence[Document], int | None]:
         total = document.get("filtered_count", document.get("total_count"))
         return _rows(rows), total if isinstance(total, int) else None
     return _rows(document), None
+
+
+def read_blocked(connections: Any) -> int | None:
+    """How many of the connections are blocked; they are asked for while there is an alarm."""
+    if connections is None:
+        return None
+    return sum(text(each, "state") in ("blocked", "blocking") for each in _rows(connections))
 
 
 def _rows(rows: Any) -> Sequence[Document]:

@@ -52,8 +52,10 @@ def nothing(picture: Picture) -> str:
 
 def widths_of(columns: Sequence[Column], width: int) -> list[int]:
     """The widths of columns on a screen; the flexible one takes what is left."""
-    taken = sum(each.width for each in columns if not each.flexible) + len(columns) - 1
-    return [max(each.width, width - taken) if each.flexible else each.width for each in columns]
+    found = [each.width_on(width) for each in columns]
+    taken = sum(w for w, each in zip(found, columns, strict=True) if not each.flexible)
+    left = width - taken - len(columns) + 1
+    return [max(w, left) if each.flexible else w for w, each in zip(found, columns, strict=True)]
 
 
 def head(picture: Picture, columns: Sequence[Column], widths: Sequence[int]) -> Text:

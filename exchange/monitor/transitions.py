@@ -14,7 +14,7 @@ from enum import Enum
 from warrener.exchange.monitor import requests
 from warrener.exchange.monitor.keys import ACTIONS
 from warrener.exchange.monitor.printing import printable
-from warrener.exchange.monitor.requests import Request
+from warrener.exchange.monitor.requests import Peek, Request
 from warrener.exchange.monitor.snapshot import Document, text
 from warrener.exchange.monitor.state import (
     INTERVALS_S,
@@ -40,7 +40,7 @@ class Errand(Enum):
     EXPORT = "export"
 
 
-Effect = Request | Errand | None
+Effect = Request | Peek | Errand | None
 Outcome = tuple[State, Effect]
 
 
@@ -215,10 +215,8 @@ def _peek(state: State, seen: Seen) -> Outcome:
     row = seen.row(state)
     if state.view != "queues" or row is None:
         return replace(state, message="only messages of queues can be looked at"), None
-    if state.is_read_only:
-        return replace(state, message=READ_ONLY), None
     shown = replace(state, details=Details("queues", row, "messages"), offset=0)
-    return shown, requests.peek(row)
+    return shown, requests.peek(row, may_take=not state.is_read_only)
 
 
 def _confirm(action: str, views: tuple[str, ...]) -> Callable[[State, Seen], Outcome]:

@@ -7,15 +7,29 @@ asked for. Columns with a `least` width are left out on narrower screens.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from warrener.exchange.monitor.printing import count, percent, plain, rate, second, size, size_rate
-from warrener.exchange.monitor.snapshot import Document, lead
+from warrener.exchange.monitor.printing import (
+    age,
+    count,
+    nanoseconds,
+    percent,
+    plain,
+    rate,
+    second,
+    size,
+    size_rate,
+)
+from warrener.exchange.monitor.snapshot import Document, lead, number
+from warrener.exchange.monitor.standing import explained
 
 DEPTH = "depth"
 """The column that is drawn from history."""
+WIDE = 200
+"""Columns of a screen that is wide."""
 RATE, TOTAL = "rate", "total"
 
 
@@ -35,10 +49,22 @@ class Column:
     """What is shown instead of the value at the path."""
     flexible: bool = False
     """Whether it takes the room that is left."""
+    wide: int = 0
+    """Its width on a wide screen, if that is another."""
+    sorted_by: str = ""
+    """What the API is to sort by for it, if not by the value at the path."""
 
     @property
     def is_number(self) -> bool:
         return self.show is not plain
+
+    @property
+    def order(self) -> str:
+        """What the API can sort by for it; nothing if that is to be done here."""
+        return self.sorted_by or (self.path if self.made is None else "")
+
+    def width_on(self, screen: int) -> int:
+        return self.wide if self.wide and screen >= WIDE else self.width
 
     def value(self, row: Document) -> Any:
         return lead(row, self.path) if self.made is None else self.made(row)
@@ -122,6 +148,21 @@ def filter_texts(arguments: Any) -> str:
     return "  ".join(texts + ([f"tags: {tags}"] if tags else []))
 
 
+def part_of(row: Document, place: str = "") -> float | None:
+    """The part of evaluations that said yes."""
+    evaluations = number(row, f"{place}evaluations")
+    return number(row, f"{place}matches") / evaluations if evaluations else None
+
+
+def oldest(row: Document) -> float | None:
+    """For how long the oldest message waits: as the broker says, or by the time that its publisher
+    has given it."""
+    age, since = row.get("oldest_age"), row.get("head_message_timestamp")
+    if isinstance(age, int | float):
+        return age
+    return max(0.0, time.time() - since) if isinstance(since, int | float) else None
+
+
 def client_of(row: Document) -> str:
     properties = _table(row, "client_properties")
     product, version = properties.get("product", ""), properties.get("version", "")
@@ -155,18 +196,27 @@ QUEUES = View(
         Column("depth", DEPTH, 12, least=100),
         *_flow("in", "publish"),
         *_flow("out", "deliver_get"),
-        *_flow("ack", "ack", least=90),
+        *_flow("ack", "ack", least=130),
         *_flow("redel", "redeliver", 7, least=150),
         Column("cons", "consumers", 4, count),
-        Column("util", "consumer_utilisation", 4, percent, least=110),
-        Column("bytes", "message_bytes", 5, size, least=120),
-        Column("policy", "policy", 12, least=160),
-        Column("type", "type", 8, least=170),
-        Column("idle since", "idle_since", 19, second, least=180),
+        Column("oldest", "oldest_age", 6, age, least=110, made=oldest),
+        Column("why", "why", 26, least=120, made=explained, wide=50),
+        Column("util", "consumer_utilisation", 4, percent, least=150),
+        Column("bytes", "message_bytes", 5, size, least=150),
+        Column("policy", "policy", 12, least=170),
+        Column("type", "type", 8, least=200),
+        Column("idle since", "idle_since", 19, second, least=230),
     ),
     sort="total",
     path="/api/queues",
-    fields=("durable", "auto_delete", "exclusive", "effective_policy_definition", "state"),
+    fields=(
+        "durable",
+        "auto_delete",
+        "exclusive",
+        "effective_policy_definition",
+        "state",
+        "head_message_timestamp",
+    ),
     is_paged=True,
 )
 CONNECTIONS = View(
@@ -237,9 +287,11 @@ CONSUMERS = View(
         Column("channel", "channel_details.name", 34, least=140),
         Column("user", "channel_details.user", 10, least=100),
         Column("pref", "prefetch_count", 5, count),
-        Column("ack", "ack_required", 3),
+        Column("unack", "messages_unacknowledged", 6, count),
+        Column("ack", "ack_required", 3, least=100),
         Column("excl", "exclusive", 4, least=110),
         Column("state", "active", 8, made=consumer_activity),
+        Column("match", "filter_stats", 5, percent, made=lambda row: part_of(row, "filter_stats.")),
         Column("filter", "arguments", 20, made=lambda row: filter_texts(row.get("arguments"))),
     ),
     sort="queue",
@@ -255,8 +307,16 @@ FILTERS = View(
         Column("to", "to", 18),
         Column("key", "key", 14, least=110),
         Column("vhost", "vhost", 10, least=100),
+        Column("eval/s", "evaluations_rate", 7, rate, toggled=RATE, sorted_by="evaluations"),
+        Column("eval", "evaluations", 7, count, toggled=TOTAL),
+        Column("pass", "matches", 4, percent, made=part_of),
+        Column("cost", "cost_ns", 6, nanoseconds),
+        Column("matches", "matches", 7, count, least=120),
     ),
-    sort="from",
+    sort="eval/s",
+    path="/api/x/filters",
+    fields=("evaluations",),
+    is_paged=True,
     identity="filter",
 )
 EVENTS = View(
@@ -270,20 +330,3 @@ VIEWS = {
     for view in (QUEUES, CONNECTIONS, CHANNELS, EXCHANGES, CONSUMERS, FILTERS, EVENTS)
 }
 """In the order of their keys, 1 to 7."""
-
-
-def filter_rows(bindings: Any, consumers: Any) -> list[Document]:
-    """The rows of the view of filters: bindings and consumers that have one."""
-    rows: list[Document] = []
-    for each in bindings or ():
-        if isinstance(each, Mapping) and (text := filter_texts(each.get("arguments"))):
-            row = {"on": "binding", "from": each.get("source"), "to": each.get("destination")}
-            rows.append(
-                row | {"filter": text, "key": each.get("routing_key"), "vhost": each.get("vhost")}
-            )
-    for each in consumers or ():
-        if isinstance(each, Mapping) and (text := filter_texts(each.get("arguments"))):
-            row = {"on": "consumer", "from": lead(each, "queue.name")}
-            row |= {"to": each.get("consumer_tag"), "vhost": lead(each, "queue.vhost")}
-            rows.append(row | {"filter": text})
-    return rows

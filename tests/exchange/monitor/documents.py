@@ -6,7 +6,6 @@ from warrener.exchange.monitor.history import History
 from warrener.exchange.monitor.picture import Picture
 from warrener.exchange.monitor.snapshot import Document, Snapshot, read_broker
 from warrener.exchange.monitor.state import State
-from warrener.exchange.monitor.views import filter_rows
 
 SAMPLES = 30
 
@@ -159,6 +158,8 @@ CONSUMERS: list[Document] = [
         "queue": {"name": "orders.eu", "vhost": "/"},
         "channel_details": {"name": "127.0.0.1:51018 -> 127.0.0.1:5672 (1)", "user": "guest"},
         "prefetch_count": 200,
+        "messages_unacknowledged": 45,
+        "filter_stats": {"evaluations": 200, "matches": 50},
         "ack_required": True,
         "exclusive": False,
         "active": True,
@@ -180,13 +181,38 @@ EVENTS: list[Document] = [
     {"at": "12:00:01", "what": "2 connections opened"},
     {"at": "12:00:07", "what": "memory alarm: publishers are blocked"},
 ]
+FILTERS: list[Document] = [
+    {
+        "filter": "region = 'EU' AND total > 100",
+        "vhost": "/",
+        "on": "binding",
+        "from": "orders",
+        "to": "orders.eu",
+        "key": "order.#",
+        "evaluations": 123456,
+        "matches": 61728,
+        "cost_ns": 412,
+        "evaluations_rate": 1234.5,
+    },
+    {
+        "filter": "tags: TagA || TagB",
+        "vhost": "/",
+        "on": "consumer",
+        "from": "orders.eu",
+        "to": "ctag1.8051be35",
+        "key": None,
+        "evaluations": 0,
+        "matches": 0,
+        "cost_ns": None,
+    },
+]
 ROWS = {
     "queues": QUEUES,
     "connections": CONNECTIONS,
     "channels": CHANNELS,
     "exchanges": EXCHANGES,
     "consumers": CONSUMERS,
-    "filters": filter_rows(BINDINGS, CONSUMERS),
+    "filters": FILTERS,
 }
 
 

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.exchange.monitor.documents import EXCHANGES, MESSAGES, NODE, QUEUES, picture
+from warrener.exchange.management.client import Peeked
 from warrener.exchange.monitor.picture import Picture
 from warrener.exchange.monitor.screen import lines, screen
 from warrener.exchange.monitor.state import Choice, Details, Prompt, Sort, State
@@ -40,7 +41,8 @@ PICTURES = {
     "exchange-80": picture(State(view="exchanges", details=EXCHANGE)),
     "document-80": picture(State(details=Details("queues", QUEUES[0], "document"))),
     "messages-80": picture(
-        State(details=Details("queues", QUEUES[0], "messages")), answers={"messages": MESSAGES}
+        State(details=Details("queues", QUEUES[0], "messages")),
+        answers={"messages": Peeked(MESSAGES, False)},
     ),
     "help-80": picture(State(shows_help=True), 80, 50),
     "sort-80": picture(State(choice=Choice(State().sortable, 2))),
@@ -95,6 +97,6 @@ def test_nothing_that_a_terminal_obeys_is_drawn(view: str, kind: str | None) -> 
     details = Details(view, QUEUES[2], kind) if kind else None
     shown = picture(
         State(view=view, details=details, filter="\x1b[2J" if not kind else "", vhost="\x07"),
-        answers={"messages": MESSAGES},
+        answers={"messages": Peeked(MESSAGES, False)},
     )
     assert all(line.plain.isprintable() for line in lines(shown))

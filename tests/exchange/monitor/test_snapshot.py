@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.exchange.monitor.documents import NODE, OVERVIEW, QUEUES
+from warrener.exchange.monitor.event_reader import HeardEvent
 from warrener.exchange.monitor.events import Events
 from warrener.exchange.monitor.requests import wanted
-from warrener.exchange.monitor.snapshot import Gauge, lead, read_broker, read_rows
+from warrener.exchange.monitor.snapshot import Gauge, lead, read_blocked, read_broker, read_rows
 from warrener.exchange.monitor.state import Details, Sort, State
 from warrener.exchange.monitor.views import QUEUES as QUEUE_VIEW
-from warrener.exchange.monitor.views import VIEWS, filter_rows
+from warrener.exchange.monitor.views import VIEWS
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -50,7 +51,6 @@ def test_no_document_is_too_strange(first: Any, second: Any) -> None:
     nodes = second if isinstance(second, list) else [second]
     read_broker(first, nodes)
     rows, _ = read_rows(first if isinstance(first, dict) else [first, second])
-    filter_rows(rows, rows)
     for view in VIEWS.values():
         for column in view.columns:
             for row in rows:
@@ -78,9 +78,16 @@ def test_what_the_broker_cannot_do_is_done_here() -> None:
     assert "sort=" not in wanted(State(sorts={"queues": Sort("flags", False)}))["rows"]
 
 
+def test_filters_are_sorted_by_what_they_have_done() -> None:
+    target = wanted(State(view="filters", vhost="a/b"))["rows"]
+    assert target.startswith("/api/x/filters/a%2Fb?")
+    assert "sort=evaluations&sort_reverse=true" in target
+
+
 def test_details_of_a_queue_need_its_bindings() -> None:
     requests = wanted(State(details=Details("queues", QUEUES[0])))
     assert requests["details"] == "/api/queues/%2F/orders.eu"
+    assert requests["why"] == "/api/x/queues/%2F/orders.eu/why"
     assert requests["bindings"] == "/api/queues/%2F/orders.eu/bindings"
     assert "rows" not in requests
 
@@ -108,3 +115,24 @@ def test_events_are_told_from_differences() -> None:
         ("3", "memory alarm is over"),
         ("4", "the broker was started again"),
     ]
+
+
+def test_events_that_the_broker_tells_are_not_told_from_differences() -> None:
+    events = Events()
+    events.is_told = True
+    for opened in (5, 7):
+        overview = {**OVERVIEW, "churn_rates": {"connection_created": opened}}
+        events.observe("1", overview, read_broker(overview, [NODE]))
+    assert list(events.rows) == []
+    fields = {"vhost": "/", "name": "a\x1b", "durable": True, "at": 1}
+    events.hear("2", HeardEvent("queue.created", fields))
+    events.hear("3", HeardEvent("alarm.set", {"vhost": "", "resource": "memory"}))
+    assert [each["what"] for each in events.rows] == [
+        "queue created  a\\x1b  durable=yes  in /",
+        "alarm set  resource=memory",
+    ]
+
+
+def test_blocked_connections_are_counted_if_they_were_asked_for() -> None:
+    assert read_blocked(None) is None
+    assert read_blocked([{"state": "blocked"}, {"state": "running"}, {}]) == 1

@@ -96,6 +96,37 @@ def test_a_queue_is_looked_into(window: Window, queue: str) -> None:
     window.until("name")
 
 
+def test_looking_at_messages_leaves_no_mark(window: Window, queue: str) -> None:
+    window.press(f"/{queue}\r")
+    window.until("1/1")
+    for _ in range(2):
+        window.press("p")
+        window.until("message 0", "message 2")
+        assert "redelivered" not in window.text
+        window.press("\x1b")
+        window.until_gone("message 0")
+
+
+def test_a_queue_that_stands_still_says_why(window: Window, queue: str) -> None:
+    window.press(f"/{queue}\r")
+    window.until("1/1")
+    window.press("\r")
+    window.until("why                    no consumers")
+
+
+def test_what_comes_and_goes_is_told_with_its_name(window: Window, channel: Channel) -> None:
+    window.press("7")
+    name = f"orders.{secrets.token_hex(3)}"
+
+    def is_told() -> bool:
+        # Again and again, as nobody can tell from outside when the monitor begins to listen.
+        channel.declare_queue(name)
+        channel.delete_queue(name)
+        return f"queue created  {name}" in window.text
+
+    window.until_so(is_told, name)
+
+
 def test_messages_are_purged_after_the_name_was_typed(window: Window, queue: str) -> None:
     window.press(f"/{queue}\r")
     window.until("1/1")
@@ -144,7 +175,7 @@ def test_without_a_browser_the_address_is_told(running_broker: RunningBroker, qu
     with Window("top", "--url", running_broker.http_url, DISPLAY="") as window:
         window.until(queue)
         window.press("w")
-        window.until(f"open {running_broker.http_url} in a browser")
+        window.until(f"open {running_broker.http_url}/#/queues in a browser")
 
 
 def test_there_are_no_colours_if_none_are_wanted(running_broker: RunningBroker, queue: str) -> None:
@@ -167,8 +198,8 @@ def test_it_follows_the_size_of_the_terminal(window: Window) -> None:
     assert "vhost" in window.text
     window.resize(80, 24)
     window.until_so(lambda: "vhost" not in window.text and "flags" in window.text, "80 columns")
-    window.resize(190, 50)
-    window.until("idle since")
+    window.resize(230, 50)
+    window.until("idle since", "no consumers")
 
 
 def test_it_stands_still_and_goes_on(window: Window, channel: Channel, queue: str) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.exchange.monitor.documents import CONNECTIONS, EXCHANGES, QUEUES
 from warrener.exchange.monitor.keys import ACTIONS, BINDINGS
-from warrener.exchange.monitor.requests import Request, wanted
+from warrener.exchange.monitor.requests import Peek, Request, page_of, wanted
 from warrener.exchange.monitor.state import State
 from warrener.exchange.monitor.transitions import READ_ONLY, Effect, Errand, Seen, press
 from warrener.exchange.monitor.views import TOTAL, VIEWS
@@ -215,9 +215,7 @@ def test_nothing_is_done_in_a_view_that_has_no_such_thing(key: str) -> None:
     assert user.effects == []
 
 
-@pytest.mark.parametrize(
-    ("view", "key"), [("queues", "P"), ("queues", "D"), ("queues", "p"), ("connections", "X")]
-)
+@pytest.mark.parametrize(("view", "key"), [("queues", "P"), ("queues", "D"), ("connections", "X")])
 def test_read_only_means_it(view: str, key: str) -> None:
     user = User(view=view, is_read_only=True)
     assert user.press(key).message == READ_ONLY
@@ -227,12 +225,32 @@ def test_read_only_means_it(view: str, key: str) -> None:
 def test_messages_are_looked_at() -> None:
     user = User()
     user.press("p")
-    (effect,) = user.effects
-    assert isinstance(effect, Request)
-    assert (effect.method, effect.target) == ("POST", "/api/queues/%2F/orders.eu/get")
-    assert effect.document["ackmode"] == "ack_requeue_true"
+    assert user.effects == [Peek("/", "orders.eu", may_take=True)]
     assert user.state.details is not None
     assert user.state.details.kind == "messages"
+
+
+def test_who_may_only_read_may_look_where_that_leaves_no_trace() -> None:
+    user = User(is_read_only=True)
+    user.press("p")
+    assert user.effects == [Peek("/", "orders.eu", may_take=False)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "page"),
+    [
+        ("", "#/queues"),
+        (["enter"], "#/queues/%2F/orders.eu"),
+        ("2", "#/connections"),
+        ("4", "#/exchanges"),
+        ("6", ""),
+    ],
+)
+def test_the_page_in_a_browser_is_that_of_what_is_seen(keys: list[str], page: str) -> None:
+    user = User()
+    for key in keys:
+        user.press(key)
+    assert page_of(user.state) == page
 
 
 def test_every_key_does_something_and_is_there_once() -> None:
