@@ -114,7 +114,7 @@ def why(standing: Standing) -> str:
     if standing.rate_out and standing.rate_in > standing.rate_out * GROWING:
         parts += filter(None, [_obstacles(standing)])
     if 0 < standing.delayed < standing.ready:
-        parts.append(f"{standing.delayed} of them wait for their time")
+        parts.append(f"{standing.delayed} held back for a time")
     if standing.alarms and not standing.rate_in:
         alarms = " and ".join(standing.alarms)
         parts.append(f"nothing comes in: the {alarms} alarm has publishers wait")
@@ -166,10 +166,10 @@ def _obstacles(standing: Standing) -> str:
         if obstacle in found:
             limits = {each.prefetch for each in able if each.obstacle is obstacle}
             who = _who(found[obstacle], len(able), standing.single_active)
-            parts.append(who + _keeps(obstacle, found[obstacle] == 1, limits, standing))
+            parts.append(f"{_reason(obstacle, limits, standing)} ({who})")
     idle = len(standing.takers) - len(able)
     if idle:
-        parts.append(f"{idle} wait{'s' * (idle == 1)} for it to leave")
+        parts.append(f"{idle} more wait{'s' * (idle == 1)} for it to leave")
     return ", ".join(parts)
 
 
@@ -183,21 +183,21 @@ def _who(count: int, total: int, single_active: bool) -> str:
     return f"{count} of {total} consumers"
 
 
-def _keeps(obstacle: Obstacle, is_one: bool, limits: set[int], standing: Standing) -> str:
-    has, does, its = ("has", "does", "its") if is_one else ("have", "do", "their")
+def _reason(obstacle: Obstacle, limits: set[int], standing: Standing) -> str:
+    """The important thing first: there may not be room for more."""
     limit = f" of {limits.pop()}" if len(limits) == 1 else ""
-    waiting = standing.ready - standing.delayed
+    waiting = _all(standing.ready - standing.delayed)
     match obstacle:
         case Obstacle.OUTPUT:
-            return f" {does} not read what {'it was' if is_one else 'they were'} sent"
+            return "clients do not read what they were sent"
         case Obstacle.PREFETCH:
-            return f" {has} as many unacknowledged messages as the prefetch{limit} allows"
+            return f"prefetch{limit} reached"
         case Obstacle.CHANNEL:
-            return f" {has} to wait: the prefetch{limit} of {its} whole channel is reached"
+            return f"prefetch{limit} of the whole channel reached"
         case Obstacle.FILTER:
-            return f" {has} a filter that refuses {_all(waiting)}"
+            return f"filters refuse {waiting}"
         case _:
-            return f" {has} to wait: {_all(waiting)} of groups that are held or not acknowledged"
+            return f"groups are held or not acknowledged: {waiting}"
 
 
 def _all(count: int) -> str:

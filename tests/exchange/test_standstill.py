@@ -27,42 +27,31 @@ TABLE = [
         "nothing waits: all 3 messages are with consumers, not yet acknowledged",
     ),
     (Standing(7), "no consumers"),
-    (
-        Standing(7, 5, [FULL]),
-        "its only consumer has as many unacknowledged messages as the prefetch of 5 allows",
-    ),
-    (
-        Standing(7, 10, [FULL, FULL]),
-        "all 2 consumers have as many unacknowledged messages as the prefetch of 5 allows",
-    ),
+    (Standing(7, 5, [FULL]), "prefetch of 5 reached (its only consumer)"),
+    (Standing(7, 10, [FULL, FULL]), "prefetch of 5 reached (all 2 consumers)"),
     (
         Standing(7, 6, [FULL, Taker("h", Obstacle.PREFETCH, 1)]),
-        "all 2 consumers have as many unacknowledged messages as the prefetch allows",
+        "prefetch reached (all 2 consumers)",
     ),
-    (
-        Standing(7, 20, [CHANNEL]),
-        "its only consumer has to wait: the prefetch of 20 of its whole channel is reached",
-    ),
-    (Standing(7, 9, [DEAF]), "its only consumer does not read what it was sent"),
-    (Standing(7, 0, [PICKY]), "its only consumer has a filter that refuses all 7 that wait"),
+    (Standing(7, 20, [CHANNEL]), "prefetch of 20 of the whole channel reached (its only consumer)"),
+    (Standing(7, 9, [DEAF]), "clients do not read what they were sent (its only consumer)"),
+    (Standing(7, 0, [PICKY]), "filters refuse all 7 that wait (its only consumer)"),
     (
         Standing(1, 0, [PICKY, PICKY]),
-        "all 2 consumers have a filter that refuses the only message that waits",
+        "filters refuse the only message that waits (all 2 consumers)",
     ),
     (
         Standing(7, 5, [PICKY, FULL, PICKY]),
-        "1 of 3 consumers has as many unacknowledged messages as the prefetch of 5 allows, "
-        "2 of 3 consumers have a filter that refuses all 7 that wait",
+        "prefetch of 5 reached (1 of 3 consumers), "
+        "filters refuse all 7 that wait (2 of 3 consumers)",
     ),
     (
         Standing(7, 1, [HELD]),
-        "its only consumer has to wait: all 7 that wait of groups that are held "
-        "or not acknowledged",
+        "groups are held or not acknowledged: all 7 that wait (its only consumer)",
     ),
     (
         Standing(7, 5, [IDLE, FULL, IDLE], single_active=True),
-        "the single active consumer has as many unacknowledged messages as the prefetch of 5 "
-        "allows, 2 wait for it to leave",
+        "prefetch of 5 reached (the single active consumer), 2 more wait for it to leave",
     ),
     (Standing(7, 0, [FREE, FULL]), "messages are about to go out"),
     (Standing(7, 0, [PICKY], examining=True), "messages are still held against a new filter"),
@@ -76,8 +65,7 @@ TABLE = [
     ),
     (
         Standing(7, 0, [PICKY], delayed=2),
-        "its only consumer has a filter that refuses all 5 that wait; 2 of them wait for their "
-        "time",
+        "filters refuse all 5 that wait (its only consumer); 2 held back for a time",
     ),
     (Standing(7, 0, [FREE], rate_in=20, rate_out=20), "messages move: 20/s go out"),
     (
@@ -86,8 +74,7 @@ TABLE = [
     ),
     (
         Standing(7, 5, [FULL], rate_in=50, rate_out=20),
-        "it grows: 50/s come in, 20/s go out; its only consumer has as many unacknowledged "
-        "messages as the prefetch of 5 allows",
+        "it grows: 50/s come in, 20/s go out; prefetch of 5 reached (its only consumer)",
     ),
 ]
 

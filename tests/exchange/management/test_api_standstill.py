@@ -90,4 +90,4 @@ async def test_filters_of_consumers_say_what_they_have_done():
         (consumer,) = await broker.api.get("/api/consumers")
         assert consumer["messages_unacknowledged"] == 1
         why = (await broker.api.get(f"{PLACE}/why"))["why"]
-        assert why == "its only consumer has a filter that refuses the only message that waits"
+        assert why == "filters refuse the only message that waits (its only consumer)"

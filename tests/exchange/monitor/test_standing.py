@@ -19,7 +19,7 @@ TABLE: list[tuple[dict[str, Any], str]] = [
     (WAITS | {"consumers": 2}, "messages are about to go out"),
     (
         WAITS | {"messages_unacknowledged": 5, "consumer_details": [consumer("a", 5)]},
-        "its only consumer has as many unacknowledged messages as the prefetch of 5 allows",
+        "prefetch of 5 reached (its only consumer)",
     ),
     (
         WAITS | {"messages_unacknowledged": 5, "consumer_details": [consumer("a", 0)]},
@@ -32,8 +32,7 @@ TABLE: list[tuple[dict[str, Any], str]] = [
             "single_active_consumer_tag": "b",
             "consumer_details": [consumer("a", 5), consumer("b", 5)],
         },
-        "the single active consumer has as many unacknowledged messages as the prefetch of 5 "
-        "allows, 1 waits for it to leave",
+        "prefetch of 5 reached (the single active consumer), 1 more waits for it to leave",
     ),
     (
         WAITS | {"message_stats": {"deliver_get_details": {"rate": 7.0}}},
