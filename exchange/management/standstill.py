@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from warrener.exchange.consumer import Consumer
 from warrener.exchange.counts import DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK, PUBLISH
 from warrener.exchange.ledger import Ledger
 from warrener.exchange.management.call import Call, answer
+from warrener.exchange.management.obstacles import Obstacle, Standing, Taker, why
 from warrener.exchange.management.statistics import rates_of
 from warrener.exchange.message import Message
 from warrener.exchange.oldest import head, published
 from warrener.exchange.queue import Queue
-from warrener.exchange.standstill import Standing, standing, why
+from warrener.exchange.selection import Selection
 from warrener.protocol.http.response import Response
 
 OUT = (DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK)
@@ -57,6 +59,42 @@ def standing_of(queue: Queue, ledger: Ledger) -> Standing:
         rate_in=rates[PUBLISH],
         rate_out=sum(rates[kind] for kind in OUT),
     )
+
+
+def standing(queue: Queue, now: int) -> Standing:
+    """What there is to be seen of a queue at a time, in ms since 1970; rates and alarms are not."""
+    ready = queue.ready
+    coming, examining = None, False
+    if isinstance(ready, Selection):
+        coming = ready.coming.next if ready.delayed else None
+        examining = any(line.unexamined for line in ready.lines)
+    return Standing(
+        ready=len(ready),
+        unacked=queue.unacked,
+        takers=[taker(queue, consumer) for consumer in queue.consumers],
+        delayed=queue.statistics().messages_delayed,
+        delay_ms=0 if coming is None else max(0, coming - now),
+        examining=examining,
+        single_active=queue.options.single_active,
+    )
+
+
+def taker(queue: Queue, consumer: Consumer) -> Taker:
+    channel = consumer.channel
+    limit, obstacle = consumer.prefetch, Obstacle.NONE
+    if queue.options.single_active and consumer is not queue.consumers.active:
+        obstacle = Obstacle.INACTIVE
+    elif channel.outlet.room() <= 0:
+        obstacle = Obstacle.OUTPUT
+    elif consumer.capacity() <= 0:
+        is_own = bool(limit) and consumer.unacked >= limit
+        obstacle = Obstacle.PREFETCH if is_own else Obstacle.CHANNEL
+        limit = limit if is_own else channel.prefetch
+    elif not len(queue.ready) or not isinstance(queue.ready, Selection):
+        pass
+    elif queue.ready.next_for(consumer) is None:
+        obstacle = Obstacle.FILTER if consumer.filter is not None else Obstacle.GROUP
+    return Taker(consumer.tag, obstacle, limit)
 
 
 def oldest_age(queue: Queue, ledger: Ledger) -> float | None:

@@ -6,12 +6,11 @@ import json
 from base64 import b64encode
 from collections import deque
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import trio
 
-from warrener.exchange.events import Event
 from warrener.exchange.management.application import Application, Peer
 from warrener.exchange.management.client import ManagementError, Peeked
 from warrener.exchange.management.values import plain
@@ -21,6 +20,9 @@ from warrener.protocol.http.errors import HttpError
 from warrener.protocol.http.request import Request
 from warrener.protocol.http.response import Response
 from warrener.protocol.http.target import parse_target
+
+if TYPE_CHECKING:
+    from warrener.exchange.events import Event
 
 REFUSED = 400
 """Statuses from this one on are refusals."""

@@ -48,7 +48,7 @@ BINDINGS = (
     Binding(("P",), "purge", "remove the messages of a queue"),
     Binding(("D", "ctrl-d"), "delete", "delete a queue or an exchange"),
     Binding(("X",), "close", "close a connection"),
-    Binding(("w",), "web", "open the broker's address in a browser"),
+    Binding(("w",), "web", "open the page of what is seen in a browser"),
     Binding(("e",), "export", "write the rows to a file"),
 )
 ACTIONS = {key: binding.action for binding in BINDINGS for key in binding.keys}

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from warrener.exchange.management.obstacles import Obstacle, Standing, Taker, why
 from warrener.exchange.monitor.printing import printable
 from warrener.exchange.monitor.snapshot import Document, number, text
-from warrener.exchange.standstill import Obstacle, Standing, Taker, why
 
 
 def explained(row: Document, alarms: Sequence[str] = ()) -> str:

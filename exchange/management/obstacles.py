@@ -1,8 +1,8 @@
-"""A standstill: why the messages of a queue do not move, in words.
+"""Obstacles: why the messages of a queue do not move, in words.
 
-`standing(queue, now)` reads off a queue all that decides it; `why` makes a sentence of that. The
-second is a plain function of plain values, so whoever knows less of a queue, from another broker's
-API perhaps, fills in what there is and asks the same function.
+`Standing` is all that decides it, and `why` makes a sentence of that: a plain function of plain
+values. Whoever has a queue at hand reads them off it (standstill.py); who knows less of one, from
+the API of another broker perhaps, fills in what there is.
 
 Each consumer has at most one *obstacle*, the first of those in the order below: what keeps it from
 taking a message now. If messages have moved lately, obstacles are only what holds them up.
@@ -14,10 +14,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-
-from warrener.exchange.consumer import Consumer
-from warrener.exchange.queue import Queue
-from warrener.exchange.selection import Selection
 
 GROWING = 1.1
 """How many times as many have to come in as go out for a queue to be called growing."""
@@ -67,42 +63,6 @@ class Standing:
     """Messages a second, as they were found last."""
     alarms: Sequence[str] = ()
     """What is short in the broker: publishers are not read then."""
-
-
-def standing(queue: Queue, now: int) -> Standing:
-    """What there is to be seen of a queue at a time, in ms since 1970; rates and alarms are not."""
-    ready = queue.ready
-    coming, examining = None, False
-    if isinstance(ready, Selection):
-        coming = ready.coming.next if ready.delayed else None
-        examining = any(line.unexamined for line in ready.lines)
-    return Standing(
-        ready=len(ready),
-        unacked=queue.unacked,
-        takers=[taker(queue, consumer) for consumer in queue.consumers],
-        delayed=queue.statistics().messages_delayed,
-        delay_ms=0 if coming is None else max(0, coming - now),
-        examining=examining,
-        single_active=queue.options.single_active,
-    )
-
-
-def taker(queue: Queue, consumer: Consumer) -> Taker:
-    channel = consumer.channel
-    limit, obstacle = consumer.prefetch, Obstacle.NONE
-    if queue.options.single_active and consumer is not queue.consumers.active:
-        obstacle = Obstacle.INACTIVE
-    elif channel.outlet.room() <= 0:
-        obstacle = Obstacle.OUTPUT
-    elif consumer.capacity() <= 0:
-        is_own = bool(limit) and consumer.unacked >= limit
-        obstacle = Obstacle.PREFETCH if is_own else Obstacle.CHANNEL
-        limit = limit if is_own else channel.prefetch
-    elif not len(queue.ready) or not isinstance(queue.ready, Selection):
-        pass
-    elif queue.ready.next_for(consumer) is None:
-        obstacle = Obstacle.FILTER if consumer.filter is not None else Obstacle.GROUP
-    return Taker(consumer.tag, obstacle, limit)
 
 
 # In words
