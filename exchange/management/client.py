@@ -23,8 +23,6 @@ from warrener.protocol.http.client import BrokenResponse, ClientConnection, Head
 READ_BYTES = 64 * 1024
 TIMEOUT_S = 30.0
 PORTS = {"http": 15672, "https": 15671}
-NOT_FOUND = (404, 405)
-"""What a broker says to a path that it has not."""
 PEEKED_BYTES = 16 << 20
 """The most that a peek shows of one body."""
 
@@ -35,6 +33,12 @@ class ManagementError(Exception):
     def __init__(self, text: str, status: int = 0) -> None:
         super().__init__(text)
         self.status = status
+
+    @property
+    def has_no_such_path(self) -> bool:
+        """Whether the broker may not know what it was asked for: RabbitMQ answers with 400, and
+        without a reason, where it looks for a file of that name."""
+        return self.status in (404, 405) or str(self).endswith(": 400 ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class ManagementClient:
         try:
             found = self.get(f"/api/x/queues/{place}/peek?count={count}&truncate={truncate}")
         except ManagementError as error:
-            if error.status not in NOT_FOUND or not may_take:
+            if not error.has_no_such_path or not may_take:
                 raise
         else:
             return Peeked(found["items"], True)

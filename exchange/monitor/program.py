@@ -18,7 +18,7 @@ from typing import Any
 
 import trio
 
-from warrener.exchange.management.client import NOT_FOUND, ManagementError, Peeked
+from warrener.exchange.management.client import ManagementError, Peeked
 from warrener.exchange.monitor.events import Events
 from warrener.exchange.monitor.history import History
 from warrener.exchange.monitor.keyboard import Keyboard
@@ -341,6 +341,6 @@ class Program:
 
 
 def _refusal(request: Request | Peek, error: ManagementError) -> str:
-    if isinstance(request, Peek) and not request.may_take and error.status in NOT_FOUND:
+    if isinstance(request, Peek) and not request.may_take and error.has_no_such_path:
         return "read-only: here one can only take messages and put them back"
     return str(error)

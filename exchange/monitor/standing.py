@@ -16,9 +16,13 @@ from warrener.exchange.monitor.snapshot import Document, number, text
 
 
 def explained(row: Document, alarms: Sequence[str] = ()) -> str:
-    """Why the messages of a queue do not move."""
+    """Why the messages of a queue do not move; nothing if that cannot be seen here."""
     said = text(row, "why")
-    return printable(said) if said else why(read_standing(row, alarms))
+    if said:
+        return printable(said)
+    standing = read_standing(row, alarms)
+    is_unclear = standing.ready and standing.takers and "consumer_details" not in row
+    return "" if is_unclear and not standing.rate_out else why(standing)
 
 
 def read_standing(row: Document, alarms: Sequence[str] = ()) -> Standing:

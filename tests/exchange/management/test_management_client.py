@@ -113,6 +113,21 @@ async def test_where_one_cannot_just_look_messages_are_taken_and_put_back():
         client.close()
 
 
+@pytest.mark.parametrize(
+    ("text", "status", "is_unknown"),
+    [
+        ("GET /api/x: 404 Not Found", 404, True),
+        ("GET /api/x: 400 ", 400, True),
+        ("GET /api/x: 400 not_int: count", 400, False),
+        ("cannot reach 127.0.0.1:1: ", 0, False),
+    ],
+)
+def test_rabbitmq_has_several_ways_to_say_that_it_has_no_such_path(
+    text: str, status: int, is_unknown: bool
+):
+    assert ManagementError(text, status).has_no_such_path is is_unknown
+
+
 async def test_a_peek_into_a_queue_that_is_not_there_is_refused():
     async with managed() as broker:
         client = client_of(broker)

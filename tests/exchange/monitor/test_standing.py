@@ -16,7 +16,7 @@ TABLE: list[tuple[dict[str, Any], str]] = [
     ({}, "it is empty"),
     ({"why": "as it says\x1b"}, "as it says\\x1b"),
     (WAITS, "no consumers"),
-    (WAITS | {"consumers": 2}, "messages are about to go out"),
+    (WAITS | {"consumers": 2}, ""),
     (
         WAITS | {"messages_unacknowledged": 5, "consumer_details": [consumer("a", 5)]},
         "prefetch of 5 reached (its only consumer)",
