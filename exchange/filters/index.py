@@ -144,11 +144,13 @@ class FilterIndex(Generic[Value]):
             attribute.collect(field.read(message), found)
         matching: list[Value] = []
         for entry in found:
-            entry.evaluations += 1
             entry.last = message
+            # One addition either way: evaluations are the sum of both.
             if entry.test(headers, message):
                 entry.matches += 1
                 matching += entry.values
+            else:
+                entry.refusals += 1
         work = self._work
         work.messages += 1
         work.evaluations += len(found)
@@ -181,7 +183,7 @@ class FilterIndex(Generic[Value]):
         again = None
         if entry.last is not None:
             again = partial(entry.test, entry.last[0].headers or NO_HEADERS, entry.last)
-        return FilterWork(entry.evaluations, entry.matches, again)
+        return FilterWork(entry.matches + entry.refusals, entry.matches, again)
 
     def statistics(self) -> IndexStatistics:
         work = self._work
@@ -250,12 +252,12 @@ def _is_wide(access: Access) -> bool:
 class _Entry(Generic[Value]):
     """A filter, what it is filed under, its values, and what it has done."""
 
-    __slots__ = ("access", "evaluations", "last", "matches", "test", "values")
+    __slots__ = ("access", "last", "matches", "refusals", "test", "values")
 
     def __init__(self, filter: Filter, access: Access | None) -> None:
         self.test = filter.test
         self.access = access
         self.values: dict[Value, None] = {}
-        self.evaluations = 0
         self.matches = 0
+        self.refusals = 0
         self.last: Message | None = None
