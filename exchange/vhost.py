@@ -408,9 +408,10 @@ class VirtualHost:
     def clear(self) -> None:
         """Remove everything, because the virtual host itself goes."""
         # Exchanges first: some have a queue of their own, which goes with them.
-        for name, exchange in list(self.exchanges.items()):
-            if name:
-                self._remove_exchange(exchange)
+        for name in list(filter(None, self.exchanges)):
+            # One that goes with its last binding has perhaps gone with another.
+            if name in self.exchanges:
+                self._remove_exchange(self.exchanges[name])
         for queue in list(self.queues.values()):
             self.remove_queue(queue)
 

@@ -53,16 +53,34 @@ def test_a_virtual_host_that_is_deleted_and_made_again_is_empty(broker: Broker) 
     assert set(again.exchanges) == set(broker.vhosts["/"].exchanges)
 
 
+@pytest.mark.parametrize("auto_delete", [False, True])
+def test_a_delayed_exchange_goes_with_its_virtual_host(broker: Broker, auto_delete: bool) -> None:
+    broker.add_vhost("v")
+    client = client_of(broker, "v")
+    arguments = {"x-delayed-type": "direct"}
+    client.vhost.declare_exchange(
+        "later", "x-delayed-message", auto_delete=auto_delete, arguments=arguments
+    )
+    client.declare("q")
+    client.bind("later", "q")
+    client.publish("later", "", b"1", headers={"x-delay": 10})
+    broker.delete_vhost("v")
+    client.at(10)
+    assert list(broker.vhosts) == ["/"]
+    assert broker.statistics().queues == ()
+
+
+def test_exchanges_that_go_with_each_other_go_with_their_virtual_host(broker: Broker) -> None:
+    vhost = broker.add_vhost("v")
+    for name in ("z", "y", "x"):
+        vhost.declare_exchange(name, "fanout", auto_delete=True)
+    vhost.bind("x", vhost.exchange("y"), "")
+    vhost.bind("y", vhost.exchange("z"), "")
+    broker.delete_vhost("v")
+    assert "v" not in broker.vhosts
+
+
 # The limit of queues
-
-
-def test_a_virtual_host_goes_with_an_exchange_that_holds_messages_back(broker: Broker) -> None:
-    vhost = broker.add_vhost("shop")
-    delayed = {"x-delayed-type": "topic"}
-    vhost.declare_exchange("x", "x-delayed-message", durable=True, arguments=delayed)
-    broker.delete_vhost("shop")
-    assert "shop" not in broker.vhosts
-    assert "x" not in broker.add_vhost("shop").exchanges
 
 
 def test_a_virtual_host_has_as_many_queues_as_may_be(broker: Broker, client: Client) -> None:
