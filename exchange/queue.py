@@ -249,9 +249,10 @@ class Queue(Governed):
 
     def reject(self, deliveries: Sequence[Delivery], reason: str = REJECTED) -> None:
         """Delivered messages are not wanted: they are dead letters, or gone."""
+        # First it is gone: the dead letter may come back here, where nothing like it is to be then.
+        messages = self.settle(deliveries)
         if not self.deleted:
-            self._bury([delivery.message for delivery in deliveries], reason)
-        self.settle(deliveries)
+            self._bury(messages, reason)
 
     def requeue(self, deliveries: Iterable[Delivery], failed: bool = True) -> None:
         """Put delivered messages back to where they were taken from.

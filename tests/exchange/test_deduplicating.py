@@ -233,3 +233,17 @@ def test_a_dead_letter_is_a_message_like_any_other(client: Client) -> None:
     assert client.received() == [b"1", b"2"]
     client.reject(0, multiple=True, requeue=False)
     assert client.drain("d") == [b"1"]
+
+
+def test_a_dead_letter_that_comes_back_to_its_queue_is_not_taken_for_a_duplicate(
+    client: Client,
+) -> None:
+    to_itself = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "q"}
+    client.declare("q", arguments={**QUEUE, **to_itself})
+    client.consume("q")
+    publish(client, "", "x", b"1", key="q")
+    (first,) = client.deliveries()
+    client.reject(first.tag, requeue=False)
+    assert client.received() == [b"1"]
+    publish(client, "", "x", b"2", key="q")
+    assert client.received() == []
