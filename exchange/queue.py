@@ -19,7 +19,7 @@ filters, or whose messages have priorities, deadlines or counted deliveries, kee
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.consumers import Consumers
@@ -49,6 +49,10 @@ class Queue(Governed):
     `owner` is the connection an exclusive queue belongs to.
     """
 
+    declared: ClassVar[bool] = True
+    """Whether clients have asked for it; if not, the broker has it for itself."""
+    addressable: ClassVar[bool] = True
+    """Whether the default exchange leads to it."""
     memory: Memory | None = None
     """What it knows messages by, if it deduplicates."""
 

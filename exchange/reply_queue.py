@@ -13,6 +13,7 @@ REPLY_QUEUE_PREFIX = "amq.rabbitmq.reply-to."
 class ReplyQueue(Queue):
     """A queue that its consumer takes with it, and that no policy applies to."""
 
+    declared = False
     __slots__ = ()
 
     def __init__(self, token: str, host: Surroundings, owner: object) -> None:

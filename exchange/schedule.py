@@ -23,8 +23,14 @@ _OPTIONS = QueueOptions(holds_back=True)
 
 
 class Schedule(Queue):
-    """Messages that an exchange holds back; the exchange is its owner, which locks out clients."""
+    """Messages that an exchange holds back; the exchange is its owner, which locks out clients.
 
+    Nobody publishes here but by that exchange: else whoever may write to the default exchange could
+    write to this one, and what names no time would wait for ever.
+    """
+
+    declared = False
+    addressable = False
     __slots__ = ()
 
     def __init__(self, exchange: Exchange, host: Surroundings, **options: Any) -> None:

@@ -418,11 +418,16 @@ class VirtualHost:
     # Checks
 
     def _require_room(self, queue: str) -> None:
-        if reached(self.limits.max_queues, len(self.queues)):
+        limit = self.limits.max_queues
+        # Those that the broker has for itself do not count; mostly there is no need to count.
+        if reached(limit, len(self.queues)) and reached(limit, self._declared_queues()):
             raise PreconditionFailed(
                 f"cannot declare queue '{queue}': queue limit in vhost '{self.name}' "
-                f"({self.limits.max_queues}) is reached"
+                f"({limit}) is reached"
             )
+
+    def _declared_queues(self) -> int:
+        return sum([queue.declared for queue in self.queues.values()])
 
     def _refuse_reserved(self, what: str, name: str) -> None:
         if name.startswith("amq."):

@@ -19,9 +19,7 @@ from warrener.exchange.management.statistics import (
 )
 from warrener.exchange.management.values import iso_time, plain
 from warrener.exchange.queue import Queue
-from warrener.exchange.reply_queue import ReplyQueue
 from warrener.exchange.requirements import require_queue_declare
-from warrener.exchange.schedule import Schedule
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
@@ -41,7 +39,7 @@ def queues_in(vhosts: Iterable[VirtualHost]) -> Iterator[QueueIn]:
     """The queues of virtual hosts; those that the broker has for itself are left out."""
     for vhost in vhosts:
         for _, queue in sorted(vhost.queues.items()):
-            if not isinstance(queue, Schedule | ReplyQueue):
+            if queue.declared:
                 yield QueueIn(vhost, queue)
 
 

@@ -27,4 +27,6 @@ class DefaultExchange(Exchange):
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         queue = self._queues.get(routing_key)
-        return () if queue is None else (Binding(self, queue, routing_key),)
+        if queue is None or not queue.addressable:
+            return ()
+        return (Binding(self, queue, routing_key),)

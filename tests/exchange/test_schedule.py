@@ -77,6 +77,23 @@ def test_clients_may_not_use_the_schedule(client: Client) -> None:
         client.get("amq.delayed.later")
 
 
+def test_nobody_publishes_to_the_schedule_but_by_its_exchange(client: Client) -> None:
+    for headers in (None, {"x-delay": 100}):
+        assert client.publish("", "amq.delayed.later", b"1", headers=headers) == []
+    assert client.broker.statistics().messages_ready == 0
+
+
+def test_no_dead_letter_goes_to_the_schedule_but_by_its_exchange(client: Client) -> None:
+    to_schedule = {
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "amq.delayed.later",
+        "x-max-length": 0,
+    }
+    client.declare("short", arguments=to_schedule)
+    client.publish("", "short", b"1")
+    assert client.broker.statistics().messages_ready == 0
+
+
 def test_the_schedule_goes_with_its_exchange(client: Client) -> None:
     client.publish("later", "order.eu", b"late", headers={"x-delay": 500})
     client.vhost.delete_exchange("later")

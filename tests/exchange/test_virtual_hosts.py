@@ -96,6 +96,16 @@ def test_a_virtual_host_has_as_many_queues_as_may_be(broker: Broker, client: Cli
     client.declare("c")
 
 
+def test_queues_that_the_broker_has_for_itself_do_not_count(broker: Broker, client: Client) -> None:
+    broker.set_vhost_limits("/", VirtualHostLimits(max_queues=1))
+    client.vhost.add_reply_queue(client)
+    arguments = {"x-delayed-type": "direct"}
+    client.vhost.declare_exchange("later", "x-delayed-message", arguments=arguments)
+    client.declare("a")
+    with pytest.raises(PreconditionFailed):
+        client.declare("b")
+
+
 # What lasts
 
 
