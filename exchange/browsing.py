@@ -11,14 +11,14 @@ several times that with priorities.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from warrener.exchange.ledger import Ledger
 from warrener.exchange.message import Message
 from warrener.exchange.queue import Queue
-from warrener.exchange.ready import Waiting
+from warrener.exchange.ready import Queued
 from warrener.exchange.selection import Selection
 
 PIECE_BYTES = 4 << 20
@@ -31,9 +31,6 @@ class Sight(NamedTuple):
     sequence: int
     message: Message
     redelivered: bool
-
-
-Wanted = Callable[[Sight], bool]
 
 
 class Look:
@@ -68,7 +65,7 @@ class Look:
         """Go on from a message that was seen already."""
         self._next, self._places, self.over = sequence, None, False
 
-    def _selected(self, selection: Selection, most: int) -> list[Waiting]:
+    def _selected(self, selection: Selection, most: int) -> list[Queued]:
         if self._places is None:
             self._places = iter(selection.waiting.places_from(self._next))
         places = list(islice(self._places, most))
@@ -78,10 +75,10 @@ class Look:
             # It may have been out and back since: then it is redelivered by now.
             place = selection.waiting.place_of(sequence)
             if place is not None:
-                found.append(Waiting(sequence, selection.waiting[place], bool(place & 1)))
+                found.append(Queued(sequence, selection.waiting[place], bool(place & 1)))
         return found
 
-    def _read(self, waiting: list[Waiting]) -> list[Sight]:
+    def _read(self, waiting: list[Queued]) -> list[Sight]:
         positions = [each.entry for each in waiting if isinstance(each.entry, int)]
         loaded = {message.position: message for message in self._ledger.load(positions)}
         found = []

@@ -13,7 +13,8 @@ takes, removes that many from the head at once and deals them out in turn.
 
 A queue whose messages leave simply in order keeps them in a `Ready`. One whose consumers have
 filters, or whose messages have priorities, deadlines or counted deliveries, keeps them in a
-`Selection`, which can do all that and costs more; it changes from one to the other by itself.
+`Selection`, which can do all that and costs more; it changes from one to the other by itself. Both
+are asked the same; only how messages are handed out is another way for each.
 """
 
 from __future__ import annotations
@@ -143,9 +144,8 @@ class Queue(Governed):
             self.last_used_ms = self._ledger.now_ms
         if self.options.indexed:
             self._select()
-        if isinstance(self.ready, Selection):
-            self.ready.go_by(self.options)
-            self._pump.wake_later(self)
+        self.ready.go_by(self.options)
+        self._pump.wake_later(self)
         self._plan()
         self.wake()
 
@@ -221,10 +221,7 @@ class Queue(Governed):
         self.last_used_ms = self._ledger.now_ms
         while self._is_late():
             self._let_go(self._ledger.now_ms - 1)
-        if isinstance(self.ready, Selection):
-            taken = self.ready.take_for(consumer)
-        else:
-            taken = self.ready.take(1, 0) if len(self.ready) else None
+        taken = self.ready.take_for(consumer)
         if taken is None or not taken.messages:
             return None
         consumer.deliver(*taken)
@@ -237,8 +234,7 @@ class Queue(Governed):
 
     def handed_over(self, messages: Sequence[Message], sequences: Sequence[int]) -> None:
         """Messages went to a consumer that does not acknowledge: they are done with."""
-        if isinstance(self.ready, Selection):
-            self.ready.settled(sequences)
+        self.ready.settled(sequences)
         self._forget(messages)
 
     def settle(self, deliveries: Sequence[Delivery]) -> list[Message]:
@@ -246,7 +242,7 @@ class Queue(Governed):
         messages = [delivery.message for delivery in deliveries]
         self.unacked -= len(messages)
         self.unacked_bytes -= sum([len(message.content) for message in messages])
-        if isinstance(self.ready, Selection):
+        if self.ready.remembers:
             self.ready.settled([delivery.sequence for delivery in deliveries])
         self._forget(messages)
         return messages
@@ -329,8 +325,7 @@ class Queue(Governed):
         if self.deleted:
             return
         self._let_go(now)
-        if isinstance(self.ready, Selection):
-            self.ready.admit(now)
+        self.ready.admit(now)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
             self._host.expire_queue(self)
@@ -350,22 +345,21 @@ class Queue(Governed):
 
     def _let_go(self, now: int) -> None:
         """Have messages whose time is over at `now` leave; if they are many, some of them."""
-        if isinstance(self.ready, Selection):
-            expired = self.ready.expire(now)
+        expired = self.ready.expire(now)
+        if expired.messages:
             self._host.deadlines.spend(len(expired.messages))
             self.time_is_over(expired.messages)
             self.ready.settled(expired.sequences)
 
     def _is_late(self) -> bool:
         """Whether messages wait that should have left before this pass."""
-        if not isinstance(self.ready, Selection):
-            return False
         deadline = self.ready.next_deadline
         return deadline is not None and deadline < self._ledger.now_ms
 
     def _plan(self) -> None:
         """Say when something is to be done next."""
-        if isinstance(self.ready, Selection) and (due := self.ready.next_due) is not None:
+        due = self.ready.next_due
+        if due is not None:
             self._host.deadlines.schedule(due, self)
         if self.options.expires_ms is not None and not self.consumers:
             self._host.deadlines.schedule(self.last_used_ms + self.options.expires_ms, self)
@@ -377,8 +371,7 @@ class Queue(Governed):
         self.consumers.add(consumer)
         if consumer.filter is not None:
             self._select()
-        if isinstance(self.ready, Selection):
-            self.ready.join(consumer)
+        self.ready.join(consumer)
         self._host.tell("consumer.created", queue=self.name, consumer_tag=consumer.tag)
         self.wake()
 
@@ -386,8 +379,7 @@ class Queue(Governed):
         self.consumers.remove(consumer)
         self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
         self.last_used_ms = self._ledger.now_ms
-        if isinstance(self.ready, Selection):
-            self.ready.leave(consumer)
+        self.ready.leave(consumer)
         self._simplify()
         self._plan()
         self.wake()
@@ -405,13 +397,13 @@ class Queue(Governed):
             bytes_ready=self.ready.bytes,
             bytes_unacked=self.unacked_bytes,
             consumers=len(self.consumers),
-            messages_delayed=self.ready.delayed if isinstance(self.ready, Selection) else 0,
+            messages_delayed=self.ready.delayed,
         )
 
     @property
-    def group_holders(self) -> dict[str, Consumer]:
+    def group_holders(self) -> Mapping[str, Consumer]:
         """Who has which group of messages; a `get` has one as a consumer without a tag."""
-        return self.ready.assignments if isinstance(self.ready, Selection) else {}
+        return self.ready.assignments
 
     # Giving up messages
 

@@ -12,14 +12,20 @@ given back was taken before, hence stands before everything fresh, and the seque
 back where it was among its peers.
 """
 
+from __future__ import annotations
+
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from warrener.exchange.backlog import Backlog, Load
 from warrener.exchange.message import DELIVERY_BYTES, Message
+
+if TYPE_CHECKING:
+    from warrener.exchange.consumer import Consumer
+    from warrener.exchange.options import QueueOptions
 
 WINDOW_MESSAGES = 4096
 WINDOW_BYTES = 4 << 20
@@ -35,7 +41,10 @@ class Taken(NamedTuple):
     redelivered: bool
 
 
-class Waiting(NamedTuple):
+NOTHING = Taken([], (), False)
+
+
+class Queued(NamedTuple):
     """A message that waits, or where the store holds it."""
 
     sequence: int
@@ -128,6 +137,10 @@ class Ready:
             self._refill()
         return self._take_fresh(count, room)
 
+    def take_for(self, consumer: Consumer) -> Taken | None:
+        """Take the message at the head, None if there is none: anybody may have it."""
+        return self.take(1, 0) if len(self) else None
+
     def drain(self) -> Iterator[tuple[int, Message | int, bool]]:
         """Hand everything over, in order: sequence, message or its position, redelivered."""
         for sequence, message in sorted(self._returned):
@@ -137,10 +150,10 @@ class Ready:
             self.next_sequence += 1
         self.clear()
 
-    def waiting_from(self, sequence: int, most: int) -> list[Waiting]:
+    def waiting_from(self, sequence: int, most: int) -> list[Queued]:
         """What waits at a sequence and behind it, at most so many, in order. It stays."""
         found = [
-            Waiting(place, message, True)
+            Queued(place, message, True)
             for place, message in sorted(self._returned)
             if place >= sequence
         ]
@@ -152,7 +165,7 @@ class Ready:
             self._backlog.entries(max(0, skipped - in_memory)),
         )
         for place, entry in enumerate(islice(entries, max(0, most - len(found))), first):
-            found.append(Waiting(place, entry, place < self._restored))
+            found.append(Queued(place, entry, place < self._restored))
         return found[:most]
 
     def give_back(self, sequence: int, message: Message) -> None:
@@ -172,6 +185,37 @@ class Ready:
         self._fresh.clear()
         self._backlog.clear()
         self._returned_bytes = self._fresh_bytes = self._restored = 0
+
+    # What a plain order has nothing of: a queue asks it as it asks a `Selection`
+
+    remembers = False
+    delayed = 0
+    next_deadline: int | None = None
+    next_due: int | None = None
+
+    @property
+    def assignments(self) -> Mapping[str, Consumer]:
+        """Nobody holds a group of messages."""
+        return {}
+
+    def join(self, consumer: Consumer) -> None:
+        """One without a filter, for whom nothing is kept."""
+
+    def leave(self, consumer: Consumer) -> None:
+        """One of whom nothing was kept."""
+
+    def go_by(self, options: QueueOptions) -> None:
+        """None of them matters for a plain order."""
+
+    def settled(self, sequences: Iterable[int]) -> None:
+        """Nothing was remembered of what was taken."""
+
+    def admit(self, now: int) -> None:
+        """Nothing was held back."""
+
+    def expire(self, now: int) -> Taken:
+        """No message has a deadline."""
+        return NOTHING
 
     def _take_returned(self, count: int, room: int) -> Taken:
         messages: list[Message] = []
