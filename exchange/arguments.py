@@ -11,6 +11,9 @@ from typing import Any
 
 from warrener.exchange.errors import PreconditionFailed
 
+DIGITS_MAX = 18
+"""So many always fit 64 bits."""
+
 
 def identity(value: Any) -> Hashable:
     """A hashable that is equal for tables and values that mean the same."""
@@ -24,6 +27,16 @@ def identity(value: Any) -> Hashable:
 def kind(value: Any) -> str:
     """The class of a wire value, within which values are compared; a float has two precisions."""
     return "float" if isinstance(value, float) else type(value).__name__
+
+
+def whole_number(value: object) -> int | None:
+    """The number that a value is, or spells in digits as some clients do; None if it is none."""
+    if kind(value) == "int":
+        assert isinstance(value, int), "that is what the kind says"
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= DIGITS_MAX:
+        return int(value)
+    return None
 
 
 def show(value: Any) -> str:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from warrener.exchange.arguments import kind, show
+from warrener.exchange.arguments import kind, show, whole_number
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.message import Properties
 
@@ -74,7 +74,7 @@ class Deduplication:
 
     def deadline(self, properties: Properties, now: int) -> int:
         """Until when a message that comes in at `now` is remembered, in ms since 1970."""
-        own = _number((properties.headers or {}).get(TTL))
+        own = whole_number((properties.headers or {}).get(TTL))
         ttl = self.ttl_ms if own is None else own
         return NEVER if ttl is None else min(now + ttl, NEVER)
 
@@ -125,21 +125,12 @@ def _asked(arguments: Mapping[str, Any]) -> bool:
 def _positive(arguments: Mapping[str, Any], name: str) -> int | None:
     if name not in arguments:
         return None
-    number = _number(arguments[name])
+    number = whole_number(arguments[name])
     if not number or number < 0:
         raise PreconditionFailed(f"Invalid argument, '{name}' must be an integer greater than 0")
     if name == SIZE and number > SIZE_MAX:
         raise PreconditionFailed(f"Invalid argument, '{name}' must be at most {SIZE_MAX}")
     return number
-
-
-def _number(value: object) -> int | None:
-    if kind(value) == "int":
-        assert isinstance(value, int), "that is what the kind says"
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
-        return int(value)
-    return None
 
 
 def _canonical(value: Any) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.arguments import kind
+from warrener.exchange.arguments import whole_number
 from warrener.exchange.message import Properties
 
 RELATIVE = "x-delay"
@@ -25,11 +25,11 @@ def delivery_time(properties: Properties, published: int) -> int | None:
     headers = properties.headers
     if not headers:
         return None
-    delay = _number(headers.get(RELATIVE))
+    delay = whole_number(headers.get(RELATIVE))
     if delay is not None:
         return published + min(delay, DELAY_MAX_MS) if delay > 0 else None
     for name in ABSOLUTE:
-        time = _number(headers.get(name))
+        time = whole_number(headers.get(name))
         if time is not None:
             return time if time > published else None
     return None
@@ -38,16 +38,7 @@ def delivery_time(properties: Properties, published: int) -> int | None:
 def released_headers(headers: dict[str, Any]) -> dict[str, Any]:
     """The headers of a message whose time has come, its delay negated as by RabbitMQ's plugin."""
     return {
-        name: -(_number(value) or 0) if name == RELATIVE else value
+        name: -(whole_number(value) or 0) if name == RELATIVE else value
         for name, value in headers.items()
         if name not in ABSOLUTE
     }
-
-
-def _number(value: object) -> int | None:
-    if kind(value) == "int":
-        assert isinstance(value, int), "that is what the kind says"
-        return int(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
-        return int(value)
-    return None

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.exchange.arguments import identity, require_equivalent, show
+from warrener.exchange.arguments import identity, require_equivalent, show, whole_number
 from warrener.exchange.errors import PreconditionFailed
 from warrener.protocol.tables import Float32, Timestamp, decode_table, encode_table
 
@@ -101,3 +101,24 @@ def test_tables_that_differ_are_refused(
 )
 def test_a_value_in_a_refusal(value: Any, text: str) -> None:
     assert show(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (7, 7),
+        (-7, -7),
+        ("7", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("-7", None),
+        ("\u0667", None),
+        ("", None),
+        ("7.0", None),
+        (7.0, None),
+        (True, None),
+        (None, None),
+    ],
+)
+def test_a_number_may_be_spelled_in_digits(value: object, number: int | None) -> None:
+    assert whole_number(value) == number
