@@ -8,7 +8,7 @@ over. A heap in which they have become the most is cleaned of them.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Collection, Container, Sized
+from collections.abc import Callable, Collection, Container, Iterator, Sized
 
 RANK_SHIFT = 48
 """Bits for the sequence below the priority: enough for a million messages a second for years."""
@@ -94,3 +94,43 @@ class Times:
 
     def clear(self) -> None:
         self._heap.clear()
+
+
+class Held:
+    """The places of messages that are held back for a time."""
+
+    __slots__ = ("_places", "_times")
+
+    def __init__(self) -> None:
+        self._places: set[int] = set()
+        self._times = Times(lambda _, place: place in self._places, self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._places
+
+    @property
+    def next(self) -> int | None:
+        """When the next one may go, in ms since 1970."""
+        return self._times.next
+
+    def add(self, place: int, until: int) -> None:
+        """Hold back a message until a time."""
+        self._places.add(place)
+        self._times.add(until, place)
+
+    def discard(self, place: int) -> None:
+        """A message waits no more, if it was held back."""
+        self._places.discard(place)
+
+    def let_go(self, now: int, most: int) -> Iterator[int]:
+        """The places whose time has come, at most so many; each is held until it is its turn."""
+        for place in self._times.take(now, most):
+            self._places.remove(place)
+            yield place
+
+    def clear(self) -> None:
+        self._places.clear()
+        self._times.clear()

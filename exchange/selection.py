@@ -40,7 +40,7 @@ from warrener.exchange.lines import Line, Lines
 from warrener.exchange.message import Message
 from warrener.exchange.note import Note
 from warrener.exchange.options import QueueOptions
-from warrener.exchange.places import Places, Times, rank
+from warrener.exchange.places import Held, Places, rank
 from warrener.exchange.ready import Ready, Taken
 from warrener.exchange.waiting import Entry, Waiting
 
@@ -63,13 +63,12 @@ class Selection:
 
     __slots__ = (
         "_dates",
-        "_delayed",
         "_ledger",
         "_oldest",
         "_options",
         "_wake",
-        "coming",
         "groups",
+        "held",
         "lines",
         "next_sequence",
         "notes",
@@ -102,10 +101,7 @@ class Selection:
         self._dates = Dates(ledger, self.waiting, self.notes, deadline)
         if options.message_ttl_ms is not None:
             self._dates.forget()
-        self._delayed: set[int] = set()
-        """The places of messages that are held back for a time."""
-        self.coming = Times(lambda _, place: place in self._delayed, self._delayed)
-        """When these may go."""
+        self.held = Held()
         self._oldest: Places | None = None
         """All places, made when the first message is dropped for being too much."""
 
@@ -129,7 +125,7 @@ class Selection:
     @property
     def delayed(self) -> int:
         """How many messages wait for their time."""
-        return len(self._delayed)
+        return len(self.held)
 
     @property
     def assignments(self) -> dict[str, Consumer]:
@@ -223,8 +219,7 @@ class Selection:
         """Have a message wait at its place: in line, or aside."""
         now, waiting = self._ledger.now_ms, self.waiting
         if not_before > now:
-            self._delayed.add(place)
-            self.coming.add(not_before, place)
+            self.held.add(place, not_before)
         if note is not None and note.group is not None:
             waiting.aside[place] = entry
             note.group.enter(place)
@@ -243,8 +238,7 @@ class Selection:
 
     def admit(self, now: int) -> None:
         """Put messages in line whose time has come; if they are many, some of them."""
-        for place in self.coming.take(now, ADMITTED_MAX):
-            self._delayed.remove(place)
+        for place in self.held.let_go(now, ADMITTED_MAX):
             group = self._group(place)
             if group is not None:
                 self._arrange(group)
@@ -268,7 +262,7 @@ class Selection:
     def _front(self, group: Group) -> tuple[int, Holder | None] | None:
         """The place in a group that may go, and to whom: to its holder, or to everybody."""
         place = group.first
-        if place is None or place in self._delayed or group.ending:
+        if place is None or place in self.held or group.ending:
             return None
         return place, group.holder
 
@@ -363,7 +357,7 @@ class Selection:
     @property
     def next_due(self) -> int | None:
         """When the next message expires or is to be put in line, in ms since 1970."""
-        times = (self._dates.next, self.coming.next)
+        times = (self._dates.next, self.held.next)
         return min((time for time in times if time is not None), default=None)
 
     def expire(self, now: int) -> Taken:
@@ -413,9 +407,8 @@ class Selection:
         for place in self.waiting:
             self.notes.pop(place >> 1, None)
         self.waiting.clear()
-        self._delayed.clear()
+        self.held.clear()
         self._dates.clear()
-        self.coming.clear()
         self._oldest = None
         self.lines.clear()
         for group in () if self.groups is None else self.groups.clear():
@@ -458,7 +451,7 @@ class Selection:
     def _remove(self, place: int) -> Entry:
         """A message waits no more, and goes to no consumer."""
         entry = self.waiting.remove(place)
-        self._delayed.discard(place)
+        self.held.discard(place)
         note = self.notes.get(place >> 1)
         if note is not None and note.group is not None:
             group, note.group = note.group, None

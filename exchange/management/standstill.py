@@ -66,7 +66,7 @@ def standing(queue: Queue, now: int) -> Standing:
     ready = queue.ready
     coming, examining = None, False
     if isinstance(ready, Selection):
-        coming = ready.coming.next if ready.delayed else None
+        coming = ready.held.next if ready.held else None
         examining = any(line.unexamined for line in ready.lines)
     return Standing(
         ready=len(ready),

@@ -3,7 +3,7 @@
 import pytest
 
 from warrener.exchange import places
-from warrener.exchange.places import Places, Times
+from warrener.exchange.places import Held, Places, Times
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,25 @@ def test_times_that_count_no_more_are_cleaned_up() -> None:
         times.add(place, place)
     assert len(times) <= 5
     assert times.take(100, 9) == [0]
+
+
+def test_what_is_held_back_is_let_go_when_its_time_has_come() -> None:
+    held = Held()
+    held.add(1, until=20)
+    held.add(2, until=10)
+    held.add(3, until=10)
+    held.discard(3)
+    assert (len(held), held.next) == (2, 10)
+    assert list(held.let_go(10, most=5)) == [2]
+    assert 1 in held
+    assert 2 not in held
+
+
+def test_what_is_let_go_is_held_until_its_turn() -> None:
+    held = Held()
+    for place in (1, 2, 3):
+        held.add(place, until=10)
+    seen = []
+    for place in held.let_go(10, most=2):
+        seen.append((place, sorted(place for place in (1, 2, 3) if place in held)))
+    assert seen == [(1, [2, 3]), (2, [3])]
