@@ -383,8 +383,11 @@ class Selection:
     def take_for(self, consumer: Consumer) -> Taken | None:
         """Take the first message that a consumer may have, None if there is none."""
         self.admit(self._ledger.now_ms)
-        card = self._draw(consumer)
-        return None if card is None else self._take([card])
+        while (card := self._draw(consumer)) is not None:
+            taken = self._take([card])
+            if taken.messages:
+                return taken
+        return None
 
     def deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
         """Take what consumers of one priority may have and want, one message each in turn.

@@ -480,6 +480,18 @@ def test_a_damaged_message_is_left_out_and_those_behind_it_are_delivered(
     assert (len(queue.ready), queue.ready.bytes) == (0, 0)
 
 
+def test_a_get_goes_past_a_damaged_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "WINDOW_BYTES", 0)
+    store = LossyStore()
+    client = Client(Broker(store, CODEC))
+    (queue,) = client.declare("q", durable=True, arguments={"x-max-priority": 1})
+    for number in range(1, 4):
+        client.publish("", "q", b"%d" % number, persistent=True)
+    store.damaged = set(queue.ready.stored_positions()[:2])
+    assert client.drain("q") == [b"3"]
+    assert (len(queue.ready), queue.ready.bytes) == (0, 0)
+
+
 # Clearing
 
 
