@@ -59,7 +59,8 @@ class VirtualHost:
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
-        self._inbound: dict[Destination, list[Binding]] = {}
+        self._inbound: dict[Destination, dict[Binding, None]] = {}
+        """By destination the bindings that lead there, in the order in which they came."""
         self._definitions = Definitions(name, ledger)
         self._router = Router(name, self.exchanges, ledger)
         self.ledger = ledger
@@ -255,7 +256,7 @@ class VirtualHost:
         for consumer in list(queue.consumers):
             consumer.channel.cancel(consumer.tag)
             consumer.channel.outlet.cancelled(consumer)
-        for binding in self._inbound.pop(queue, []):
+        for binding in self._inbound.pop(queue, {}):
             self._unbind(binding)
         del self.queues[queue.name]
         self.deadlines.cancel(queue)
@@ -321,7 +322,7 @@ class VirtualHost:
         wanted = Binding(exchange, destination, routing_key, dict(arguments or {}))
         binding = exchange.bindings.get(wanted.identity)
         if binding is not None:
-            self._inbound[destination].remove(binding)
+            del self._inbound[destination][binding]
             self._unbind(binding)
 
     def bindings_to(self, destination: Destination) -> Sequence[Binding]:
@@ -336,7 +337,7 @@ class VirtualHost:
     def _bind(self, binding: Binding) -> bool:
         if not binding.source.bind(binding):
             return False
-        self._inbound.setdefault(binding.destination, []).append(binding)
+        self._inbound.setdefault(binding.destination, {})[binding] = None
         self._router.generation += 1
         self.tell("binding.created", **_ends(binding))
         return True
@@ -376,11 +377,11 @@ class VirtualHost:
             return
         exchange.deleted = True
         for binding in list(exchange.bindings.values()):
-            self._inbound[binding.destination].remove(binding)
+            del self._inbound[binding.destination][binding]
             exchange.unbind(binding)
             self._definitions.remove(binding)
             self.tell("binding.deleted", **_ends(binding))
-        for binding in self._inbound.pop(exchange, []):
+        for binding in self._inbound.pop(exchange, {}):
             self._unbind(binding)
         if isinstance(exchange, DelayedExchange) and exchange.schedule is not None:
             self.remove_queue(exchange.schedule)
