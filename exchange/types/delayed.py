@@ -38,8 +38,13 @@ class DelayedExchange(Exchange):
                 f"invalid arg '{TYPE}': {kind!r} is no exchange type that can be delayed"
             )
 
+    @property
+    def routes_as(self) -> str:
+        inner: str = self.arguments[TYPE]
+        return inner
+
     def prepare(self) -> None:
-        self._inner = _types()[self.arguments[TYPE]](self.name, arguments=self.arguments)
+        self._inner = _types()[self.routes_as](self.name, arguments=self.arguments)
         self.schedule: Queue | None = None
 
     def check_binding(self, binding: Binding) -> None:

@@ -67,7 +67,7 @@ class Exchange(Governed):
         self.internal = internal
         self.arguments = dict(arguments or {})
         self.check_arguments(self.arguments)
-        deduplication = exchange_deduplication(self.type, self.arguments)
+        deduplication = exchange_deduplication(self.routes_as, self.arguments)
         self.window = None if deduplication is None else Window(deduplication)
         """What it has seen, if it passes each message once only."""
         self.number = 0
@@ -86,6 +86,11 @@ class Exchange(Governed):
 
     def __repr__(self) -> str:
         return f"<Exchange {self.name!r} type={self.type}>"
+
+    @property
+    def routes_as(self) -> str:
+        """The type by which it routes: its own, unless it stands in front of another."""
+        return self.type
 
     @property
     def groups(self) -> Collection[str]:

@@ -247,3 +247,16 @@ def test_a_dead_letter_that_comes_back_to_its_queue_is_not_taken_for_a_duplicate
     assert client.received() == [b"1"]
     publish(client, "", "x", b"2", key="q")
     assert client.received() == []
+
+
+def test_a_message_that_was_held_back_is_seen_when_it_is_published(client: Client) -> None:
+    arguments = {"x-delayed-type": TYPE, "x-cache-size": 3}
+    client.vhost.declare_exchange("e", "x-delayed-message", arguments=arguments)
+    client.declare("q")
+    client.bind("e", "q")
+    delayed = {"x-deduplication-header": "x", "x-delay": 10}
+    client.publish("e", "k", b"1", headers=delayed)
+    client.publish("e", "k", b"2", headers=delayed)
+    publish(client, "e", "x", b"3")
+    client.at(10)
+    assert client.drain("q") == [b"1"]
