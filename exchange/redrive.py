@@ -186,7 +186,8 @@ def origin(message: Message) -> str | None:
 
 def _is_known(route: Route, message: Message, now: int) -> bool:
     """Whether something on the way would take the copy for one that it has had."""
-    return any(window.knows(message.properties, now) for _, window in route.windows) or any(
-        queue.memory is not None and queue.memory.knows(message.properties, now)
-        for queue in route.queues
+    properties = message.properties
+    return bool(
+        any(window.knows(properties, now) for _, window in route.windows)
+        or route.knowing(properties, now)
     )

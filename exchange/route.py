@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from warrener.exchange.records import message_head
 
 if TYPE_CHECKING:
+    from warrener.exchange.message import Properties
     from warrener.exchange.queue import Queue
     from warrener.exchange.types import Exchange
     from warrener.exchange.window import Window
@@ -71,3 +72,11 @@ class Route:
             self.rejecting or windows or any(queue.memory is not None for queue in queues)
         )
         self.head = message_head(numbers, exchange, routing_key) if numbers else b""
+
+    def knowing(self, properties: Properties, now: int) -> list[Queue]:
+        """The queues that do not want a message, as they have had one like it."""
+        return [
+            queue
+            for queue in self.queues
+            if queue.memory is not None and queue.memory.knows(properties, now)
+        ]

@@ -227,7 +227,7 @@ class Router:
             if self._ledger.full and way.holders and message.properties.persistent:
                 refused.append(message)
                 continue
-            known = self._known(message, way)
+            known = way.knowing(message.properties, self._ledger.now_ms)
             size = len(message.content)
             full = [queue for queue in way.queues if queue not in known and _is_full(queue, size)]
             self._put(message, way, [*known, *full], expiring)
@@ -253,7 +253,8 @@ class Router:
         `passed` is an exchange that has let it through already.
         """
         way, windows = self._sift(message, route, passed)
-        self._put(message, way, [*without, *self._known(message, way)], expiring)
+        known = way.knowing(message.properties, self._ledger.now_ms)
+        self._put(message, way, [*without, *known], expiring)
         self._note(message, windows)
 
     def _sift(
@@ -272,15 +273,6 @@ class Router:
                 route.start, message.envelope, route.keys, message.properties, closed
             )
         return route, [window for exchange, window in route.windows if exchange is not passed]
-
-    def _known(self, message: Message, route: Route) -> list[Queue]:
-        """The queues that do not want a message, as they have had one like it."""
-        now = self._ledger.now_ms
-        return [
-            queue
-            for queue in route.queues
-            if queue.memory is not None and queue.memory.knows(message.properties, now)
-        ]
 
     def _note(self, message: Message, windows: Sequence[Window]) -> None:
         for window in windows:

@@ -107,14 +107,16 @@ class Transaction:
 
 def require_room(publishes: Iterable[Noted], ledger: Ledger) -> None:
     """Raises: PreconditionFailed if the disk, or a queue that refuses what is too much, cannot
-    take it all."""
+    take it all. What a queue has had already needs no room there."""
     sizes: dict[Queue, list[int]] = {}
     for noted in publishes:
         if noted.route.rejecting:
             if ledger.full and noted.route.holders and noted.message.properties.persistent:
                 raise PreconditionFailed("the disk is too full for the transaction")
+            known = noted.route.knowing(noted.message.properties, ledger.now_ms)
             for queue in noted.route.queues:
-                sizes.setdefault(queue, []).append(len(noted.message.content))
+                if queue not in known:
+                    sizes.setdefault(queue, []).append(len(noted.message.content))
     for queue, wanted in sizes.items():
         if queue.options.rejects and queue.is_full(sum(wanted), len(wanted)):
             raise PreconditionFailed(f"queue '{queue.name}' is too full for the transaction")

@@ -490,3 +490,14 @@ def written(segment: Path) -> int:
     They end with the mark of a commit, and that may end with zeros.
     """
     return len(segment.read_bytes().rstrip(b"\0")) + MARK_BYTES
+
+
+def test_a_duplicate_needs_no_room_in_a_full_queue(channel, other):
+    arguments = {"x-message-deduplication": True, "x-max-length": 1, "x-overflow": "reject-publish"}
+    other.queue("once", arguments=arguments)
+    properties = encode_properties(headers={"x-deduplication-header": "x"})
+    other.publish("", "once", b"1", properties=properties)
+    channel.publish("", "once", b"2", properties=properties)
+    channel.publish("", "q", b"3")
+    commit(channel)
+    assert (other.ready("once"), other.ready("q")) == (1, 1)
