@@ -63,6 +63,23 @@ class Dates:
             note.published, note.deadline = published, deadline
         return note
 
+    def find_again(self, place: int, message: Message) -> Note | None:
+        """The same for a message that comes back.
+
+        If it was taken when there was no time to live, only the store may know when it came in:
+        then it is left to `find_some`.
+        """
+        note = self._notes.get(place >> 1)
+        if (note is None or note.published is None) and message.position and self._waiting.stored:
+            self._undated.append(place)
+            return note
+        return self.find(place, message, self._ledger.now_ms)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something for `find_some`."""
+        return bool(self._undated)
+
     def take(self, now: int, most: int) -> list[int]:
         """Take out the places of messages whose time is over, at most so many."""
         return self._times.take(now, most)

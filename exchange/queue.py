@@ -271,6 +271,8 @@ class Queue(Governed):
                 self._forget([message])
             else:
                 self.ready.give_back(delivery.sequence, message)
+        if self.ready.unfinished:
+            self._pump.wake_later(self)
         self._plan()
         self.wake()
 

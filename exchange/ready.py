@@ -189,6 +189,7 @@ class Ready:
     # What a plain order has nothing of: a queue asks it as it asks a `Selection`
 
     remembers = False
+    unfinished = False
     delayed = 0
     next_deadline: int | None = None
     next_due: int | None = None

@@ -188,7 +188,7 @@ class Selection:
         place = sequence << 1 | 1
         note = self.notes.get(sequence)
         if self._options.message_ttl_ms is not None or (note and note.deadline is not None):
-            note = self._dates.find(place, message, self._ledger.now_ms)
+            note = self._dates.find_again(place, message)
         if note is not None and note.group is not None:
             note.group.owed -= 1
         self.waiting.bytes += len(message.content)
@@ -343,6 +343,11 @@ class Selection:
                     note.group.owed -= 1
                     self._arrange(note.group)
                     self._wake()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `examine` is to be called."""
+        return self._dates.unfinished
 
     @property
     def remembers(self) -> bool:
