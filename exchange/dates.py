@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from warrener.exchange.message import Message, Properties
-from warrener.exchange.note import Note
+from warrener.exchange.note import Note, Notes
 from warrener.exchange.places import Times
 from warrener.exchange.waiting import Waiting, position_of
 
@@ -28,9 +28,7 @@ class Dates:
 
     __slots__ = ("_ledger", "_notes", "_times", "_undated", "_waiting", "deadline")
 
-    def __init__(
-        self, ledger: Ledger, waiting: Waiting, notes: dict[int, Note], deadline: Deadline
-    ) -> None:
+    def __init__(self, ledger: Ledger, waiting: Waiting, notes: Notes, deadline: Deadline) -> None:
         self._ledger = ledger
         self._waiting = waiting
         self._notes = notes

@@ -279,7 +279,8 @@ class Queue(Governed):
     def _come_back(self, selection: Selection, delivery: Delivery, failed: bool) -> None:
         """Put one message back into a queue that counts, or give it up."""
         sequence, limit, retry = delivery.sequence, self.options.delivery_limit, self.options.retry
-        count = selection.count_failure(sequence) if failed else selection.failures(sequence)
+        notes = selection.notes
+        count = notes.count_failure(sequence) if failed else notes.failures(sequence)
         if limit is not None and count > limit:
             self.reject([delivery], DELIVERY_LIMIT)
             return

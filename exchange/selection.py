@@ -38,7 +38,7 @@ from warrener.exchange.deal import Card, deal
 from warrener.exchange.groups import Group, Groups, Holder
 from warrener.exchange.lines import Line, Lines
 from warrener.exchange.message import Message
-from warrener.exchange.note import Note
+from warrener.exchange.note import Note, Notes
 from warrener.exchange.options import QueueOptions
 from warrener.exchange.places import Held, Places, rank
 from warrener.exchange.ready import Ready, Taken
@@ -96,8 +96,7 @@ class Selection:
         self.lines = Lines(self.waiting)
         header = options.group_header
         self.groups = None if header is None else Groups(header, options.shared_groups)
-        self.notes: dict[int, Note] = {}
-        """By sequence."""
+        self.notes = Notes()
         self._dates = Dates(ledger, self.waiting, self.notes, deadline)
         if options.message_ttl_ms is not None:
             self._dates.forget()
@@ -289,10 +288,7 @@ class Selection:
 
     def _group(self, place: int) -> Group | None:
         """The group of a message that waits."""
-        if self.groups is None:
-            return None
-        note = self.notes.get(place >> 1)
-        return None if note is None else note.group
+        return None if self.groups is None else self.notes.group(place >> 1)
 
     def examine(self) -> bool:
         """Hold a slice of the messages that were there first against each new filter, and against a
@@ -320,19 +316,6 @@ class Selection:
                 line.push(place, standing)
 
     # What is remembered
-
-    def count_failure(self, sequence: int) -> int:
-        """A message has failed with its consumer; returns how often it has so far."""
-        note = self.notes.get(sequence)
-        if note is None:
-            note = self.notes[sequence] = Note()
-        note.failures += 1
-        return note.failures
-
-    def failures(self, sequence: int) -> int:
-        """How often a message has failed so far."""
-        note = self.notes.get(sequence)
-        return 0 if note is None else note.failures
 
     def settled(self, sequences: Iterable[int]) -> None:
         """Messages that were taken are done with."""
@@ -488,7 +471,7 @@ class Selection:
         for place, entry in cards if self.notes else ():
             if isinstance(entry, int) and place in messages:
                 # It comes from the store as it was published.
-                messages[place] = self._counted(messages[place], self.failures(place >> 1))
+                messages[place] = self._counted(messages[place], self.notes.failures(place >> 1))
         return messages
 
     def _message(self, place: int, entry: Entry) -> Message | None:

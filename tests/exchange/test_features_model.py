@@ -289,7 +289,7 @@ class Histories(RuleBasedStateMachine):
         assert isinstance(ready, selection.Selection)
         cards = [*ready.waiting.standing.items(), *ready.waiting.aside.items()]
         return {
-            int(body_of(message)): ready.failures(place >> 1)
+            int(body_of(message)): ready.notes.failures(place >> 1)
             for place, message in ready._read(cards).items()
         }
 
