@@ -10,7 +10,7 @@ from warrener.exchange.arguments import identity
 from warrener.exchange.filters.filter import Filter
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.types.exchange import Exchange
 
 Destination: TypeAlias = "Queue | Exchange"

@@ -12,21 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from warrener.exchange.activity import Activity
+from warrener.exchange.access.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.access.permissions import Permission, Permissions
+from warrener.exchange.access.users import GUEST, User, Users
 from warrener.exchange.confirms import Confirms
 from warrener.exchange.connections import Connections
-from warrener.exchange.counts import QueueStatistics
 from warrener.exchange.deadlines import Deadlines
-from warrener.exchange.entries import Entries
+from warrener.exchange.durability.entries import Entries
+from warrener.exchange.durability.ledger import Codec, Ledger, Store
+from warrener.exchange.durability.records import Kind
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.ledger import Codec, Ledger, Store
-from warrener.exchange.limits import VirtualHostLimits, limit_fields
 from warrener.exchange.parameters import Parameters
-from warrener.exchange.permissions import Permission, Permissions
 from warrener.exchange.policies import Policies
-from warrener.exchange.pump import Pump
-from warrener.exchange.records import Kind
-from warrener.exchange.users import GUEST, User, Users
+from warrener.exchange.queues.pump import Pump
+from warrener.exchange.statistics.activity import Activity
+from warrener.exchange.statistics.counts import QueueStatistics
 from warrener.exchange.vhost import VirtualHost
 
 MESSAGE_OVERHEAD_BYTES = 250

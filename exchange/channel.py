@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
-from warrener.exchange.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 from warrener.exchange.errors import NotAllowed, PreconditionFailed
 from warrener.exchange.message import Message
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.statistics.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 
 
 class Outlet(Protocol):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from warrener.exchange.access.limits import reached
 from warrener.exchange.errors import NotAllowed
-from warrener.exchange.limits import reached
 
 if TYPE_CHECKING:
-    from warrener.exchange.events import Events
-    from warrener.exchange.permissions import Permissions, Rights
-    from warrener.exchange.users import Users
+    from warrener.exchange.access.permissions import Permissions, Rights
+    from warrener.exchange.access.users import Users
+    from warrener.exchange.statistics.events import Events
     from warrener.exchange.vhost import VirtualHost
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange.counts import delivery_kind
+from warrener.exchange.statistics.counts import delivery_kind
 
 if TYPE_CHECKING:
     from warrener.exchange.channel import Channel
     from warrener.exchange.filters.filter import Filter
     from warrener.exchange.message import Message
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
 
 UNLIMITED = 1 << 62
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange import deduplication, options
+from warrener.exchange import deduplication
 from warrener.exchange.arguments import require_equivalent
+from warrener.exchange.queues import options
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.types import Exchange
 
 QUEUE_ARGUMENTS = frozenset((*options.ARGUMENTS, *deduplication.ARGUMENTS))

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from warrener.exchange.entries import Entries
+from warrener.exchange.durability.entries import Entries
+from warrener.exchange.durability.records import Kind
 from warrener.exchange.errors import NotFound
-from warrener.exchange.records import Kind
 
 
 class Parameters:

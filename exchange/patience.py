@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from warrener.exchange.channel import Channel
     from warrener.exchange.deadlines import Deadlines
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
 
 STEPS = 64
 

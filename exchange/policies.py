@@ -14,7 +14,8 @@ from dataclasses import asdict, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange.entries import Entries
+from warrener.exchange.durability.entries import Entries
+from warrener.exchange.durability.records import Kind
 from warrener.exchange.errors import NotFound, PreconditionFailed
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.policy import (
@@ -26,10 +27,9 @@ from warrener.exchange.policy import (
     check_policy,
     compile_pattern,
 )
-from warrener.exchange.records import Kind
 
 if TYPE_CHECKING:
-    from warrener.exchange.options import Definition
+    from warrener.exchange.queues.options import Definition
     from warrener.exchange.vhost import VirtualHost
 
 logger = logging.getLogger("warrener.policies")

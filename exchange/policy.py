@@ -4,7 +4,7 @@ RabbitMQ's model. A policy belongs to a virtual host. Of those that match a thin
 highest priority applies to it, and no other; of several with the same priority, the first by name.
 Beside it, one *operator policy* may apply to a queue, found in the same way, which limits what the
 policy may give. What both say together is the *effective* definition; how it goes together with
-the arguments of a queue is in `warrener.exchange.options`.
+the arguments of a queue is in `warrener.exchange.queues.options`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from warrener.exchange.arguments import kind, show
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.expressions.syntax import NotAnExpression
-from warrener.exchange.options import (
+from warrener.exchange.queues.options import (
     NO_DEFINITION,
     Definition,
     Scope,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.queue import Queue
 from warrener.exchange.types import TYPES, DefaultExchange, Exchange
 
 TRACE_EXCHANGE = "amq.rabbitmq.trace"

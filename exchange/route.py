@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from warrener.exchange.records import message_head
+from warrener.exchange.durability.records import message_head
 
 if TYPE_CHECKING:
     from warrener.exchange.message import Properties
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.types import Exchange
     from warrener.exchange.window import Window
 

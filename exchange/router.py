@@ -12,16 +12,16 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from warrener.exchange.binding import Binding, Destination
-from warrener.exchange.dead_letter import dead_letter, goes_round
 from warrener.exchange.delay import released_headers
 from warrener.exchange.errors import AccessRefused, NotFound
 from warrener.exchange.message import Envelope, Message, Properties
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.dead_letter import dead_letter, goes_round
+from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route, Windows
 from warrener.exchange.types import Exchange
 
 if TYPE_CHECKING:
-    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.window import Window
 
 VARIANTS_MAX = 4096

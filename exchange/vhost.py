@@ -13,30 +13,30 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from warrener.exchange.access.limits import VirtualHostLimits, reached
 from warrener.exchange.arguments import check_exchange_arguments
 from warrener.exchange.binding import Binding, Destination
-from warrener.exchange.deduplicating_queue import make_queue
-from warrener.exchange.definitions import Definitions
+from warrener.exchange.durability.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
 from warrener.exchange.filters.arguments import filter_from
-from warrener.exchange.limits import VirtualHostLimits, reached
-from warrener.exchange.options import queue_options
 from warrener.exchange.policies import Rules
 from warrener.exchange.predeclared import predeclared_exchanges
-from warrener.exchange.queue import Queue
-from warrener.exchange.reply_queue import ReplyQueue
+from warrener.exchange.queues.deduplicating_queue import make_queue
+from warrener.exchange.queues.options import queue_options
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.reply_queue import ReplyQueue
+from warrener.exchange.queues.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
-from warrener.exchange.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.types import TYPES, DelayedExchange, Exchange
 
 if TYPE_CHECKING:
-    from warrener.exchange.activity import Activity
     from warrener.exchange.deadlines import Deadlines
-    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.message import Message, Properties
-    from warrener.exchange.pump import Pump
+    from warrener.exchange.queues.pump import Pump
+    from warrener.exchange.statistics.activity import Activity
 
 
 class VirtualHost:

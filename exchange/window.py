@@ -24,10 +24,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from warrener.exchange.deduplication import Deduplication
-from warrener.exchange.records import Seen, seen_keys, seen_summary
+from warrener.exchange.durability.records import Seen, seen_keys, seen_summary
 
 if TYPE_CHECKING:
-    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.message import Message, Properties
 
 REWRITTEN_AT_ONCE = 4000

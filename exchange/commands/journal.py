@@ -15,9 +15,9 @@ from typing import Any
 
 from warrener.exchange.commands import CommandError
 from warrener.exchange.commands.output import describe_output
-from warrener.exchange.records import Kind, head_bytes, refers_to, settled_positions
+from warrener.exchange.durability.records import Kind, head_bytes, refers_to, settled_positions
+from warrener.exchange.durability.unsettled import Unsettled
 from warrener.exchange.server.codec import CODEC
-from warrener.exchange.unsettled import Unsettled
 from warrener.storage.errors import StorageError
 from warrener.storage.inspection import Inspection, SegmentSize
 from warrener.storage.store import Meaning, Run

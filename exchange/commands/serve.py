@@ -19,12 +19,12 @@ import trio
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
+from warrener.exchange.durability.records import head_bytes, refers_to
+from warrener.exchange.durability.recovery import restore
 from warrener.exchange.management.application import Application
 from warrener.exchange.management.measurements import Measurements
 from warrener.exchange.management.routes import ENDPOINTS
 from warrener.exchange.management.server import HttpServer
-from warrener.exchange.records import head_bytes, refers_to
-from warrener.exchange.recovery import restore
 from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.entrance import Listener

@@ -23,8 +23,8 @@ from typing import Any
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import DONE, FAILED, NO_PERMISSION, UNREACHABLE, CommandError
+from warrener.exchange.durability.recovery import restore as restore_broker
 from warrener.exchange.management.client import ManagementClient, ManagementError
-from warrener.exchange.recovery import restore as restore_broker
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.topology import report, writing
 from warrener.exchange.topology.applying import (

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 from warrener.exchange.management.errors import ForeignOrigin, LoginRequired, NotAuthorised
 
 if TYPE_CHECKING:
+    from warrener.exchange.access.users import User
     from warrener.exchange.broker import Broker
-    from warrener.exchange.users import User
     from warrener.protocol.http.request import Request
 
 ADMINISTRATOR = "administrator"

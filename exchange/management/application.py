@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
+from warrener.exchange.access.users import User
 from warrener.exchange.errors import Refused
 from warrener.exchange.management.access import (
     Access,
@@ -39,7 +40,6 @@ from warrener.exchange.management.sampler import Sampler
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, is_loopback
 from warrener.exchange.server.traffic import Address
-from warrener.exchange.users import User
 from warrener.protocol.http.errors import HttpError, MethodNotAllowed, TargetNotFound
 from warrener.protocol.http.request import Request
 from warrener.protocol.http.response import Headers, Response

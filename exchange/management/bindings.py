@@ -20,14 +20,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
+from warrener.exchange.access.requirements import require_source
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.errors import AccessRefused, NotFound
 from warrener.exchange.management.call import NOBODY, Call, answer, done, exchange_name
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.queues import queues_in
 from warrener.exchange.management.values import plain
-from warrener.exchange.queue import Queue
-from warrener.exchange.requirements import require_source
+from warrener.exchange.queues.queue import Queue
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from warrener.exchange.browsing import Look, Sight
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.filters.errors import FilterSyntaxError
 from warrener.exchange.filters.explain import Step, explain
@@ -19,8 +18,9 @@ from warrener.exchange.management.call import NOBODY, Call, answer
 from warrener.exchange.management.listing import Turn
 from warrener.exchange.management.messages import describe, read_properties
 from warrener.exchange.management.queues import queues_in
-from warrener.exchange.queue import Queue
-from warrener.exchange.wanted import wanted
+from warrener.exchange.queues.browsing import Look, Sight
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.wanted import wanted
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
 

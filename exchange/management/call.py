@@ -6,18 +6,18 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from warrener.exchange.access.users import User
 from warrener.exchange.management.access import has_permission, is_monitor
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.values import encode
-from warrener.exchange.users import User
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Headers, Response
 
 if TYPE_CHECKING:
+    from warrener.exchange.access.permissions import Rights
     from warrener.exchange.broker import Broker
     from warrener.exchange.management.application import Application, Endpoint, Peer
-    from warrener.exchange.permissions import Rights
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.types import Exchange
     from warrener.exchange.vhost import VirtualHost
     from warrener.protocol.http.request import Request

@@ -11,11 +11,11 @@ from warrener.exchange.management.channels import ChannelIn, channel_name, chann
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.values import plain
-from warrener.exchange.selection import Selection
+from warrener.exchange.queues.selection import Selection
 from warrener.protocol.http.response import Response
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.vhost import VirtualHost
 
 

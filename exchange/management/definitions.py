@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from warrener.exchange.limits import UserLimits, VirtualHostLimits
+from warrener.exchange.access.limits import UserLimits, VirtualHostLimits
 from warrener.exchange.management import bindings, exchanges, policies, queues, users
 from warrener.exchange.management.bodies import aside, read_json
 from warrener.exchange.management.call import JSON, NOBODY, Call, done

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.browsing import Look, Sight
 from warrener.exchange.management.browse import Found, read_count, read_wanted
 from warrener.exchange.management.call import Call, answer, done, exchange_name
 from warrener.exchange.management.messages import describe
 from warrener.exchange.management.values import iso_time
-from warrener.exchange.schedule import Schedule
+from warrener.exchange.queues.browsing import Look, Sight
+from warrener.exchange.queues.schedule import Schedule
 from warrener.exchange.types.delayed import DelayedExchange
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response

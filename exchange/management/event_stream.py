@@ -14,10 +14,10 @@ from collections.abc import AsyncGenerator
 
 import trio
 
-from warrener.exchange.events import Event
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.errors import Unavailable
 from warrener.exchange.management.values import encode, plain
+from warrener.exchange.statistics.events import Event
 from warrener.protocol.http.response import EVENT_STREAM, KEEP_ALIVE, Response, event
 
 BUFFERED_MAX = 1000

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from warrener.exchange.access.requirements import require_exchange_declare
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.management.call import Call, answer, done, exchange_name, made
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.sampler import exchange_values
 from warrener.exchange.management.statistics import named, rates_of
 from warrener.exchange.management.values import plain
-from warrener.exchange.requirements import require_exchange_declare
 from warrener.exchange.types import TYPES, Exchange
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.response import Response

@@ -21,7 +21,7 @@ from warrener.exchange.filters.index import FilterWork, work_done
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.queues import queues_in
-from warrener.exchange.selection import Selection
+from warrener.exchange.queues.selection import Selection
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.response import Response
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from warrener.exchange.access.requirements import require_queue_declare
 from warrener.exchange.channel import Channel
 from warrener.exchange.management.call import NOBODY, Call, answer
 from warrener.exchange.management.messages import FRAME_BYTES, Collector
 from warrener.exchange.management.node import NODE
 from warrener.exchange.message import Envelope, Message
-from warrener.exchange.requirements import require_queue_declare
 from warrener.protocol.frames import content_frames
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import trio
 
-from warrener.exchange.histogram import Histogram
+from warrener.exchange.statistics.histogram import Histogram
 
 SECONDS = ("0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1.0")
 COMMITS = ("1.0", "2.0", "4.0", "8.0", "16.0", "32.0", "64.0")

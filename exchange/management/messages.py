@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import trio
 
+from warrener.exchange.access.users import IMPERSONATOR
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
-from warrener.exchange.counts import DROP_UNROUTABLE, PUBLISH, no_counts
 from warrener.exchange.management.bodies import aside, read_json
 from warrener.exchange.management.call import JSON, NOBODY, Call, answer, exchange_name
 from warrener.exchange.management.errors import Unavailable
@@ -26,10 +26,10 @@ from warrener.exchange.management.fields import Fields, check_name, read_table
 from warrener.exchange.management.listing import Turn, stream
 from warrener.exchange.management.values import plain
 from warrener.exchange.message import Envelope, Message
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.queue import Queue
 from warrener.exchange.server.firehose import trace_publishes
 from warrener.exchange.server.preparation import prepare
-from warrener.exchange.users import IMPERSONATOR
+from warrener.exchange.statistics.counts import DROP_UNROUTABLE, PUBLISH, no_counts
 from warrener.protocol.frames import content_frames, split_content
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response

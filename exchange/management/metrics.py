@@ -19,21 +19,6 @@ from typing import Any
 
 import trio
 
-from warrener.exchange.activity import SIZE_BOUNDS
-from warrener.exchange.counts import (
-    ACK,
-    CONFIRM,
-    DELIVER,
-    DELIVER_NO_ACK,
-    DROP_UNROUTABLE,
-    GET,
-    GET_EMPTY,
-    GET_NO_ACK,
-    PUBLISH,
-    REDELIVER,
-    RETURN_UNROUTABLE,
-)
-from warrener.exchange.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.filters.index import work_done
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.channels import channels_of
@@ -58,6 +43,21 @@ from warrener.exchange.management.prometheus import (
     histogram,
     labels,
     single,
+)
+from warrener.exchange.queues.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
+from warrener.exchange.statistics.activity import SIZE_BOUNDS
+from warrener.exchange.statistics.counts import (
+    ACK,
+    CONFIRM,
+    DELIVER,
+    DELIVER_NO_ACK,
+    DROP_UNROUTABLE,
+    GET,
+    GET_EMPTY,
+    GET_NO_ACK,
+    PUBLISH,
+    REDELIVER,
+    RETURN_UNROUTABLE,
 )
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from warrener.exchange.limits import limit_fields
+from warrener.exchange.access.limits import limit_fields
 from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.fields import check_value
 from warrener.exchange.management.node import NODE

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from warrener.exchange.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.access.limits import VirtualHostLimits, limit_fields
+from warrener.exchange.access.permissions import Permission, TopicPermission
 from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.users import limit_name, shown_limits, wanted_user
 from warrener.exchange.management.vhosts import wanted_vhost
-from warrener.exchange.permissions import Permission, TopicPermission
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 

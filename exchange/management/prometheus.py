@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warrener.exchange.histogram import Histogram
+from warrener.exchange.statistics.histogram import Histogram
 
 CONTENT_TYPE = ("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 GAUGE = "gauge"

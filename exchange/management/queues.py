@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from warrener.exchange.access.requirements import require_queue_declare
 from warrener.exchange.broker import MESSAGE_OVERHEAD_BYTES
-from warrener.exchange.counts import NAMES
 from warrener.exchange.management import consumers
 from warrener.exchange.management.call import NOBODY, Call, answer, done, made
 from warrener.exchange.management.listing import Columns, Listing
@@ -18,8 +18,8 @@ from warrener.exchange.management.statistics import (
     rates_of,
 )
 from warrener.exchange.management.values import iso_time, plain
-from warrener.exchange.queue import Queue
-from warrener.exchange.requirements import require_queue_declare
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.statistics.counts import NAMES
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response

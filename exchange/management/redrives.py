@@ -19,7 +19,7 @@ from warrener.exchange.management.call import NOBODY, Call, answer, done, exchan
 from warrener.exchange.management.errors import Unavailable
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.values import iso_time
-from warrener.exchange.redrive import Redrive
+from warrener.exchange.queues.redrive import Redrive
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 from warrener.protocol.http.target import encode_segment

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.server.server import Server
     from warrener.exchange.server.traffic import Traffic
     from warrener.exchange.types import Exchange

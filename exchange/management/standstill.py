@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from warrener.exchange.consumer import Consumer
-from warrener.exchange.counts import DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK, PUBLISH
-from warrener.exchange.ledger import Ledger
+from warrener.exchange.durability.ledger import Ledger
 from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.obstacles import Obstacle, Standing, Taker, why
 from warrener.exchange.management.statistics import rates_of
 from warrener.exchange.message import Message
-from warrener.exchange.oldest import head, published
-from warrener.exchange.queue import Queue
-from warrener.exchange.selection import Selection
+from warrener.exchange.queues.oldest import head, published
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.selection import Selection
+from warrener.exchange.statistics.counts import DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK, PUBLISH
 from warrener.protocol.http.response import Response
 
 OUT = (DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK)

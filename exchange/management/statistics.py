@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from operator import add
 from typing import Any
 
-from warrener.exchange.counts import (
+from warrener.exchange.management.sampler import Sample
+from warrener.exchange.statistics.counts import (
     DELIVER,
     DELIVER_NO_ACK,
     GET,
@@ -20,7 +21,6 @@ from warrener.exchange.counts import (
     Counts,
     no_counts,
 )
-from warrener.exchange.management.sampler import Sample
 
 QUEUE_NAMES = tuple(
     name for name in NAMES if name not in ("confirm", "return_unroutable", "drop_unroutable")

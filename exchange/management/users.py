@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 
 import trio
 
-from warrener.exchange.limits import UserLimits, VirtualHostLimits, limit_fields
+from warrener.exchange.access.limits import UserLimits, VirtualHostLimits, limit_fields
+from warrener.exchange.access.passwords import NO_PASSWORD, NotAHash, from_rabbitmq, hash_password
+from warrener.exchange.access.users import User
 from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.fields import Fields, check_name
 from warrener.exchange.management.listing import Columns, Listing
-from warrener.exchange.passwords import NO_PASSWORD, NotAHash, from_rabbitmq, hash_password
-from warrener.exchange.users import User
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 

@@ -22,7 +22,7 @@ from warrener.protocol.http.response import Response
 from warrener.protocol.http.target import parse_target
 
 if TYPE_CHECKING:
-    from warrener.exchange.events import Event
+    from warrener.exchange.statistics.events import Event
 
 REFUSED = 400
 """Statuses from this one on are refusals."""

@@ -14,12 +14,6 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
-from warrener.exchange.counts import (
-    CONFIRM,
-    DROP_UNROUTABLE,
-    PUBLISH,
-    RETURN_UNROUTABLE,
-)
 from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.patience import Patience
@@ -27,6 +21,12 @@ from warrener.exchange.server.firehose import trace_deliveries, trace_publishes
 from warrener.exchange.server.preparation import prepare
 from warrener.exchange.server.publication import Publication
 from warrener.exchange.server.transaction import Transaction
+from warrener.exchange.statistics.counts import (
+    CONFIRM,
+    DROP_UNROUTABLE,
+    PUBLISH,
+    RETURN_UNROUTABLE,
+)
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import reply_text
@@ -35,7 +35,7 @@ from warrener.protocol.frames import FRAME_END_BYTE, METHOD, frame, readdress, r
 from warrener.protocol.state import ChannelState, next_channel_state
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.route import Route
     from warrener.exchange.server.connection import Connection
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from warrener.exchange.ledger import Codec
+from warrener.exchange.durability.ledger import Codec
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.message import Properties as AnyProperties
 from warrener.protocol.errors import FrameError

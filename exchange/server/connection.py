@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from warrener.exchange.access.users import IMPERSONATOR, Login, User, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.errors import PreconditionFailed, Refused
@@ -37,7 +38,6 @@ from warrener.exchange.server.greeting import (
 from warrener.exchange.server.handlers import handler_for, without_line_ends
 from warrener.exchange.server.output import Output
 from warrener.exchange.server.publication import Publication
-from warrener.exchange.users import IMPERSONATOR, Login, User, Verdict
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import (
@@ -65,8 +65,8 @@ from warrener.protocol.state import (
 )
 
 if TYPE_CHECKING:
-    from warrener.exchange.permissions import Rights
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.access.permissions import Rights
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.route import Route
     from warrener.exchange.vhost import VirtualHost
 

@@ -23,7 +23,7 @@ from warrener.protocol.frames import content_properties
 from warrener.protocol.properties import Properties, PropertyFields
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.route import Route
     from warrener.exchange.vhost import VirtualHost
 

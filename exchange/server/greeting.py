@@ -11,8 +11,8 @@ from collections.abc import Container
 from typing import Any
 
 from warrener import __version__
+from warrener.exchange.access.users import Login, Users
 from warrener.exchange.config import Config
-from warrener.exchange.users import Login, Users
 from warrener.protocol import methods as m
 from warrener.protocol.errors import AccessRefused, NotAllowed
 from warrener.protocol.frames import (

@@ -19,7 +19,7 @@ from warrener.protocol.codec import Method
 from warrener.protocol.properties import DIRECT_REPLY_TO
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.server.channel import ServerChannel
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from warrener.exchange.errors import NotFound
-from warrener.exchange.queue import Queue
-from warrener.exchange.requirements import (
+from warrener.exchange.access.requirements import (
     require_exchange_declare,
     require_queue_declare,
     require_source,
 )
+from warrener.exchange.errors import NotFound
+from warrener.exchange.queues.queue import Queue
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import DIRECT_REPLY_TO

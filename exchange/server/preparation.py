@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from warrener.exchange.errors import PreconditionFailed
-from warrener.exchange.expiry import check_expiration
 from warrener.exchange.message import Message, carbon_copies
+from warrener.exchange.queues.expiry import check_expiration
 from warrener.exchange.server.codec import rewrite
 from warrener.protocol.properties import DIRECT_REPLY_TO
 

@@ -19,16 +19,16 @@ from typing import Any
 
 import trio
 
+from warrener.exchange.access.failed_logins import FailedLogins
+from warrener.exchange.access.users import Login, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
-from warrener.exchange.failed_logins import FailedLogins
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
 from warrener.exchange.server.traffic import Traffic
-from warrener.exchange.users import Login, Verdict
 
 logger = logging.getLogger("warrener.server")
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
+from warrener.exchange.access.users import Login
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
-from warrener.exchange.users import Login
 from warrener.protocol.errors import InternalError
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from warrener.protocol import methods as m
 
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Delivery
-    from warrener.exchange.ledger import Ledger
+    from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.message import Message
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.route import Route
     from warrener.exchange.server.channel import ServerChannel
     from warrener.exchange.server.publication import Publication

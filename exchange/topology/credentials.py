@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from base64 import b64encode
 
-from warrener.exchange.passwords import (
+from warrener.exchange.access.passwords import (
     NO_PASSWORD,
     RABBITMQ_SALT_BYTES,
     NotAHash,

@@ -17,8 +17,8 @@ from warrener.exchange.deduplication import queue_deduplication
 from warrener.exchange.errors import Refused
 from warrener.exchange.filters import FilterSyntaxError, compile_filter
 from warrener.exchange.filters.arguments import SELECTOR, TAGS
-from warrener.exchange.options import KEYS, queue_options
 from warrener.exchange.predeclared import PREDECLARED
+from warrener.exchange.queues.options import KEYS, queue_options
 from warrener.exchange.topology import document, sugar
 from warrener.exchange.topology.credentials import credentials
 from warrener.exchange.topology.problem import did_you_mean

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange import limits
+from warrener.exchange.access import limits
+from warrener.exchange.access.passwords import NO_PASSWORD, hash_password
 from warrener.exchange.errors import NotFound, Refused
-from warrener.exchange.passwords import NO_PASSWORD, hash_password
 from warrener.exchange.predeclared import PREDECLARED
-from warrener.exchange.queue import Queue as CoreQueue
-from warrener.exchange.schedule import SCHEDULE_PREFIX
+from warrener.exchange.queues.queue import Queue as CoreQueue
+from warrener.exchange.queues.schedule import SCHEDULE_PREFIX
 from warrener.exchange.topology.state import (
     EXCHANGE,
     QUEUE,

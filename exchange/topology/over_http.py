@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
+from warrener.exchange.access.passwords import NO_PASSWORD, hash_password
 from warrener.exchange.arguments import identity
-from warrener.exchange.passwords import NO_PASSWORD, hash_password
 from warrener.exchange.topology.credentials import hash_parts, rabbitmq_hash
 from warrener.exchange.topology.desired import Source, read_topology
 from warrener.exchange.topology.state import (

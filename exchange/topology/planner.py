@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from warrener.exchange.access.passwords import fits, hash_password
+from warrener.exchange.access.users import GUEST
 from warrener.exchange.expressions.expression import Expression
-from warrener.exchange.passwords import fits, hash_password
 from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.topology.credentials import SCRYPT
 from warrener.exchange.topology.desired import Management
@@ -33,7 +34,6 @@ from warrener.exchange.topology.state import (
     title,
 )
 from warrener.exchange.topology.target import Live
-from warrener.exchange.users import GUEST
 
 
 def make_plan(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
+from warrener.exchange.access.users import GUEST
 from warrener.exchange.binding import Binding as CoreBinding
 from warrener.exchange.errors import Refused
 from warrener.exchange.predeclared import PREDECLARED
@@ -34,7 +35,6 @@ from warrener.exchange.topology.state import (
 from warrener.exchange.topology.sugar import DLX
 from warrener.exchange.types import TYPES
 from warrener.exchange.types import Exchange as CoreExchange
-from warrener.exchange.users import GUEST
 
 ALTERNATE = "alternate-exchange"
 COMPARISONS_MAX = 50_000

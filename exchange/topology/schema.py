@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.options import MULTIPLIER_MAX, PRIORITY_MAX, TTL_MAX_MS
+from warrener.exchange.queues.options import MULTIPLIER_MAX, PRIORITY_MAX, TTL_MAX_MS
 from warrener.exchange.topology.shapes import (
     ANYTHING,
     NAME_BYTES_MAX,

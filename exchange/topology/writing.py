@@ -17,7 +17,7 @@ from dataclasses import fields
 from typing import Any
 
 from warrener import __version__
-from warrener.exchange.passwords import NO_PASSWORD
+from warrener.exchange.access.passwords import NO_PASSWORD
 from warrener.exchange.topology.credentials import hash_parts
 from warrener.exchange.topology.document import plain_value
 from warrener.exchange.topology.schema import EXCHANGE, QUEUE, VERSION

@@ -8,7 +8,7 @@ from warrener.exchange.message import Properties
 from warrener.exchange.types.exchange import Exchange
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
 
 
 class DefaultExchange(Exchange):

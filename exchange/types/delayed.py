@@ -17,7 +17,7 @@ from warrener.exchange.message import Properties
 from warrener.exchange.types.exchange import Exchange
 
 if TYPE_CHECKING:
-    from warrener.exchange.queue import Queue
+    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.types.bucket import Bucket
 
 TYPE = "x-delayed-type"

@@ -18,8 +18,8 @@ from fill_journal import PERSISTENT
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands.serve import MEANING
+from warrener.exchange.durability.recovery import restore
 from warrener.exchange.message import Envelope, Message
-from warrener.exchange.recovery import restore
 from warrener.exchange.route import Route
 from warrener.exchange.server.codec import CODEC
 from warrener.protocol.frames import content_frames

@@ -30,8 +30,8 @@ from connection import Connection
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
+from warrener.exchange.durability.recovery import restore
 from warrener.exchange.message import Envelope, Message
-from warrener.exchange.recovery import restore
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import GC_THRESHOLDS, Server, open_listeners

@@ -9,9 +9,10 @@ import pytest
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.interop.running_broker import RunningBroker
-from warrener.exchange import backlog, passwords, ready
 from warrener.exchange import broker as broker_module
+from warrener.exchange.access import passwords
 from warrener.exchange.broker import Broker
+from warrener.exchange.queues import backlog, ready
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
 

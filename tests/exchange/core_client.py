@@ -9,7 +9,7 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.message import Envelope
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.queue import Queue
 
 
 class Client:

@@ -9,9 +9,9 @@ from tests.exchange.core_client import Client
 from tests.storage.unsynced_files import UnsyncedFiles
 from warrener.exchange.arguments import identity
 from warrener.exchange.broker import Broker
-from warrener.exchange.queue import Queue
-from warrener.exchange.records import head_bytes, refers_to
-from warrener.exchange.recovery import Restored, restore
+from warrener.exchange.durability.records import head_bytes, refers_to
+from warrener.exchange.durability.recovery import Restored, restore
+from warrener.exchange.queues.queue import Queue
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.files import Handle
 from warrener.storage.journal import Journal

@@ -1,9 +1,9 @@
 import pytest
 
+from warrener.exchange.access.limits import UserLimits, VirtualHostLimits, limit_fields, reached
 from warrener.exchange.broker import Broker
 from warrener.exchange.connections import Connections
 from warrener.exchange.errors import NotAllowed
-from warrener.exchange.limits import UserLimits, VirtualHostLimits, limit_fields, reached
 
 
 class Someone:

@@ -1,7 +1,7 @@
 from tests.exchange.messages import body_of, make_message
-from warrener.exchange.ledger import Ledger
+from warrener.exchange.durability.ledger import Ledger
+from warrener.exchange.durability.records import message_head
 from warrener.exchange.message import Envelope
-from warrener.exchange.records import message_head
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
 

@@ -7,16 +7,16 @@ import pytest
 
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
-from warrener.exchange import selection
 from warrener.exchange.broker import Broker
+from warrener.exchange.durability.records import Kind
 from warrener.exchange.errors import PreconditionFailed
-from warrener.exchange.options import PLAIN
 from warrener.exchange.policies import Policies
 from warrener.exchange.policy import Policy
-from warrener.exchange.queue import Queue
-from warrener.exchange.ready import Ready
-from warrener.exchange.records import Kind
-from warrener.exchange.selection import Selection
+from warrener.exchange.queues import selection
+from warrener.exchange.queues.options import PLAIN
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.ready import Ready
+from warrener.exchange.queues.selection import Selection
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_the_excess_becomes_dead_letters_by_the_same_policy(client: Client, queu
 
 
 def test_a_large_excess_goes_in_slices(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warrener.exchange.queue.DROPPED_MAX", 10)
+    monkeypatch.setattr("warrener.exchange.queues.queue.DROPPED_MAX", 10)
     (queue,) = client.declare("q")
     client.publish("", "q", *[b"x"] * 100)
     client.broker.policies.set("/", "p", ".*", {"max-length": 5})

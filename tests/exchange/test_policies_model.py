@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.options import queue_options
 from warrener.exchange.policy import Governed, Policy
+from warrener.exchange.queues.options import queue_options
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
 

@@ -1,6 +1,6 @@
 from tests.exchange.core_client import Client
 from tests.exchange.messages import Properties
-from warrener.exchange.records import message_head
+from warrener.exchange.durability.records import message_head
 from warrener.exchange.route import Route
 
 

@@ -10,7 +10,7 @@ from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of, make_message, size_of
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route
 from warrener.storage.errors import UnknownPosition
 

@@ -4,11 +4,11 @@ import pytest
 
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
+from warrener.exchange.access.limits import VirtualHostLimits
 from warrener.exchange.broker import Broker
+from warrener.exchange.durability.records import Kind
+from warrener.exchange.durability.recovery import restore
 from warrener.exchange.errors import NotFound, PreconditionFailed
-from warrener.exchange.limits import VirtualHostLimits
-from warrener.exchange.records import Kind
-from warrener.exchange.recovery import restore
 from warrener.exchange.server.codec import CODEC
 
 

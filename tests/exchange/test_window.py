@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.exchange.messages import make_message
 from warrener.exchange.broker import Broker
 from warrener.exchange.deduplication import Deduplication
-from warrener.exchange.ledger import Ledger
+from warrener.exchange.durability.ledger import Ledger
 from warrener.exchange.message import Message
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.window import Window

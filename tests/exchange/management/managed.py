@@ -16,6 +16,7 @@ from typing import Any
 import trio
 
 from tests.exchange.server.served import PATIENCE_S, Served, served
+from warrener.exchange.access.users import Verdict
 from warrener.exchange.config import Config
 from warrener.exchange.management.application import Application, Endpoint
 from warrener.exchange.management.routes import ENDPOINTS
@@ -23,7 +24,6 @@ from warrener.exchange.management.server import HttpServer
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import open_listeners
 from warrener.exchange.server.tls import Certificates
-from warrener.exchange.users import Verdict
 from warrener.protocol.http.client import ClientConnection
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.exchange.management.managed import managed
-from warrener.exchange.passwords import fits
+from warrener.exchange.access.passwords import fits
 
 ANN = "/api/users/ann"
 EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}

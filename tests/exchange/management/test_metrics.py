@@ -9,9 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.exchange.management.managed import Managed, managed
-from warrener.exchange.histogram import Histogram
 from warrener.exchange.management.measurements import Measurements
 from warrener.exchange.management.prometheus import histogram, labels
+from warrener.exchange.statistics.histogram import Histogram
 from warrener.protocol import methods as m
 
 

@@ -7,7 +7,7 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.management.obstacles import Obstacle, Standing, Taker, why
 from warrener.exchange.management.standstill import standing
-from warrener.exchange.queue import Queue
+from warrener.exchange.queues.queue import Queue
 
 FULL, CHANNEL = Taker("a", Obstacle.PREFETCH, 5), Taker("b", Obstacle.CHANNEL, 20)
 DEAF, PICKY = Taker("c", Obstacle.OUTPUT), Taker("d", Obstacle.FILTER)

@@ -15,7 +15,7 @@ from tests.exchange.durable_broker import Topology, lasting_topology
 from tests.exchange.server.inbox import Content, Item
 from tests.exchange.server.wire import Wire
 from tests.storage.crash_files import PATIENCE_S, SECTOR_BYTES, Crash, CrashFiles, Disk
-from warrener.exchange.recovery import restore
+from warrener.exchange.durability.recovery import restore
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import encode_properties

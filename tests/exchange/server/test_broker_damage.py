@@ -15,8 +15,8 @@ from tests.exchange.server.crash_wire import Life, Lines, begin_again
 from tests.storage.crash_files import CrashFiles, Disk
 from tests.storage.crash_journal import Record, records_of
 from warrener.exchange.broker import Broker
-from warrener.exchange.records import Kind
-from warrener.exchange.recovery import restore
+from warrener.exchange.durability.records import Kind
+from warrener.exchange.durability.recovery import restore
 from warrener.exchange.server.codec import CODEC
 from warrener.protocol import methods as m
 from warrener.storage.journal import Journal

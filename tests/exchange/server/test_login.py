@@ -15,8 +15,8 @@ from tests.exchange.server.wire import (
     encode,
     publication,
 )
-from warrener.exchange import failed_logins, passwords
-from warrener.exchange.users import Verdict
+from warrener.exchange.access import failed_logins, passwords
+from warrener.exchange.access.users import Verdict
 from warrener.protocol import methods as m
 from warrener.protocol.frames import PROTOCOL_HEADER
 

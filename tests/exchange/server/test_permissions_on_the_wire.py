@@ -8,7 +8,7 @@ import pytest
 
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import ALL_CAPABILITIES, Client, Wire, publication
-from warrener.exchange.limits import UserLimits, VirtualHostLimits
+from warrener.exchange.access.limits import UserLimits, VirtualHostLimits
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.frames import PROTOCOL_HEADER

@@ -11,7 +11,7 @@ from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Channel, Client, HeldStore, Wire
 from tests.storage.unsynced_files import UnsyncedFiles
 from warrener.exchange.broker import Broker
-from warrener.exchange.recovery import restore
+from warrener.exchange.durability.recovery import restore
 from warrener.exchange.server.codec import CODEC
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from warrener.exchange.passwords import fits, hash_password
+from warrener.exchange.access.passwords import fits, hash_password
 from warrener.exchange.topology.desired import Management
 from warrener.exchange.topology.plan import LOSING, REPLACING, Action, Plan, operations
 from warrener.exchange.topology.planner import make_plan

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from warrener.exchange.options import KEYS
+from warrener.exchange.queues.options import KEYS
 from warrener.exchange.topology.schema import (
     BINDING,
     EXCHANGE,

@@ -1,0 +1,136 @@
+"""Recovery: from the records of a store to a broker with its topology and messages.
+
+The records are read once, in order, neighbours that begin alike as one run. Definitions that were
+ended and messages that were settled drop out on the way; what is left at the end is the state. Of
+a message only its position and size are kept, in arrays (`unsettled.py`), and its body is not read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from warrener.exchange.broker import Broker
+from warrener.exchange.durability.definitions import Survivors, lasting_windows
+from warrener.exchange.durability.entries import ENDED_BY
+from warrener.exchange.durability.ledger import Run
+from warrener.exchange.durability.records import Kind, Return, returned_messages, settled_positions
+from warrener.exchange.durability.unsettled import Unsettled
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.window import Sightings
+
+logger = logging.getLogger("warrener.recovery")
+
+REMADE_PREFIX = "recovered."
+
+
+@dataclass(slots=True)
+class Found:
+    """What the records say of messages."""
+
+    unsettled: Unsettled = field(default_factory=Unsettled)
+    seen: Sightings = field(default_factory=Sightings)
+    returns: dict[int, dict[int, Return]] = field(default_factory=dict)
+    """By queue number: of messages that came back, by position, what is known of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restart brought back."""
+
+    queues: int
+    messages: int
+
+
+def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
+    """Take up the state that a store recovered; called once, on a new broker."""
+    survivors, found = _read(broker, runs)
+    _restore_entries(broker, survivors)
+    queues = survivors.restore(broker.vhosts)
+    nameless = found.unsettled.waiting() - queues.keys()
+    queues |= {number: _remake_queue(broker, number) for number in sorted(nameless)}
+    # Numbers are not used again, not even that of a queue of which nothing but a message is left.
+    broker.last_number = max(survivors.highest_number, found.unsettled.highest_number)
+    for number, queue in queues.items():
+        positions, size = found.unsettled.take(number)
+        broker.ledger.hold_all(positions)
+        expiring = number in found.unsettled.expiring
+        queue.restore(positions, size, expiring, found.returns.get(number, {}))
+    found.seen.restore(lasting_windows(broker.vhosts.values()), broker.ledger)
+    return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
+
+
+def _remake_queue(broker: Broker, number: int) -> Queue:
+    """A queue for messages whose own has lost its declaration: damage there must not cost them."""
+    vhost = broker.vhosts.get("/") or broker.add_vhost("/")
+    name = f"{REMADE_PREFIX}{number}"
+    while name in vhost.queues:
+        name += "'"
+    logger.error("a queue has lost its declaration: its messages are in '%s' of '/'", name)
+    return vhost.restore_queue(
+        0, {"name": name, "number": number, "auto_delete": False, "arguments": {}}
+    )
+
+
+def _restore_entries(broker: Broker, survivors: Survivors) -> None:
+    """Take up all entries; a store without any gets those of a new broker.
+
+    What damage has torn apart is made whole the safe way: a virtual host in which there is still
+    something is made again, a permission of nobody is dropped.
+    """
+    if not any(survivors.live[kind] for kind in ENDED_BY):
+        broker.entries.rewrite()
+        return
+    broker.forget_assumed()
+    for position, fields in survivors.live[Kind.VHOST_SET].values():
+        broker.restore_vhost(position, fields)
+    for name in survivors.vhosts() - broker.vhosts.keys():
+        logger.error("virtual host '%s' was damaged and is made again", name)
+        broker.add_vhost(name)
+    for position, fields in survivors.live[Kind.USER_SET].values():
+        broker.users.restore(position, fields)
+    for position, fields in survivors.live[Kind.PERMISSION_SET].values():
+        broker.permissions.restore(position, fields)
+    for position, fields in survivors.live[Kind.TOPIC_PERMISSION_SET].values():
+        broker.permissions.restore_topic(position, fields)
+    for position, fields in survivors.live[Kind.POLICY_SET].values():
+        broker.policies.restore(position, fields)
+    broker.permissions.drop_orphans()
+    for position, fields in survivors.live[Kind.PARAMETER_SET].values():
+        broker.parameters.restore(position, fields)
+
+
+def _read(broker: Broker, runs: Iterable[Run]) -> tuple[Survivors, Found]:
+    survivors = Survivors()
+    found = Found()
+    # Called for each run: an enumeration's name takes as long as the rest.
+    message = int(Kind.MESSAGE)
+    for run in runs:
+        if run.kind == message:
+            found.unsettled.add(run)
+        else:
+            _read_other(broker, run, survivors, found)
+    return survivors, found
+
+
+def _read_other(broker: Broker, run: Run, survivors: Survivors, found: Found) -> None:
+    (position,) = run.positions
+    if run.kind == Kind.SETTLED:
+        number, settled = settled_positions(run.head)
+        found.unsettled.settle(number, settled)
+        returns = found.returns.get(number, {})
+        for each in settled if returns else ():
+            returns.pop(each, None)
+    elif run.kind == Kind.SEEN:
+        found.unsettled.note_number(found.seen.read(position, run.head))
+    elif run.kind == Kind.RETURNED:
+        number, back = returned_messages(run.head)
+        found.unsettled.note_number(number)
+        found.returns.setdefault(number, {}).update((each.position, each) for each in back)
+    else:
+        fields = broker.ledger.read_topology(run.head)
+        ended = survivors.read(Kind(run.kind), position, fields)
+        found.unsettled.forget(ended)
+        found.seen.end(ended)
+        found.returns.pop(ended, None)

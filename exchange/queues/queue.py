@@ -1,0 +1,491 @@
+"""A queue: messages that wait, consumers that take them.
+
+A message is in one of three states: *ready* (waiting, `Ready` keeps the order), *unacked* (with
+a consumer, its channel keeps the delivery) or gone. Every move between them is a method here:
+
+    enqueue   -> ready                       take, pump   ready -> unacked
+    settle    unacked -> gone                requeue      unacked -> ready, at its old place
+    purge     ready -> gone                  reject       unacked -> gone, or a dead letter
+    due       ready -> gone, or a dead letter, when its time is over
+
+Handing out is done in runs, not message by message: `pump` asks each consumer how many it
+takes, removes that many from the head at once and deals them out in turn.
+
+A queue whose messages leave simply in order keeps them in a `Ready`. One whose consumers have
+filters, or whose messages have priorities, deadlines or counted deliveries, keeps them in a
+`Selection`, which can do all that and costs more; it changes from one to the other by itself. Both
+are asked the same; only how messages are handed out is another way for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.durability.records import Return
+from warrener.exchange.policy import UNGOVERNED, Applied, Governed, queue_groups
+from warrener.exchange.queues.consumers import Consumers
+from warrener.exchange.queues.dead_letter import (
+    DELIVERY_COUNT,
+    DELIVERY_LIMIT,
+    EXPIRED,
+    MAXLEN,
+    REJECTED,
+)
+from warrener.exchange.queues.expiry import time_to_live
+from warrener.exchange.queues.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
+from warrener.exchange.queues.ready import Ready, Taken
+from warrener.exchange.queues.selection import Selection
+from warrener.exchange.statistics.counts import PUBLISH, QueueStatistics, no_counts
+
+if TYPE_CHECKING:
+    from warrener.exchange.deduplication import Memory
+    from warrener.exchange.message import Message, Properties
+    from warrener.exchange.queues.surroundings import Surroundings
+
+ANY_SIZE = 1 << 62
+DROPPED_MAX = 1000
+"""Messages given up at once because the queue is too long; after a change it may be much so."""
+
+
+class Queue(Governed):
+    """One queue of a virtual host.
+
+    `number` names it in the ledger and is 0 for a queue that does not outlive the broker.
+    `owner` is the connection an exclusive queue belongs to.
+    """
+
+    declared: ClassVar[bool] = True
+    """Whether clients have asked for it; if not, the broker has it for itself."""
+    addressable: ClassVar[bool] = True
+    """Whether the default exchange leads to it."""
+    memory: Memory | None = None
+    """What it knows messages by, if it deduplicates."""
+
+    __slots__ = (
+        "_host",
+        "_ledger",
+        "_pump",
+        "arguments",
+        "auto_delete",
+        "consumers",
+        "counts",
+        "deleted",
+        "durable",
+        "last_used_ms",
+        "name",
+        "next_due",
+        "number",
+        "options",
+        "owner",
+        "ready",
+        "sample",
+        "settled",
+        "unacked",
+        "unacked_bytes",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        host: Surroundings,
+        *,
+        durable: bool = False,
+        auto_delete: bool = False,
+        owner: object | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        options: QueueOptions = PLAIN,
+        number: int = 0,
+    ) -> None:
+        self.name = name
+        self.durable = durable
+        self.auto_delete = auto_delete
+        self.owner = owner
+        self.arguments = dict(arguments or {})
+        self.options = options
+        self.applied = UNGOVERNED
+        self.number = number
+        self.ready: Ready | Selection = Ready(host.ledger.load_some if number else None)
+        self.consumers = Consumers(options.single_active)
+        self.unacked = 0
+        self.unacked_bytes = 0
+        self.waiting = False
+        """Whether the pump already knows that there is something to hand out here."""
+        self.settled: list[int] = []
+        """Positions settled since the ledger last wrote them down."""
+        self.deleted = False
+        self.counts = no_counts()
+        self.sample: Any = None
+        """Belongs to whoever samples the counts."""
+        self.next_due: int | None = None
+        self.last_used_ms = host.ledger.now_ms
+        self._host = host
+        self._ledger = host.ledger
+        self._pump = host.pump
+        if options.indexed:
+            self._select()
+        self._plan()
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.name!r} ready={len(self.ready)} unacked={self.unacked}>"
+
+    @property
+    def exclusive(self) -> bool:
+        return self.owner is not None
+
+    # Policies
+
+    @property
+    def groups(self) -> Collection[str]:
+        return queue_groups(self.arguments)
+
+    def govern(self, applied: Applied) -> None:
+        self.applied = applied
+        before, self.options = self.options, queue_options(self.arguments, applied.definition)
+        if self.options == before:
+            return
+        if self.options.expires_ms != before.expires_ms:
+            self.last_used_ms = self._ledger.now_ms
+        if self.options.indexed:
+            self._select()
+        self.ready.go_by(self.options)
+        self._pump.wake_later(self)
+        self._plan()
+        self.wake()
+
+    # Messages in
+
+    def enqueue(self, messages: Sequence[Message], size: int, expiring: bool = False) -> None:
+        """Add messages with `size` bytes of content in total at the end.
+
+        `expiring` says that some of them may have an expiration of their own.
+        """
+        if expiring and not isinstance(self.ready, Selection):
+            self._select()
+        self.ready.extend(messages, size)
+        self.counts[PUBLISH] += len(messages)
+        if (self.consumers or self.options.limited) and not self.waiting:
+            self._pump.wake(self)
+        if self.options is not PLAIN or expiring:
+            self._plan()
+
+    def is_full(self, size: int, count: int = 1) -> bool:
+        """Whether `count` more messages, `size` bytes together, would be too many."""
+        most, most_bytes = self.options.max_length, self.options.max_bytes
+        return (most is not None and len(self.ready) + count > most) or (
+            most_bytes is not None and self.ready.bytes + size > most_bytes
+        )
+
+    def refuse(self, messages: Sequence[Message]) -> None:
+        """Messages do not come in because the queue is full."""
+        if self.options.overflow == REJECT_PUBLISH_DLX:
+            self._bury(messages, MAXLEN)
+
+    def restore(
+        self,
+        positions: Sequence[int],
+        size: int,
+        expiring: bool,
+        returns: Mapping[int, Return] | None = None,
+    ) -> None:
+        """After a restart: the messages at `positions`, `size` bytes together, wait here.
+
+        `returns` is, by position, what is known of those that had come back.
+        """
+        if expiring or returns or isinstance(self.ready, Selection):
+            self._select().restore(positions, returns or {})
+        else:
+            self.ready.restore(positions, size)
+        self._plan()
+        self.wake()
+
+    # Messages out
+
+    def pump(self) -> None:
+        """Hand out ready messages, in turn, until none is left or no consumer takes more."""
+        if isinstance(self.ready, Selection):
+            self._pump_selection(self.ready)
+        else:
+            self._pump_ready(self.ready)
+        if self.options.limited:
+            self._drop_excess()
+
+    def _pump_ready(self, ready: Ready) -> None:
+        while waiting := len(ready):
+            takers, share = self.consumers.takers(waiting)
+            if not takers:
+                return
+            room = min([consumer.channel.outlet.room() for consumer in takers])
+            taken = ready.take(share * len(takers), room)
+            if taken.messages:
+                self.consumers.deal(taken, takers)
+
+    def take(self, consumer: Consumer) -> Taken | None:
+        """Take the first message that may be had for `consumer`, which has room for exactly one."""
+        self.last_used_ms = self._ledger.now_ms
+        while self._is_late():
+            self._let_go(self._ledger.now_ms - 1)
+        taken = self.ready.take_for(consumer)
+        if taken is None or not taken.messages:
+            return None
+        consumer.deliver(*taken)
+        return taken
+
+    def handed_out(self, messages: Sequence[Message]) -> None:
+        """Count messages that are now with a consumer that will acknowledge them."""
+        self.unacked += len(messages)
+        self.unacked_bytes += sum([len(message.content) for message in messages])
+
+    def handed_over(self, messages: Sequence[Message], sequences: Sequence[int]) -> None:
+        """Messages went to a consumer that does not acknowledge: they are done with."""
+        self.ready.settled(sequences)
+        self._forget(messages)
+
+    def settle(self, deliveries: Sequence[Delivery]) -> list[Message]:
+        """Delivered messages are done with; returns them."""
+        messages = [delivery.message for delivery in deliveries]
+        self.unacked -= len(messages)
+        self.unacked_bytes -= sum([len(message.content) for message in messages])
+        if self.ready.remembers:
+            self.ready.settled([delivery.sequence for delivery in deliveries])
+        self._forget(messages)
+        return messages
+
+    def reject(self, deliveries: Sequence[Delivery], reason: str = REJECTED) -> None:
+        """Delivered messages are not wanted: they are dead letters, or gone."""
+        # First it is gone: the dead letter may come back here, where nothing like it is to be then.
+        messages = self.settle(deliveries)
+        if not self.deleted:
+            self._bury(messages, reason)
+
+    def requeue(self, deliveries: Iterable[Delivery], failed: bool = True) -> None:
+        """Put delivered messages back to where they were taken from.
+
+        `failed` says that something is wrong with them, or with whoever had them: a queue that
+        counts gives up a message that fails too often. Where messages are retried with a delay,
+        they are held back.
+        """
+        counts = self.options.counts and not self.deleted
+        for delivery in deliveries:
+            if counts:
+                self._come_back(self._select(), delivery, failed)
+                continue
+            message = self._out_no_more(delivery)
+            if self.deleted:
+                self._forget([message])
+            else:
+                self.ready.give_back(delivery.sequence, message)
+        if self.ready.unfinished:
+            self._pump.wake_later(self)
+        self._plan()
+        self.wake()
+
+    def _come_back(self, selection: Selection, delivery: Delivery, failed: bool) -> None:
+        """Put one message back into a queue that counts, or give it up."""
+        sequence, limit, retry = delivery.sequence, self.options.delivery_limit, self.options.retry
+        notes = selection.notes
+        count = notes.count_failure(sequence) if failed else notes.failures(sequence)
+        if limit is not None and count > limit:
+            self.reject([delivery], DELIVERY_LIMIT)
+            return
+        message = self._out_no_more(delivery)
+        if failed:
+            message = self._ledger.with_headers(message, {DELIVERY_COUNT: count})
+        delay = 0 if retry is None else retry.delay(count, failed)
+        not_before = self._ledger.now_ms + delay if delay else 0
+        selection.give_back(sequence, message, not_before)
+        if self.number and message.position and (failed or delay):
+            self._ledger.returned(self, Return(message.position, count, not_before))
+
+    def _out_no_more(self, delivery: Delivery) -> Message:
+        self.unacked -= 1
+        self.unacked_bytes -= len(delivery.message.content)
+        return delivery.message
+
+    def withdraw(self, sequence: int) -> Message | None:
+        """Take out a message that waits, for good; None if it waits no more."""
+        taken = self._select().pick(sequence)
+        if taken is None or not taken.messages:
+            return None
+        self.handed_over(taken.messages, taken.sequences)
+        return taken.messages[0]
+
+    def purge(self) -> int:
+        """Drop every ready message; returns how many there were."""
+        count = len(self.ready)
+        if self.number:
+            for position in self.ready.stored_positions():
+                self._ledger.settle(self, position)
+        self.ready.clear()
+        return count
+
+    def delete(self) -> int:
+        """End this queue: its ready messages go; returns how many there were."""
+        self.deleted = True
+        return self.purge()
+
+    # Time
+
+    def due(self, now: int) -> None:
+        """Give up the messages whose time is over, hand out those whose time has come, and give
+        up the queue itself if nobody uses it."""
+        if self.deleted:
+            return
+        self._let_go(now)
+        self.ready.admit(now)
+        expires = self.options.expires_ms
+        if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
+            self._host.expire_queue(self)
+            return
+        self._plan()
+        self.wake()
+
+    def deadline(self, properties: Properties, published: int) -> int | None:
+        """When a message that came in at `published` is to leave, in ms since 1970."""
+        ttl = time_to_live(properties, self.options.message_ttl_ms)
+        return None if ttl is None else published + ttl
+
+    def time_is_over(self, messages: Sequence[Message]) -> None:
+        """The deadline of messages has come, and they are no longer ready."""
+        self._bury(messages, EXPIRED)
+        self._forget(messages)
+
+    def _let_go(self, now: int) -> None:
+        """Have messages whose time is over at `now` leave; if they are many, some of them."""
+        expired = self.ready.expire(now)
+        if expired.messages:
+            self._host.deadlines.spend(len(expired.messages))
+            self.time_is_over(expired.messages)
+            self.ready.settled(expired.sequences)
+
+    def _is_late(self) -> bool:
+        """Whether messages wait that should have left before this pass."""
+        deadline = self.ready.next_deadline
+        return deadline is not None and deadline < self._ledger.now_ms
+
+    def _plan(self) -> None:
+        """Say when something is to be done next."""
+        due = self.ready.next_due
+        if due is not None:
+            self._host.deadlines.schedule(due, self)
+        if self.options.expires_ms is not None and not self.consumers:
+            self._host.deadlines.schedule(self.last_used_ms + self.options.expires_ms, self)
+
+    # Consumers
+
+    def add_consumer(self, consumer: Consumer) -> None:
+        """Raises: AccessRefused if one of the two wants the queue for itself."""
+        self.consumers.add(consumer)
+        if consumer.filter is not None:
+            self._select()
+        self.ready.join(consumer)
+        self._host.tell("consumer.created", queue=self.name, consumer_tag=consumer.tag)
+        self.wake()
+
+    def remove_consumer(self, consumer: Consumer) -> None:
+        self.consumers.remove(consumer)
+        self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
+        self.last_used_ms = self._ledger.now_ms
+        self.ready.leave(consumer)
+        self._simplify()
+        self._plan()
+        self.wake()
+
+    def wake(self) -> None:
+        """Something changed that may let a waiting message go."""
+        if (self.consumers or self.options.limited) and not self.waiting and len(self.ready):
+            self._pump.wake(self)
+
+    def statistics(self) -> QueueStatistics:
+        return QueueStatistics(
+            name=self.name,
+            messages_ready=len(self.ready),
+            messages_unacked=self.unacked,
+            bytes_ready=self.ready.bytes,
+            bytes_unacked=self.unacked_bytes,
+            consumers=len(self.consumers),
+            messages_delayed=self.ready.delayed,
+        )
+
+    @property
+    def group_holders(self) -> Mapping[str, Consumer]:
+        """Who has which group of messages; a `get` has one as a consumer without a tag."""
+        return self.ready.assignments
+
+    # Giving up messages
+
+    def _drop_excess(self) -> None:
+        """Give up messages at the head until the queue is no longer than it may be."""
+        if self.options.rejects:
+            return
+        stop = len(self.ready) - DROPPED_MAX
+        while excess := self.options.excess(len(self.ready), self.ready.bytes):
+            if len(self.ready) <= stop:
+                self._pump.wake_later(self)
+                return
+            count = min(excess, DROPPED_MAX)
+            messages, sequences, _ = self.ready.take(count, ANY_SIZE if count > 1 else 0)
+            self._bury(messages, MAXLEN)
+            self.handed_over(messages, sequences)
+
+    def _bury(self, messages: Sequence[Message], reason: str) -> None:
+        """Make dead letters of messages, if the queue has somewhere to send them."""
+        if messages and self.options.dead_letter_exchange is not None:
+            self._host.dead_letter(self, messages, reason)
+
+    def _forget(self, messages: Iterable[Message]) -> None:
+        """This queue no longer needs the messages that the ledger keeps for it."""
+        if self.number:
+            for message in messages:
+                if message.position:
+                    self._ledger.settle(self, message.position)
+
+    # Order
+
+    def _select(self) -> Selection:
+        """Have the waiting messages in an order from which they can be selected."""
+        if not isinstance(self.ready, Selection):
+            self.ready = Selection(
+                self._ledger,
+                self.options,
+                bool(self.number),
+                self.deadline,
+                self.wake,
+                self.ready,
+            )
+        return self.ready
+
+    def _simplify(self) -> None:
+        """Go back to the plain order once nothing needs more and nothing waits."""
+        if (
+            isinstance(self.ready, Selection)
+            and not len(self.ready)
+            and not self.options.indexed
+            and not self.ready.selective
+            and not self.ready.remembers
+        ):
+            load = self._ledger.load_some if self.number else None
+            self.ready = Ready(load, self.ready.next_sequence)
+
+    # Handing out
+
+    def _pump_selection(self, selection: Selection) -> None:
+        if selection.examine():
+            self._pump.wake_later(self)
+            self._plan()
+        if self._is_late():
+            self._let_go(self._ledger.now_ms - 1)
+            if self._is_late():
+                # They were too many for now. When all are gone, `due` wakes this queue again.
+                return
+        consumers = self.consumers
+        for priority in sorted({consumer.priority for consumer in consumers.able()}, reverse=True):
+            while hands := selection.deal([c for c in consumers.able() if c.priority == priority]):
+                for consumer, taken in hands:
+                    if taken.messages:
+                        consumer.deliver(*taken)
+                last, _ = hands[-1]
+                consumers.served(last)
+        self._simplify()

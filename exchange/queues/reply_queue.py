@@ -1,0 +1,24 @@
+"""A reply queue: where the direct replies to one channel go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.surroundings import Surroundings
+
+REPLY_QUEUE_PREFIX = "amq.rabbitmq.reply-to."
+
+
+class ReplyQueue(Queue):
+    """A queue that its consumer takes with it, and that no policy applies to."""
+
+    declared = False
+    __slots__ = ()
+
+    def __init__(self, token: str, host: Surroundings, owner: object) -> None:
+        super().__init__(REPLY_QUEUE_PREFIX + token, host, auto_delete=True, owner=owner)
+
+    @property
+    def groups(self) -> Collection[str]:
+        return ()

@@ -1,0 +1,140 @@
+"""What waits in a queue with a `Selection`: messages by their place, in memory or in the store.
+
+A message either *stands* in line, so that somebody may have it, or is *aside*, and nobody may. In
+which lines it stands is not known here. A stored message beyond the window is only its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from warrener.exchange.message import Message
+from warrener.exchange.queues.ready import WINDOW_BYTES, Ready
+
+if TYPE_CHECKING:
+    from warrener.exchange.durability.ledger import Ledger
+
+Entry = Message | int
+"""A waiting message, or where the store holds it."""
+
+
+class Waiting:
+    """The waiting messages of one queue; `bytes` are those of their contents."""
+
+    __slots__ = (
+        "_ledger",
+        "aside",
+        "bytes",
+        "memory_bytes",
+        "messages_in_memory",
+        "standing",
+        "stored",
+    )
+
+    def __init__(self, ledger: Ledger, stored: bool, ready: Ready) -> None:
+        """Take over what waits in `ready`; `stored` says whether the ledger knows the queue."""
+        self._ledger = ledger
+        self.stored = stored
+        self.bytes = ready.bytes
+        self.memory_bytes = ready.memory_bytes
+        self.messages_in_memory = ready.messages_in_memory
+        self.standing: dict[int, Entry] = {
+            sequence << 1 | redelivered: entry for sequence, entry, redelivered in ready.drain()
+        }
+        self.aside: dict[int, Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self.standing) + len(self.aside)
+
+    def __contains__(self, place: object) -> bool:
+        return place in self.standing or place in self.aside
+
+    def __getitem__(self, place: int) -> Entry:
+        return self.standing[place] if place in self.standing else self.aside[place]
+
+    def __iter__(self) -> Iterator[int]:
+        """All places, in no order."""
+        return chain(self.standing, self.aside)
+
+    def place_of(self, sequence: int) -> int | None:
+        """The place of a message that waits, by its sequence."""
+        place = sequence << 1
+        return next((each for each in (place, place | 1) if each in self), None)
+
+    def places_from(self, sequence: int) -> list[int]:
+        """The places at a sequence and behind it, in order."""
+        first = sequence << 1
+        found = [*self.standing, *self.aside]
+        return sorted([place for place in found if place >= first] if first else found)
+
+    def keep(self, message: Message) -> Message:
+        """Count a message that waits in memory."""
+        self.memory_bytes += len(message.content)
+        self.messages_in_memory += 1
+        return message
+
+    def keep_or_leave(self, message: Message) -> Entry:
+        """The message to wait with; its position, if the window is full and the store holds it."""
+        if self.stored and message.position and self.memory_bytes >= WINDOW_BYTES:
+            return message.position
+        self.memory_bytes += len(message.content)
+        self.messages_in_memory += 1
+        return message
+
+    def step_forward(self, place: int) -> Entry:
+        """A message that is aside comes to stand in line."""
+        entry = self.standing[place] = self.aside.pop(place)
+        return entry
+
+    def step_aside(self, place: int) -> None:
+        """A message that stands in line, if it still waits, comes to be aside."""
+        if place in self.standing:
+            self.aside[place] = self.standing.pop(place)
+
+    def remove(self, place: int) -> Entry:
+        """A message waits no more."""
+        entry = self.standing.pop(place, None)
+        return self.aside.pop(place) if entry is None else entry
+
+    def read(self, entries: Sequence[tuple[int, Entry]]) -> dict[int, Message]:
+        """The messages of entries by place; what the store cannot read is left out."""
+        positions = sorted(entry for _, entry in entries if isinstance(entry, int))
+        loaded: dict[int, Message] = {}
+        if positions:
+            loaded = {message.position: message for message in self._ledger.load(positions)}
+        messages = {}
+        for place, entry in entries:
+            message = loaded.get(entry) if isinstance(entry, int) else entry
+            if message is not None:
+                messages[place] = message
+        return messages
+
+    def count_out(
+        self, entries: Sequence[tuple[int, Entry]], messages: Mapping[int, Message]
+    ) -> None:
+        """Entries have been removed, and `messages` are what could be read of them."""
+        for _, entry in entries:
+            if not isinstance(entry, int):
+                self.memory_bytes -= len(entry.content)
+                self.messages_in_memory -= 1
+        size = sum([len(message.content) for message in messages.values()])
+        # What could not be read is gone from the count, so its bytes go with the last message.
+        self.bytes = self.bytes - size if len(self) else 0
+
+    def stored_positions(self) -> list[int]:
+        """Where the store holds messages that wait here."""
+        entries = chain(self.standing.values(), self.aside.values())
+        held = [position_of(entry) for entry in entries]
+        return [position for position in held if position]
+
+    def clear(self) -> None:
+        self.standing.clear()
+        self.aside.clear()
+        self.bytes = self.memory_bytes = self.messages_in_memory = 0
+
+
+def position_of(entry: Entry) -> int:
+    """Where the store holds a message, 0 if it does not."""
+    return entry if isinstance(entry, int) else entry.position
