@@ -81,15 +81,19 @@ class Broker:
     def end_pass(self) -> None:
         """Close a pass: hand out, write, confirm, or give up if nothing can be written."""
         self.hand_out()
+        self.commit()
+
+    def commit(self) -> None:
+        """Write down what passes since the last commit have left, and answer who waited for it."""
         self.ledger.commit()
+        self.answer()
+
+    def answer(self) -> None:
+        """Answer the publishers whose messages are safe, or all if nothing can be written."""
         if self.ledger.failed:
             self.confirms.fail(self.ledger.durable)
         else:
             self.confirms.end_pass(self.ledger.durable)
-
-    def settle_confirms(self) -> None:
-        """The store has put more on disk: answer the publishers who waited for it."""
-        self.confirms.settle(self.ledger.durable)
 
     def watch_disk(self, enough_bytes: int) -> bool:
         """See whether there is space for messages; returns whether that has changed.

@@ -45,9 +45,8 @@ class Confirms:
         self._noted[publisher] = None
 
     def end_pass(self, durable: int) -> None:
-        """Answer those who published in this pass, or have them wait for the disk."""
-        if not self._noted:
-            return
+        """Answer those whose publishes are safe by now; have the others wait for the disk."""
+        self.settle(durable)
         for publisher in self._noted:
             if publisher.written <= durable:
                 publisher.confirm(publisher.published)

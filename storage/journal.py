@@ -7,6 +7,9 @@ moment it has a position. commit() puts a mark behind the pieces and hands them 
 
     append -> pieces -> commit -> writer (thread): pwritev, fdatasync -> durable, on_durable()
 
+On a disk whose syncs are short, commit() does small ones itself, and `durable` has moved when it
+returns.
+
 The record format is in record.py, what recovery makes of it in recovery.py, the thread and the
 sync modes in writer.py.
 """
@@ -31,6 +34,7 @@ from warrener.storage.files import DiskFiles, Files
 from warrener.storage.index import run_entry
 from warrener.storage.lock import DirectoryLock
 from warrener.storage.opening import cut_log
+from warrener.storage.pace import Pace
 from warrener.storage.record import (
     COMMIT,
     CRC_BYTES,
@@ -75,12 +79,13 @@ class Journal:
         meaning: what records say, as far as recovery and compaction need to know.
         segment_bytes: a segment that has grown to this is followed by a new one.
         reserve_bytes: space set aside for when the disk is full; see reserve.py.
-        on_durable: called in another thread whenever `durable` has moved, or trim() has something
-            to do. Must not raise.
-        on_failure: called in another thread, once, when a write or sync has failed: the journal
-            has stopped.
-        on_written: called in the writer's thread after each write, for those who want to know how
-            long one takes.
+        pace: of which commits commit() itself may wait for the disk; of none if not given.
+        on_durable: called in another thread whenever `durable` has moved, except by commit()
+            itself, or trim() has something to do. Must not raise.
+        on_failure: called once, in any thread, when a write or sync has failed: the journal has
+            stopped.
+        on_written: called after each write, in the thread that made it, for those who want to know
+            how long one takes.
         files: stands in for the file system in tests.
 
     Raises:
@@ -123,6 +128,7 @@ class Journal:
         meaning: Meaning = UNKNOWN,
         segment_bytes: int = SEGMENT_BYTES,
         reserve_bytes: int = 0,
+        pace: Pace | None = None,
         files: Files | None = None,
     ) -> None:
         if not 0 < segment_bytes <= SEGMENT_BYTES_MAX:
@@ -139,6 +145,7 @@ class Journal:
             mode,
             segment_bytes,
             self._reserve,
+            pace or Pace(0),
             on_durable,
             on_failure,
             on_written,
@@ -264,10 +271,11 @@ class Journal:
         self._pieces.append(encode_mark(COMMIT, self.end, writer.synced, self._salt))
         self._segment.add_mark(COMMIT)
         self._end_part()
-        parts, self._parts = self._parts, []
+        batch, self._parts = Batch(self._parts, self.end), []
         self._forget_written()
-        self._flight.extend(parts)
-        writer.put(Batch(parts, self.end))
+        if not writer.write_in_place(batch):
+            self._flight.extend(batch.parts)
+            writer.put(batch)
         if self._untidy:
             self.trim()
 

@@ -6,6 +6,11 @@ committed in the meantime is the next write (group commit). Nothing else ever wr
 segments it has not finished, so there is no lock; the two threads share a `SimpleQueue` and a few
 numbers that only this thread changes.
 
+There is one exception. Two hand-overs between threads take longer than a good disk takes to sync,
+so while syncs have been short (pace.py), and this thread has done all it was ever given, the
+broker's thread writes a small batch itself: `write_in_place`. It needs no lock either, for until
+that thread gives this one more to do, this one waits.
+
 What `durable` means is the operator's choice:
 
     always          on disk: nobody is told of a record before fdatasync has returned
@@ -51,6 +56,7 @@ from typing import NamedTuple, TypeAlias
 
 from warrener.storage.directory import Directory
 from warrener.storage.files import Files, Handle
+from warrener.storage.pace import Pace
 from warrener.storage.record import CLOSE, encode_mark
 from warrener.storage.reserve import Reserve
 from warrener.storage.segment import HEADER_BYTES, Segment
@@ -59,6 +65,8 @@ from warrener.storage.store import Bytes, Position
 ZEROS = bytes(1024 * 1024)
 # A write as large as this brings no zeros with it.
 LARGE_WRITE_BYTES = 256 * 1024
+# A batch larger than this is not written in place: its copy to the disk has no known pace.
+IN_PLACE_BYTES = 32 * 1024
 
 _INTERVAL = re.compile(r"interval:([1-9][0-9]*)")
 
@@ -132,6 +140,7 @@ class Writer:
         mode: SyncMode,
         segment_bytes: int,
         reserve: Reserve,
+        pace: Pace,
         on_durable: Callable[[], None],
         on_failure: Callable[[BaseException], None],
         on_written: OnWritten,
@@ -139,6 +148,7 @@ class Writer:
         self._directory = directory
         self._reserve = reserve
         self._files = files
+        self._pace = pace
         self._mode = mode
         self._segment_bytes = segment_bytes
         self._on_durable = on_durable
@@ -152,6 +162,9 @@ class Writer:
         # whether the disk has no space but what is in the reserve, or not even that
         self.full = False
         self._queue: SimpleQueue[Item] = SimpleQueue()
+        # what the thread was given to do and what it has done; the first thing is its beginning
+        self._given = 1
+        self._done = 0
         self._thread = threading.Thread(target=self._run, name="warrener-journal", daemon=True)
         self._segment: Segment | None = None
         self._handle: Handle = -1
@@ -178,7 +191,36 @@ class Writer:
         self._thread.start()
 
     def put(self, item: Item) -> None:
+        self._given += 1
         self._queue.put(item)
+
+    def write_in_place(self, batch: Batch) -> bool:
+        """Write a batch at once, in the caller's thread, if that is sure to be short.
+
+        It is durable then, if that does not fail; `on_durable` is not called.
+        """
+        if not (self._pace.quick and self._done == self._given):
+            return False
+        if not self._fits(batch.parts):
+            return False
+        try:
+            self._write([batch])
+        except BaseException as failure:
+            self.fail(failure)
+            # The thread sees the failure, and ends.
+            self.put(Sync())
+        return True
+
+    def _fits(self, parts: list[Part]) -> bool:
+        """Whether this is a small write to where there is space on the disk already."""
+        part = parts[0]
+        return (
+            self._mode.before_durable
+            and len(parts) == 1
+            and part.segment is self._segment
+            and part.end <= self._filled
+            and part.end - part.offset <= IN_PLACE_BYTES
+        )
 
     def join(self) -> None:
         self._thread.join()
@@ -189,13 +231,14 @@ class Writer:
             self.failure = failure
             self._on_failure(failure)
 
-    # Everything below runs in the thread.
+    # Everything below runs in the thread; what _write() needs, also in place of it.
 
     def _run(self) -> None:
         try:
             self._restock()
-            while self._serve(self._take()):
-                pass
+            self._done += 1
+            while self._serve(items := self._take()):
+                self._done += len(items)
         except BaseException as failure:
             self.fail(failure)
         finally:
@@ -218,9 +261,12 @@ class Writer:
 
     def _serve(self, items: list[Item]) -> bool:
         """Do what was asked for, and a sync if one is due; False once there is no more to do."""
+        if self.failure is not None:
+            return False
         batches = [item for item in items if isinstance(item, Batch)]
         if batches:
             self._write(batches)
+            self._on_durable()
         for item in items:
             if isinstance(item, Sync):
                 self._sync_all()
@@ -241,7 +287,9 @@ class Writer:
 
     def _write(self, batches: list[Batch]) -> None:
         began = time.monotonic()
-        *full, last = _joined([part for batch in batches for part in batch.parts])
+        parts = _joined([part for batch in batches for part in batch.parts])
+        paced = self._fits(parts)
+        *full, last = parts
         for part in full:
             self._write_part(part, through=False)
         self._write_part(last, through=self._mode.before_durable)
@@ -252,8 +300,10 @@ class Writer:
             self._sync_due = time.monotonic() + self._mode.interval_s
         self.durable = self.written
         size = sum([part.end - part.offset for part in (*full, last)])
-        self._on_written(time.monotonic() - began, len(batches), size)
-        self._on_durable()
+        seconds = time.monotonic() - began
+        if paced:
+            self._pace.note(seconds)
+        self._on_written(seconds, len(batches), size)
 
     def _write_part(self, part: Part, through: bool) -> None:
         if part.segment is not self._segment:

@@ -34,6 +34,7 @@ from warrener.exchange.server.traffic import show_address
 from warrener.storage.errors import DirectoryInUse, JournalFailed, StorageError
 from warrener.storage.journal import Journal
 from warrener.storage.null import NullStore
+from warrener.storage.pace import Pace
 from warrener.storage.store import Meaning, Store
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ THREAD_SWITCH_S = 0.0001
 MEANING = Meaning(head_bytes, refers_to)
 RESERVE_BYTES = 32 << 20
 """Set aside for a full disk: several times what can be on its way to the journal at once."""
+WAIT_FOR_DISK_S = 0.0003
+"""How long the broker's thread may itself wait for a sync: about what it takes to hand one over to
+the journal's thread and back (docs/adr/0019-sync-in-place.md)."""
 NO_PORT = -1
 DEFAULTS = Config()
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -252,6 +256,7 @@ def open_store(config: Config, ending: Ending, measurements: Measurements) -> St
             sync=config.sync,
             meaning=MEANING,
             reserve_bytes=RESERVE_BYTES,
+            pace=Pace(WAIT_FOR_DISK_S),
             on_durable=ending.stored_from_thread,
             on_failure=ending.failed_from_thread,
             on_written=measurements.written,

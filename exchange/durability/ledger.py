@@ -114,6 +114,7 @@ class Ledger:
     """Writes the broker's records to a store and reads messages back."""
 
     __slots__ = (
+        "_committed",
         "_envelopes",
         "_returned",
         "_settled",
@@ -127,6 +128,7 @@ class Ledger:
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._store = store
+        self._committed = 0
         self.codec = codec
         self._settled: list[Queue] = []
         self._windows: list[Window] = []
@@ -224,8 +226,18 @@ class Ledger:
                 found.append((reader.message(position, payload), time))
         return found
 
+    @property
+    def uncommitted(self) -> int:
+        """How many records were written since the last commit."""
+        return self._store.end - self._committed
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether the next commit is going to write more: what was settled, returned or seen."""
+        return bool(self._settled or self._returned or self._windows)
+
     def commit(self) -> None:
-        """End a pass: write what was settled in it, and have the store make it all last."""
+        """Write what was settled since the last commit, and have the store make it all last."""
         try:
             if self._returned:
                 returned, self._returned = self._returned, {}
@@ -243,6 +255,7 @@ class Ledger:
         except Exception:
             if not self._store.failed:
                 raise
+        self._committed = self._store.end
 
     @property
     def failed(self) -> bool:

@@ -24,6 +24,7 @@ from warrener.exchange.access.users import Login, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
+from warrener.exchange.server.commits import Commits
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
@@ -57,6 +58,7 @@ class Server:
         self._memory_alarm = MemoryAlarm(config.memory_mark_bytes)
         self._disk_alarm = DiskAlarm(config.disk_free_mark_bytes)
         self._alarms_over = trio.Event()
+        self._commits = Commits(broker, self._write_out)
         self._nursery: trio.Nursery | None = None
         self._accepting = trio.CancelScope()
         self._ending = False
@@ -76,16 +78,12 @@ class Server:
         self.broker.ledger.set_time(int(time.time() * 1000))
         return self._now
 
-    def end_pass(self) -> None:
-        """Close the pass, and write to every connection that has output by now."""
-        self.broker.end_pass()
-        while self._pending:
-            pending, self._pending = self._pending, []
-            for connection in pending:
-                connection.last_sent = self._now
-                session = self._sessions.get(connection)
-                if session is not None:
-                    session.flush()
+    def end_pass(self, connection: Connection | None = None) -> None:
+        """Close the pass of a connection, and write to every one that has output by now."""
+        self.broker.hand_out()
+        self._commits.end_pass(connection)
+        self.broker.answer()
+        self._write_out()
         due = self.broker.deadlines.next
         if due is not None and due < self._planned_ms:
             self._sooner.set()
@@ -93,11 +91,20 @@ class Server:
             self._continuing = True
             self.start(self._continue)
 
+    def _write_out(self) -> None:
+        while self._pending:
+            pending, self._pending = self._pending, []
+            for connection in pending:
+                connection.last_sent = self._now
+                session = self._sessions.get(connection)
+                if session is not None:
+                    session.flush()
+
     def stored(self) -> None:
         """The store has put more on disk: answer the publishers who wait for that."""
         self._watch_space()
-        self.broker.settle_confirms()
-        self.end_pass()
+        self.broker.answer()
+        self._write_out()
 
     async def check_login(self, login: Login, address: str) -> Verdict:
         """Find out whether a login from a peer's address is right.
@@ -220,8 +227,11 @@ class Server:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._tick_forever)
+            nursery.start_soon(self._commits.run)
             nursery.start_soon(self._accept_all, listeners)
             ready()
+        # What the end of the last sessions has left.
+        self.broker.commit()
 
     async def shut_down(self, reason: str) -> None:
         """Take no new work, tell the clients, and stop serving."""

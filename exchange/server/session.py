@@ -122,7 +122,7 @@ class Session:
             logger.exception("%s: unexpected internal error", connection.name)
             connection.fail(InternalError("unexpected internal error, see the log"))
             connection.finished = True
-        self._server.end_pass()
+        self._server.end_pass(connection)
 
     async def _check(self, login: Login) -> None:
         """Find out whether the client is who it says."""

@@ -44,25 +44,35 @@ def status_bytes(pid: int | None, name: str) -> int | None:
 class OwnBroker:
     """`warrener serve` on a free port and a fresh data directory, gone at the end of the block."""
 
-    def __init__(self) -> None:
+    def __init__(self, http: bool = False) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="warrener-bench-")
+        self._http = http
         self.port = 0
+        self.http_port = 0
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def __enter__(self) -> "OwnBroker":
-        command = [sys.executable, "-m", "warrener", "serve", "--port", "0", "--http-port=-1"]
+        command = [sys.executable, "-m", "warrener", "serve", "--port", "0"]
+        http_port = "0" if self._http else "-1"
         self._process = subprocess.Popen(
-            [*command, "--data", str(Path(self._directory.name, "data"))],
+            [
+                *command,
+                f"--http-port={http_port}",
+                "--data",
+                str(Path(self._directory.name, "data")),
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("amqp://"):
-                self.port = int(line.strip().rstrip("/").rpartition(":")[2])
+                self.port = port_of(line)
+            if line.startswith("http://"):
+                self.http_port = port_of(line)
             if line.strip() == READY_LINE:
                 return self
         self.__exit__()
@@ -76,6 +86,10 @@ class OwnBroker:
             self._process.kill()
             self._process.wait()
         self._directory.cleanup()
+
+
+def port_of(address: str) -> int:
+    return int(address.strip().rstrip("/").rpartition(":")[2])
 
 
 class GivenBroker:

@@ -37,7 +37,7 @@ class ConfirmedClient(Client):
 
     def settle(self) -> None:
         self.durable.wait_durable()
-        self.broker.settle_confirms()
+        self.broker.answer()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def confirmed(durable: DurableBroker) -> ConfirmedClient:
 def test_a_persistent_message_is_confirmed_when_it_is_on_disk(confirmed: ConfirmedClient) -> None:
     confirmed.durable.files.gate.clear()
     confirmed.publish_confirmed("q", b"1")
-    confirmed.broker.settle_confirms()
+    confirmed.broker.answer()
     assert confirmed.answers == []
     confirmed.durable.files.gate.set()
     confirmed.settle()

@@ -4,6 +4,7 @@ Short histories are tried in every state that a power cut may leave, long ones i
 random. crash_files.py says what a disk may do, crash_journal.py what must be found on it.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ import pytest
 
 from tests.storage.crash_files import CrashFiles, DirectorySync, Disk, Platter, Step, Sync
 from tests.storage.crash_journal import Life, begin_again, stay, survive
+from warrener.storage.pace import Pace
 
 SMALL = 300
 LARGE = 5000
@@ -111,6 +113,18 @@ def test_whatever_a_power_cut_leaves_reads_as_the_log_did_after_a_commit(
     crashes = list(life.files.crashes())
     assert len(crashes) > 5
     survive(life, tmp_path, crashes, segment_bytes=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("history", "segment_bytes"),
+    [(one_by_one, SMALL), (one_by_one, LARGE), (over_the_edge, LARGE), (given_back, SMALL)],
+)
+def test_a_power_cut_finds_the_same_where_commits_are_written_in_place(
+    tmp_path: Path, history: Callable[[Life], None], segment_bytes: int
+) -> None:
+    pace = Pace(math.inf)
+    life = lived(tmp_path, history, "always", 64, segment_bytes=segment_bytes, pace=pace)
+    survive(life, tmp_path, life.files.crashes(), segment_bytes=segment_bytes)
 
 
 @pytest.mark.parametrize("sync", MODES)

@@ -95,7 +95,7 @@ class Wire:
 
     def stored(self) -> None:
         """The store says that more is durable."""
-        self.broker.settle_confirms()
+        self.broker.answer()
         self.end_pass()
 
     def end_pass(self) -> None:
