@@ -21,7 +21,6 @@ from collections.abc import Callable
 import trio
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.server.connection import Connection
 
 MANY_RECORDS = 64
 ALONE = 8
@@ -33,26 +32,37 @@ LINGER_S = 0.005
 class Commits:
     """The commits of a server; `on_committed` is called after those that end no pass."""
 
-    __slots__ = ("_broker", "_last", "_on_committed", "_records", "_something", "_succession")
+    __slots__ = (
+        "_broker",
+        "_last",
+        "_on_committed",
+        "_records",
+        "_seen",
+        "_something",
+        "_succession",
+    )
 
     def __init__(self, broker: Broker, on_committed: Callable[[], None]) -> None:
         self._broker = broker
         self._on_committed = on_committed
         self._something = trio.Event()
         self._records = trio.Event()
-        self._last: Connection | None = None
+        self._last: object = None
         """Whose pass was the last that has left records, and how often in succession."""
         self._succession = 0
+        self._seen = 0
+        """The end of the ledger when that was last looked at."""
 
-    def end_pass(self, connection: Connection | None) -> None:
-        """Commit what the pass of a connection has left, or see to it that it is done."""
+    def end_pass(self, source: object) -> None:
+        """Commit what a pass has left, or see to it that it is done; `source` is whose pass."""
         ledger = self._broker.ledger
         records = ledger.uncommitted
-        if records:
-            self._succession = self._succession + 1 if connection is self._last else 0
-            self._last = connection
+        if ledger.end > self._seen:
+            self._seen = ledger.end
+            self._succession = self._succession + 1 if source is self._last else 0
+            self._last = source
         if records >= MANY_RECORDS or ledger.failed or (records and self._succession >= ALONE):
-            self._broker.commit()
+            self._commit()
         elif records:
             self._records.set()
             self._something.set()
@@ -67,5 +77,9 @@ class Commits:
                 with trio.move_on_after(LINGER_S):
                     await self._records.wait()
             self._something, self._records = trio.Event(), trio.Event()
-            self._broker.commit()
+            self._commit()
             self._on_committed()
+
+    def _commit(self) -> None:
+        self._broker.commit()
+        self._seen = self._broker.ledger.end

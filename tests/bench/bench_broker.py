@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +107,11 @@ class Load:
             if producer.exitcode != 0:
                 raise LoadFailed("a producer did not get its confirms")
         return self._wait_for_the_rest() if self._consumers else 0
+
+    def signal_producers(self, number: int) -> None:
+        for producer in self._producers:
+            assert producer.pid is not None
+            os.kill(producer.pid, number)
 
     def kill(self) -> None:
         for process in self._consumers + self._producers:
