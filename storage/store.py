@@ -12,7 +12,7 @@ The life of a store:
     store.hold_all(positions)               # the same for many at once, one holder each
     position = store.append(kind, head, body, holders)      # as often as there is something
     position = store.append_run(kind, head, bodies, holders)    # the same for many at once
-    store.commit()                          # at the end of each pass of the loop
+    store.commit()                          # now and then: what came before is a whole
     store.durable                           # moves on; every position below it is safe
     store.release(position)                 # each holder once; a record without holders is dead
     store.release_all(positions)            # the same for many at once
@@ -168,7 +168,8 @@ class Store(Protocol):
         """
 
     def commit(self) -> None:
-        """End a pass: hand over what was appended since the last commit, without waiting.
+        """Hand over what was appended since the last commit; waits for the disk only if that is
+        known to be quick, and then it is durable.
 
         While a write is under way, further commits gather and go to disk with the next one.
 

@@ -1,7 +1,7 @@
 """Measurements: what takes how long in this process, kept as histograms for `/metrics`.
 
-The journal's thread tells of its writes itself; only it changes those histograms, so reading them
-while it does is wrong by one write at most. How late the event loop is, is found by sleeping for a
+The journal tells of its writes in the thread that makes them, its own mostly, and never in two at
+once, so reading those histograms meanwhile is wrong by one write at most. How late the event loop is, is found by sleeping for a
 while and looking at the clock.
 """
 
@@ -31,7 +31,7 @@ class Measurements:
         self.loop_lag_seconds = make_histogram(SECONDS)
 
     def written(self, seconds: float, commits: int, size: int) -> None:
-        """The journal has written; called in its thread."""
+        """The journal has written; called in any thread."""
         self.write_seconds.add(seconds)
         self.write_commits.add(commits)
         self.write_bytes.add(size)
