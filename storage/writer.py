@@ -65,8 +65,9 @@ from warrener.storage.store import Bytes, Position
 ZEROS = bytes(1024 * 1024)
 # A write as large as this brings no zeros with it.
 LARGE_WRITE_BYTES = 256 * 1024
-# A batch larger than this is not written in place: its copy to the disk has no known pace.
-IN_PLACE_BYTES = 32 * 1024
+# A batch larger than this is not written in place: whoever commits so much has more to do, which
+# can be done while the disk works.
+IN_PLACE_BYTES = 4 * 1024
 
 _INTERVAL = re.compile(r"interval:([1-9][0-9]*)")
 
