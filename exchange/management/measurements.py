@@ -1,8 +1,8 @@
 """Measurements: what takes how long in this process, kept as histograms for `/metrics`.
 
-The journal tells of its writes in the thread that makes them, its own mostly, and never in two at
-once, so reading those histograms meanwhile is wrong by one write at most. How late the event loop is, is found by sleeping for a
-while and looking at the clock.
+The journal tells of its writes in the thread that makes them, mostly its own, and never in two at
+once, so reading those histograms meanwhile is wrong by one write at most. How late the event loop
+is, is found by sleeping for a while and looking at the clock.
 """
 
 from __future__ import annotations
