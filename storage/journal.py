@@ -273,8 +273,9 @@ class Journal:
         self._end_part()
         batch, self._parts = Batch(self._parts, self.end), []
         self._forget_written()
+        # also if it is going to be written here: that may fail, and reading goes on
+        self._flight.extend(batch.parts)
         if not writer.write_in_place(batch):
-            self._flight.extend(batch.parts)
             writer.put(batch)
         if self._untidy:
             self.trim()
@@ -387,8 +388,10 @@ class Journal:
         failed_before = self._writer.failure is not None
         try:
             self._caretaker.end()
-            if self.end and not failed_before:
+            if self.end:
                 self._close_writer()
+            if self.failed and not failed_before:
+                self._refuse()
         finally:
             self._closed = True
             self._directory.close_readers()
@@ -488,11 +491,11 @@ class Journal:
         self._caretaker.start()
 
     def _close_writer(self) -> None:
-        self.commit()
+        """Have everything written, unless the journal has failed; then nothing writes any more."""
+        if not self.failed:
+            self.commit()
         self._writer.put(Close(self._segment, self.end))
         self._writer.join()
-        if self._writer.failure is not None:
-            self._refuse()
 
 
 def _payload(pieces: list[Bytes], index: int) -> bytes:

@@ -7,11 +7,17 @@ and an average in which the latest write counts an eighth has a useful asymmetry
 takes 5 ms makes it a thread's business again at once, and for some ten writes, one that takes 50 ms
 for some thirty. Nothing can end a write that has begun, so that one is waited for
 (docs/adr/0019-sync-in-place.md).
+
+A write in the other thread looks longer than it would have been here: that thread has to win a
+core and the interpreter before it can look at the clock. If it had to be as short as one here,
+then on a busy machine a pace that was slow once would be slow for ever.
 """
 
 UNKNOWN_S = 1.0
 """What a disk takes of which nothing is known: it has to write some sixty times to be quick."""
 WEIGHT = 1 / 8
+OF_THAT_IN_THREAD = 1 / 2
+"""How much of a small write's time in the other thread it would have taken here."""
 
 
 class Pace:
@@ -32,3 +38,7 @@ class Pace:
     def note(self, seconds: float) -> None:
         """A write has taken so long."""
         self._average_s += (seconds - self._average_s) * WEIGHT
+
+    def note_in_thread(self, seconds: float) -> None:
+        """A write of a thread of its own has taken so long."""
+        self.note(seconds * OF_THAT_IN_THREAD)

@@ -9,7 +9,8 @@ numbers that only this thread changes.
 There is one exception. Two hand-overs between threads take longer than a good disk takes to sync,
 so while syncs have been short (pace.py), and this thread has done all it was ever given, the
 broker's thread writes a small batch itself: `write_in_place`. It needs no lock either, for until
-that thread gives this one more to do, this one waits.
+that thread gives this one more to do, this one waits. Only this thread changes the number of things
+it has done, and only after all that they change; so who reads it late only hands over once more.
 
 What `durable` means is the operator's choice:
 
@@ -110,7 +111,7 @@ class Batch(NamedTuple):
 
 
 class Close(NamedTuple):
-    """The last thing to do."""
+    """The last thing to do; after a failure, nothing but to end."""
 
     segment: Segment
     end: Position
@@ -196,31 +197,30 @@ class Writer:
         self._queue.put(item)
 
     def write_in_place(self, batch: Batch) -> bool:
-        """Write a batch at once, in the caller's thread, if that is sure to be short.
+        """Write a batch at once, in the caller's thread, if that is likely to be short.
 
-        It is durable then, if that does not fail; `on_durable` is not called.
+        Returns whether it was tried. The batch is durable then, or the journal has failed;
+        `on_durable` is called only if the disk has turned out to be full.
         """
-        if not (self._pace.quick and self._done == self._given):
+        if not (self._pace.quick and self._done == self._given and self._fits(batch.parts)):
             return False
-        if not self._fits(batch.parts):
-            return False
+        full = self.full
         try:
-            self._write([batch])
+            self._pace.note(self._write([batch]))
         except BaseException as failure:
             self.fail(failure)
-            # The thread sees the failure, and ends.
-            self.put(Sync())
+        if self.full is not full:
+            self._on_durable()
         return True
 
     def _fits(self, parts: list[Part]) -> bool:
         """Whether this is a small write to where there is space on the disk already."""
-        part = parts[0]
+        first, last = parts[0], parts[-1]
         return (
             self._mode.before_durable
-            and len(parts) == 1
-            and part.segment is self._segment
-            and part.end <= self._filled
-            and part.end - part.offset <= IN_PLACE_BYTES
+            and first.segment is last.segment is self._segment
+            and last.end <= self._filled
+            and last.end - first.offset <= IN_PLACE_BYTES
         )
 
     def join(self) -> None:
@@ -239,6 +239,7 @@ class Writer:
             self._restock()
             self._done += 1
             while self._serve(items := self._take()):
+                # the last thing to happen, for from then on the other thread may write
                 self._done += len(items)
         except BaseException as failure:
             self.fail(failure)
@@ -262,19 +263,17 @@ class Writer:
 
     def _serve(self, items: list[Item]) -> bool:
         """Do what was asked for, and a sync if one is due; False once there is no more to do."""
-        if self.failure is not None:
-            return False
         batches = [item for item in items if isinstance(item, Batch)]
         if batches:
-            self._write(batches)
-            self._on_durable()
+            self._write_waiting(batches)
         for item in items:
             if isinstance(item, Sync):
                 self._sync_all()
             elif isinstance(item, Restock):
                 self._restock()
             elif isinstance(item, Close):
-                self._finish(item)
+                if self.failure is None:
+                    self._finish(item)
                 return False
         if self._sync_due is not None and time.monotonic() >= self._sync_due:
             self._sync_all()
@@ -286,11 +285,18 @@ class Writer:
         # What waits for it may go on: giving space back.
         self._on_durable()
 
-    def _write(self, batches: list[Batch]) -> None:
+    def _write_waiting(self, batches: list[Batch]) -> None:
+        """Write what has come meanwhile, and see whether it could have been written in place."""
+        small = self._fits([part for batch in batches for part in batch.parts])
+        seconds = self._write(batches)
+        if small:
+            self._pace.note_in_thread(seconds)
+        self._on_durable()
+
+    def _write(self, batches: list[Batch]) -> float:
+        """Write and sync as the mode has it; returns the seconds it took."""
         began = time.monotonic()
-        parts = _joined([part for batch in batches for part in batch.parts])
-        paced = self._fits(parts)
-        *full, last = parts
+        *full, last = _joined([part for batch in batches for part in batch.parts])
         for part in full:
             self._write_part(part, through=False)
         self._write_part(last, through=self._mode.before_durable)
@@ -302,9 +308,8 @@ class Writer:
         self.durable = self.written
         size = sum([part.end - part.offset for part in (*full, last)])
         seconds = time.monotonic() - began
-        if paced:
-            self._pace.note(seconds)
         self._on_written(seconds, len(batches), size)
+        return seconds
 
     def _write_part(self, part: Part, through: bool) -> None:
         if part.segment is not self._segment:
