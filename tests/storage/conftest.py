@@ -27,6 +27,7 @@ class OpenJournal:
     def __init__(self, directory: Path, **options: object) -> None:
         self.directory = directory
         self.failures: list[BaseException] = []
+        self.times_durable = 0
         self._changed = threading.Condition()
         self.store = Journal(
             directory, on_durable=self._durable, on_failure=self._failed, **options
@@ -90,6 +91,7 @@ class OpenJournal:
 
     def _durable(self) -> None:
         with self._changed:
+            self.times_durable += 1
             self._changed.notify_all()
 
     def _failed(self, failure: BaseException) -> None:

@@ -3,12 +3,14 @@
 import errno
 import shutil
 import struct
+import threading
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from tests.storage.conftest import PATIENCE_S
 from warrener.storage.errors import DamagedRecord, JournalFailed
 from warrener.storage.files import DiskFiles, Handle
 from warrener.storage.store import Bytes, Meaning
@@ -365,6 +367,54 @@ def test_a_rename_that_fails_stops_the_journal(open_journal: Callable) -> None:
     assert line.journal.wait_failure().errno == errno.ENOSPC
     assert line.store.failed
     line.store.close()
+
+
+class HeldFiles(RefusingFiles):
+    """Refuses to rename, but only when told to; the journal's thread waits while it is held."""
+
+    def __init__(self) -> None:
+        super().__init__("rename", ".partial")
+        self.renaming, self.refuse = threading.Event(), threading.Event()
+        self.writing, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+        self.writer = threading.current_thread()
+
+    def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        self.writer = threading.current_thread()
+        self.writing.set()
+        assert self.go_on.wait(PATIENCE_S)
+        super().write_through(handle, pieces, offset)
+
+    def rename(self, path: str, new_path: str) -> None:
+        self.renaming.set()
+        assert self.refuse.wait(PATIENCE_S)
+        super().rename(path, new_path)
+
+
+def test_what_was_committed_before_a_rename_failed_is_written(
+    open_journal: Callable,
+) -> None:
+    files = HeldFiles()
+    line = Line(open_journal, files=files)
+    line.publish()
+    while not files.renaming.is_set():
+        line.work(1)
+    files.go_on.clear()
+    files.writing.clear()
+    for _ in range(2):
+        line.store.append(MESSAGE, b"head", b"more", 1)
+        line.store.commit()
+        # the second one waits until the first is written
+        assert files.writing.wait(PATIENCE_S)
+    files.refuse.set()
+    line.journal.wait_failure()
+    files.go_on.set()
+    line.journal.wait_durable()
+    line.store.close()
+    assert not files.writer.is_alive()
+    again = open_journal(meaning=MEANING)
+    assert [payload for _, _, payload in again.records[-2:]] == [b"headmore"] * 2
+    assert not again.report.clean
 
 
 def test_a_rewriting_under_way_is_given_up_on_close(line: Line, open_journal: Callable) -> None:

@@ -53,6 +53,20 @@ def test_one_write_a_little_over_the_limit_changes_nothing() -> None:
     assert pace.quick
 
 
+def test_a_thread_may_take_longer_for_what_would_be_short_here() -> None:
+    pace = Pace(LIMIT_S)
+    for _ in range(100):
+        pace.note_in_thread(1.8 * LIMIT_S)
+    assert pace.quick
+
+
+def test_a_disk_that_is_slow_is_not_quick_in_a_thread_either() -> None:
+    pace = Pace(LIMIT_S)
+    for _ in range(100):
+        pace.note_in_thread(3 * LIMIT_S)
+    assert not pace.quick
+
+
 def test_with_a_limit_of_zero_no_disk_is_quick() -> None:
     pace = Pace(0)
     for _ in range(1000):

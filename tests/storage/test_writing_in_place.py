@@ -25,6 +25,7 @@ class WatchedFiles(DiskFiles):
         self.gate = threading.Event()
         self.gate.set()
         self.failing = False
+        self.full = False
         self._caller = threading.current_thread()
         self.thread = self._caller
 
@@ -44,6 +45,12 @@ class WatchedFiles(DiskFiles):
         self.in_place.append(here)
         if self.failing:
             raise OSError(errno.EIO, "the disk fails")
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left")
+
+    def unlink(self, path: str) -> None:
+        super().unlink(path)
+        self.full = False
 
 
 @pytest.fixture
@@ -147,6 +154,54 @@ def test_a_write_in_place_that_fails_ends_the_journal(
     journal.store.close()
     journal.wait_until(lambda: not files.thread.is_alive())
     assert files.in_place == [True]
+
+
+def test_what_could_not_be_written_in_place_can_still_be_read(
+    journal: OpenJournal, files: WatchedFiles
+) -> None:
+    files.failing = True
+    position = journal.store.append(0, b"second", holders=1)
+    journal.store.commit()
+    assert journal.store.failed
+    assert journal.store.read([position]) == [b"second"]
+
+
+def test_after_a_write_in_place_that_failed_the_log_is_not_marked_as_closed(
+    journal: OpenJournal, files: WatchedFiles, open_journal: OpenJournalFactory
+) -> None:
+    files.failing = True
+    journal.store.append(0, b"second", holders=1)
+    with pytest.raises(JournalFailed):
+        journal.store.close()
+    again = open_journal()
+    assert b"second" not in again.payloads
+    assert not again.report.clean
+
+
+def test_a_write_in_place_that_finds_no_space_is_made_in_the_reserve(
+    open_journal: OpenJournalFactory, files: WatchedFiles
+) -> None:
+    journal = begun_in_place(
+        open_journal(pace=Pace(math.inf), files=files, reserve_bytes=4000), files
+    )
+    told = journal.times_durable
+    files.full = True
+    assert commit(journal, b"second")
+    assert files.in_place == [True, True]
+    assert journal.store.full
+    # Whoever hands in messages has to hear at once that there is no space for them.
+    assert journal.times_durable == told + 1
+    assert commit(journal, b"third")
+    journal.store.close()
+    assert open_journal().payloads[-2:] == [b"second", b"third"]
+
+
+def test_a_write_in_place_that_finds_no_space_and_no_reserve_ends_the_journal(
+    journal: OpenJournal, files: WatchedFiles
+) -> None:
+    files.full = True
+    assert not commit(journal, b"second")
+    assert journal.wait_failure().args[0] == errno.ENOSPC
 
 
 def test_what_was_written_in_place_is_there_after_a_restart(
