@@ -114,7 +114,6 @@ class Ledger:
     """Writes the broker's records to a store and reads messages back."""
 
     __slots__ = (
-        "_committed",
         "_envelopes",
         "_returned",
         "_settled",
@@ -122,13 +121,15 @@ class Ledger:
         "_store",
         "_windows",
         "codec",
+        "committed",
         "full",
         "now_ms",
     )
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._store = store
-        self._committed = 0
+        self.committed = 0
+        """Where the last commit ended."""
         self.codec = codec
         self._settled: list[Queue] = []
         self._windows: list[Window] = []
@@ -227,11 +228,6 @@ class Ledger:
         return found
 
     @property
-    def uncommitted(self) -> int:
-        """How many records were written since the last commit."""
-        return self._store.end - self._committed
-
-    @property
     def unwritten(self) -> bool:
         """Whether the next commit is going to write more: what was settled, returned or seen."""
         return bool(self._settled or self._returned or self._windows)
@@ -255,7 +251,7 @@ class Ledger:
         except Exception:
             if not self._store.failed:
                 raise
-        self._committed = self._store.end
+        self.committed = self._store.end
 
     @property
     def failed(self) -> bool:

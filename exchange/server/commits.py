@@ -51,18 +51,18 @@ class Commits:
         """Whose pass was the last that has left records, and how often in succession."""
         self._succession = 0
         self._seen = 0
-        """The end of the ledger when that was last looked at."""
+        """Where the last pass that has left records ended."""
 
     def end_pass(self, source: object) -> None:
         """Commit what a pass has left, or see to it that it is done; `source` is whose pass."""
         ledger = self._broker.ledger
-        records = ledger.uncommitted
-        if ledger.end > self._seen:
+        records = ledger.end - ledger.committed
+        if ledger.end > max(self._seen, ledger.committed):
             self._seen = ledger.end
             self._succession = self._succession + 1 if source is self._last else 0
             self._last = source
         if records >= MANY_RECORDS or ledger.failed or (records and self._succession >= ALONE):
-            self._commit()
+            self._broker.commit()
         elif records:
             self._records.set()
             self._something.set()
@@ -77,9 +77,5 @@ class Commits:
                 with trio.move_on_after(LINGER_S):
                     await self._records.wait()
             self._something, self._records = trio.Event(), trio.Event()
-            self._commit()
+            self._broker.commit()
             self._on_committed()
-
-    def _commit(self) -> None:
-        self._broker.commit()
-        self._seen = self._broker.ledger.end

@@ -7,28 +7,53 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.exchange.core_client import Client
 from tests.exchange.server.served import served
 from warrener.exchange.broker import Broker
+from warrener.exchange.durability.records import Kind
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.commits import ALONE, LINGER_S, MANY_RECORDS, Commits
 from warrener.protocol import methods as m
 from warrener.protocol.properties import encode_properties
+from warrener.storage.errors import JournalFailed
 from warrener.storage.null import NullStore
 
 PERSISTENT = encode_properties(delivery_mode=2)
 
 
 class CountingStore(NullStore):
-    """Remembers how many records there were in each commit."""
+    """Remembers how many records there were in each commit, until it is broken."""
 
-    __slots__ = ("commits",)
+    __slots__ = ("broken", "commits")
 
     def __init__(self) -> None:
         super().__init__()
+        self.broken = False
         self.commits: list[int] = []
 
+    @property
+    def failed(self) -> bool:
+        return self.broken
+
     def commit(self) -> None:
+        if self.broken:
+            raise JournalFailed("the journal has stopped: the disk is gone")
         if self.end > self.durable:
             self.commits.append(self.end - self.durable)
         super().commit()
+
+
+class Publisher:
+    """One whose every publish is a record."""
+
+    def __init__(self, passes: "Passes", source: str) -> None:
+        self.published = 1
+        self.written = passes.store.end
+        self._passes = passes
+        self._source = source
+
+    def confirm(self, number: int) -> None:
+        self._passes.confirmed.append(self._source)
+
+    def give_up(self, number: int) -> None:
+        self._passes.refused.append(self._source)
 
 
 class Passes:
@@ -39,6 +64,8 @@ class Passes:
         self.client = Client(Broker(self.store, CODEC))
         self.committed = 0
         self.commits = Commits(self.client.broker, self._note)
+        self.confirmed: list[str] = []
+        self.refused: list[str] = []
         self._names = 0
         self.client.declare("q", durable=True)
         self.client.publish("", "q", *[b"%d" % n for n in range(10)], persistent=True)
@@ -50,6 +77,15 @@ class Passes:
             self._names += 1
             self.client.declare(f"q{self._names}", durable=True)
         self.commits.end_pass(source)
+
+    def publish(self, source: str, ended: bool = True) -> None:
+        """A pass that leaves a record, and a publisher who waits for it."""
+        broker = self.client.broker
+        broker.ledger.write(Kind.USER_SET, {})
+        broker.confirms.note(Publisher(self, source))
+        if ended:
+            self.commits.end_pass(source)
+            broker.answer()
 
     def acknowledge(self, source: str) -> None:
         """A pass that leaves an acknowledgement."""
@@ -117,7 +153,28 @@ async def test_acknowledgements_do_not_make_a_connection_another_one(passes: Pas
     assert len(passes.store.commits) == 1
 
 
-async def test_acknowledgements_go_with_the_next_records(passes: Passes):
+async def test_neither_does_a_commit_that_somebody_else_has_made(passes: Passes):
+    for _ in range(ALONE + 1):
+        passes.declare("a")
+        passes.client.get("q", no_ack=True)
+        passes.client.broker.commit()
+        passes.acknowledge("b")
+    passes.store.commits.clear()
+    passes.declare("a")
+    assert len(passes.store.commits) == 1
+
+
+async def test_what_came_before_a_commit_of_somebody_else_is_not_waited_for(passes: Passes):
+    passes.declare("a", MANY_RECORDS - 1)
+    passes.client.broker.commit()
+    passes.store.commits.clear()
+    passes.declare("b")
+    assert passes.store.commits == []
+    await wait_all_tasks_blocked()
+    assert passes.store.commits == [1]
+
+
+async def test_acknowledgements_go_with_the_next_records(passes: Passes, mock_clock: MockClock):
     passes.acknowledge("b")
     await wait_all_tasks_blocked()
     passes.acknowledge("b")
@@ -134,6 +191,84 @@ async def test_acknowledgements_alone_wait_for_a_while_only(passes: Passes, mock
     mock_clock.jump(LINGER_S)
     await wait_all_tasks_blocked()
     assert passes.store.commits == [1]
+
+
+async def test_acknowledgements_do_not_wait_longer_because_more_come(
+    passes: Passes, mock_clock: MockClock
+):
+    passes.acknowledge("b")
+    for _ in range(4):
+        await wait_all_tasks_blocked()
+        mock_clock.jump(LINGER_S / 4)
+        passes.acknowledge("b")
+    await wait_all_tasks_blocked()
+    assert passes.store.commits == [1]
+
+
+# With a clock that stands still: whoever waits for a confirm waits for no time to pass.
+
+
+async def test_a_publisher_is_told_in_the_next_turn(passes: Passes, mock_clock: MockClock):
+    for source in "ab":
+        passes.publish(source)
+    await wait_all_tasks_blocked()
+    assert passes.confirmed == ["a", "b"]
+
+
+async def test_one_who_publishes_while_acknowledgements_wait_is_told_in_the_next_turn(
+    passes: Passes, mock_clock: MockClock
+):
+    passes.acknowledge("c")
+    await wait_all_tasks_blocked()
+    passes.publish("a")
+    passes.acknowledge("c")
+    await wait_all_tasks_blocked()
+    assert passes.confirmed == ["a"]
+
+
+async def test_the_only_one_who_publishes_is_told_at_once(passes: Passes, mock_clock: MockClock):
+    for _ in range(3 * ALONE):
+        passes.acknowledge("c")
+        passes.publish("a")
+        await wait_all_tasks_blocked()
+    passes.confirmed.clear()
+    passes.acknowledge("c")
+    passes.publish("a")
+    assert passes.confirmed == ["a"]
+
+
+async def test_one_who_comes_after_many_records_is_told_in_the_next_turn(
+    passes: Passes, mock_clock: MockClock
+):
+    passes.acknowledge("c")
+    passes.declare("b", MANY_RECORDS)
+    passes.publish("a")
+    await wait_all_tasks_blocked()
+    assert passes.confirmed == ["a"]
+
+
+async def test_one_whose_pass_somebody_else_commits_is_told_at_its_end(
+    passes: Passes, mock_clock: MockClock
+):
+    passes.publish("a", ended=False)
+    passes.client.broker.commit()
+    assert passes.confirmed == ["a"]
+    passes.commits.end_pass("a")
+    await wait_all_tasks_blocked()
+    passes.publish("a")
+    await wait_all_tasks_blocked()
+    assert passes.confirmed == ["a", "a"]
+
+
+async def test_publishers_are_refused_in_the_next_turn_if_the_store_fails_meanwhile(
+    passes: Passes, mock_clock: MockClock
+):
+    passes.publish("a")
+    passes.store.broken = True
+    await wait_all_tasks_blocked()
+    assert (passes.confirmed, passes.refused) == ([], ["a"])
+    passes.publish("b")
+    assert passes.refused == ["a", "b"]
 
 
 async def test_what_the_last_clients_leave_is_committed_before_the_server_ends():
