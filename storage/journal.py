@@ -20,7 +20,6 @@ import struct
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from operator import attrgetter
@@ -31,6 +30,7 @@ from warrener.storage.caretaker import Caretaker
 from warrener.storage.directory import Directory, Unreadable
 from warrener.storage.errors import DamagedRecord, JournalFailed, UnknownPosition
 from warrener.storage.files import DiskFiles, Files
+from warrener.storage.flight import Flight
 from warrener.storage.index import run_entry
 from warrener.storage.lock import DirectoryLock
 from warrener.storage.opening import cut_log
@@ -38,7 +38,6 @@ from warrener.storage.pace import Pace
 from warrener.storage.record import (
     COMMIT,
     CRC_BYTES,
-    FIELDS,
     HEADER_BYTES,
     KIND_MAX,
     encode_mark,
@@ -60,9 +59,6 @@ from warrener.storage.writer import Batch, Close, OnWritten, Part, Restock, Sync
 SEGMENT_BYTES = 64 * 1024 * 1024
 # Offsets have four bytes, and one record may stick out beyond the end of its segment.
 SEGMENT_BYTES_MAX = 2 * 1024 * 1024 * 1024
-
-# append() adds so many pieces per record: checksum; other fields and head; body.
-_PIECES = 3
 
 # by kind: what the index says of a record that append() adds
 _WHOLE_ENTRIES = [run_entry(1, kind, None) for kind in range(KIND_MAX + 1)]
@@ -166,7 +162,7 @@ class Journal:
         self.end: Position = 0
         self.report = RecoveryReport()
         # records handed over, and perhaps not in a file yet
-        self._flight: deque[Part] = deque()
+        self._flight = Flight()
         # what was appended since the last commit: parts for full segments, then the open one
         self._parts: list[Part] = []
         self._pieces: list[Bytes] = []
@@ -272,9 +268,9 @@ class Journal:
         self._segment.add_mark(COMMIT)
         self._end_part()
         batch, self._parts = Batch(self._parts, self.end), []
-        self._forget_written()
+        self._flight.forget(writer.written)
         # also if it is going to be written here: that may fail, and reading goes on
-        self._flight.extend(batch.parts)
+        self._flight.add(batch.parts)
         if not writer.write_in_place(batch):
             writer.put(batch)
         if self._untidy:
@@ -427,18 +423,13 @@ class Journal:
         self._part_offset = self._segment.size
 
     def _end_part(self) -> None:
-        segment = self._segment
-        self._parts.append(
-            Part(segment, self._part_first, self._part_offset, segment.size, self._pieces)
-        )
+        self._parts.append(self._open_part())
         self._begin_part()
 
-    def _forget_written(self) -> None:
-        """Records that are in a file are read from there; their bodies are let go."""
-        flight = self._flight
-        written = self._writer.written
-        while flight and flight[0].first + len(flight[0].pieces) // _PIECES <= written:
-            flight.popleft()
+    def _open_part(self) -> Part:
+        """What was appended last, to the segment that is being filled."""
+        segment = self._segment
+        return Part(segment, self._part_first, self._part_offset, segment.size, self._pieces)
 
     def _segment_of(self, position: Position) -> Segment:
         index = bisect_right(self._segments, position, key=attrgetter("first")) - 1
@@ -447,11 +438,7 @@ class Journal:
         return self._segments[index]
 
     def _read_unwritten(self, position: Position) -> bytes:
-        for part in (*self._flight, *self._parts):
-            index = (position - part.first) * _PIECES
-            if 0 <= index < len(part.pieces) - _PIECES + 1:
-                return _payload(part.pieces, index)
-        return _payload(self._pieces, (position - self._part_first) * _PIECES)
+        return self._flight.read(position, (*self._parts, self._open_part()))
 
     def _read_written(
         self, segment: Segment, positions: Sequence[Position], limit: int | None
@@ -496,8 +483,3 @@ class Journal:
             self.commit()
         self._writer.put(Close(self._segment, self.end))
         self._writer.join()
-
-
-def _payload(pieces: list[Bytes], index: int) -> bytes:
-    """Head and body of the record whose pieces start at an index."""
-    return b"".join((pieces[index + 1][FIELDS.size :], pieces[index + 2]))
