@@ -28,8 +28,8 @@ PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 
 unpack_frame_head = struct.Struct(">BHI").unpack_from
 """Type, channel and payload size of the frame at an offset."""
-unpack_header_frame = struct.Struct(">BHIHHQ").unpack_from
-"""The same of a header frame, then class id, weight and body size."""
+unpack_header_frame = struct.Struct(">BHIIQ").unpack_from
+"""The same of a header frame, then class id and weight as one number, and body size."""
 HEADER_FRAME_FIXED_BYTES = 19
 HEADER_FIXED_BYTES = 12
 """Class id, weight and body size: what stands before the properties in a header payload."""

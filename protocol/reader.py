@@ -40,7 +40,8 @@ from warrener.protocol.frames import (
 )
 from warrener.protocol.properties import Properties
 
-BASIC = 60
+BASIC = 60 << 16
+"""Class and weight of a content header; a weight other than 0 has no meaning."""
 PUBLISH = (60 << 16 | 40).to_bytes(4, "big")
 ACK = (60 << 16 | 80).to_bytes(4, "big")
 ACK_TAG_AT = FRAME_HEAD_BYTES + 4
@@ -302,13 +303,13 @@ class Reader:
         end = len(data)
         if end - start < HEADER_FRAME_FIXED_BYTES:
             return 0
-        kind, other, length, class_id, _, size = unpack_header_frame(data, start)
+        kind, other, length, class_and_weight, size = unpack_header_frame(data, start)
         body: int = start + FRAME_OVERHEAD_BYTES + length
         limit = self.frame_max
         if (
             kind != HEADER
             or other != channel
-            or class_id != BASIC
+            or class_and_weight != BASIC
             or not HEADER_FIXED_BYTES < length <= REMEMBERED_BYTES_MAX
             or size > limit - FRAME_OVERHEAD_BYTES
             or size > self._body_max
@@ -398,9 +399,12 @@ class Reader:
             raise UnexpectedFrame(f"second content header on channel {channel}")
         if len(frame) < HEADER_FRAME_FIXED_BYTES + 1:
             raise FrameError("content header too short")
-        _, _, _, class_id, _, size = unpack_header_frame(frame, 0)
-        if class_id != BASIC:
-            raise UnexpectedFrame(f"content header of class {class_id} after basic.publish")
+        _, _, _, class_and_weight, size = unpack_header_frame(frame, 0)
+        if class_and_weight != BASIC:
+            class_id, weight = divmod(class_and_weight, 1 << 16)
+            raise UnexpectedFrame(
+                f"content header of class {class_id} and weight {weight} after basic.publish"
+            )
         if size > BODY_BYTES_MAX:
             raise FrameError(
                 f"content of {size} bytes announced, at most {BODY_BYTES_MAX} possible"

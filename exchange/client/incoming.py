@@ -87,7 +87,7 @@ class Incoming:
         if kind == HEADER:
             if len(frame) < HEADER_FRAME_FIXED_BYTES + 1:
                 raise FrameError("content header too short")
-            content.missing = unpack_header_frame(frame, 0)[5]
+            content.missing = unpack_header_frame(frame, 0)[-1]
             content.properties = frame[FRAME_HEAD_BYTES + HEADER_FIXED_BYTES : -1]
         else:
             content.parts.append(frame[FRAME_HEAD_BYTES:-1])

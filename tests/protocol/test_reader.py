@@ -581,8 +581,14 @@ def test_the_limit_on_frames_may_change_in_the_middle_of_a_feed():
 METHOD_FRAME, HEADER_FRAME, BODY_FRAME = publish(body=b"hello").frames
 
 
-def header(size: int, properties: bytes = PLAIN, class_id: int = 60, channel: int = 1) -> bytes:
-    return frame(HEADER, channel, struct.pack(">HHQ", class_id, 0, size) + properties)
+def header(
+    size: int,
+    properties: bytes = PLAIN,
+    class_id: int = 60,
+    channel: int = 1,
+    weight: int = 0,
+) -> bytes:
+    return frame(HEADER, channel, struct.pack(">HHQ", class_id, weight, size) + properties)
 
 
 def with_end(data: bytes, end: bytes) -> bytes:
@@ -636,6 +642,8 @@ MISTAKES = {
     "header where a method is due": (HEADER_FRAME, UnexpectedFrame),
     "header on another channel": (METHOD_FRAME + header(5, channel=2), UnexpectedFrame),
     "header of another class": (METHOD_FRAME + header(5, class_id=50), UnexpectedFrame),
+    "header with a weight": (METHOD_FRAME + header(5, weight=1) + BODY_FRAME, UnexpectedFrame),
+    "header with a weight, body empty": (METHOD_FRAME + header(0, weight=0x100), UnexpectedFrame),
     "header without its size": (METHOD_FRAME + frame(HEADER, 1, b"\0\x3c\0\0\0"), FrameError),
     "header without flags": (METHOD_FRAME + header(5, properties=b""), FrameError),
     "header with half a flag": (METHOD_FRAME + header(5, properties=b"\x80"), FrameError),
