@@ -21,6 +21,12 @@ WAITING_PROCESSES = 2
 CLOSING_LINE = "closing line"
 
 
+@pytest.fixture
+def same_salt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journals of the same history are the same files, to the last byte."""
+    monkeypatch.setattr("warrener.storage.journal.secrets.randbits", lambda bits: 1)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + WAITING_PROCESSES

@@ -20,7 +20,9 @@ to try everything. Long ones are sampled.
 Indexes can be kept from being written: nothing depends on them, they are never synced, and with
 them even a short history leaves more than can be tried.
 
-Hold the writer's thread at its next write with `hold`, to have several commits share one.
+Hold the writer's thread at its next write with `hold`, to have several commits share one. The
+caretaker's thread passes a turnstile before each thing it does. With both, what happens to the disk
+and in which order can be made a matter of what is done alone, whatever the threads' speed.
 """
 
 import errno
@@ -28,7 +30,7 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
@@ -38,6 +40,8 @@ from warrener.storage.store import Bytes
 
 SECTOR_BYTES = 512
 PATIENCE_S = 20
+CARETAKER = "warrener-caretaker"
+"""The name of the thread that removes and rewrites segments."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,47 @@ class Told(NamedTuple):
 Step = Change | Cut | Entry | Directory | Sync | DirectorySync | Told
 
 
+class Turnstile:
+    """What a thread passes before each thing that it does; open unless it is told otherwise."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._steps: int | None = None
+        """How often it may still be passed; None for any number."""
+        self._waiting = False
+
+    def enter(self) -> None:
+        with self._changed:
+            self._waiting = True
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._steps != 0, PATIENCE_S)
+            self._waiting = False
+            if self._steps:
+                self._steps -= 1
+
+    def close(self) -> None:
+        """From now on only `pass_on` opens it."""
+        with self._changed:
+            self._steps = 0
+
+    def pass_on(self, steps: int | None, idle: Callable[[], bool]) -> None:
+        """Let the thread pass so many times, or always, until it stands here or is idle."""
+        with self._changed:
+            self._steps = steps
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._stands or idle(), PATIENCE_S)
+            self._steps = 0
+
+    def notice(self) -> None:
+        """The thread may have become idle."""
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def _stands(self) -> bool:
+        return self._waiting and self._steps == 0
+
+
 class CrashFiles:
     """Files that begin as `disk` has them, and remember; together they take `space_bytes`."""
 
@@ -133,8 +178,11 @@ class CrashFiles:
         self._handles = itertools.count(1000)
         self._lock = threading.RLock()
         self._door = threading.Semaphore(1)
-        self._arrivals = threading.Semaphore(0)
-        self._held = False
+        self._arrived = threading.Event()
+        self.held = False
+        """Whether writes wait for `let_go`."""
+        self.turnstile = Turnstile()
+        """Where the caretaker's thread passes."""
 
     # What a journal asks of files
 
@@ -152,6 +200,7 @@ class CrashFiles:
             return [name for folder, name in places if folder == directory]
 
     def create(self, path: str) -> Handle:
+        self._pass_the_turnstile()
         with self._lock:
             if path in self._names:
                 raise FileExistsError(path)
@@ -180,21 +229,25 @@ class CrashFiles:
             return bytes(self._contents[self._opened[handle]][offset : offset + length])
 
     def write(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        self._pass_the_turnstile()
         self._pass_the_door()
         with self._lock:
             self._write(self._opened[handle], b"".join(pieces), offset)
 
     def write_through(self, handle: Handle, pieces: Sequence[Bytes], offset: int) -> None:
+        self._pass_the_turnstile()
         self._pass_the_door()
         with self._lock:
             file = self._opened[handle]
             self.steps.append(Sync(file, self._write(file, b"".join(pieces), offset)))
 
     def datasync(self, handle: Handle) -> None:
+        self._pass_the_turnstile()
         with self._lock:
             self.steps.append(Sync(self._opened[handle]))
 
     def truncate(self, handle: Handle, length: int) -> None:
+        self._pass_the_turnstile()
         with self._lock:
             file = self._opened[handle]
             content = self._contents[file]
@@ -203,15 +256,18 @@ class CrashFiles:
             self.steps += (Cut(file, length), Sync(file))
 
     def sync_directory(self, path: str) -> None:
+        self._pass_the_turnstile()
         with self._lock:
             assert path in self._directories, path
             self.steps.append(DirectorySync(path))
 
     def rename(self, path: str, new_path: str) -> None:
+        self._pass_the_turnstile()
         with self._lock:
             self._enter(Entry(((path, None), (new_path, self._found(path)))))
 
     def unlink(self, path: str) -> None:
+        self._pass_the_turnstile()
         with self._lock:
             self._found(path)
             self._enter(Entry(((path, None),)))
@@ -241,16 +297,17 @@ class CrashFiles:
             self.steps.append(Told(what))
 
     def hold(self) -> None:
-        """Have the next write wait for `let_go`."""
+        """Have the writer's next write wait for `let_go`."""
         assert self._door.acquire(timeout=PATIENCE_S)
-        self._held = True
+        self._arrived.clear()
+        self.held = True
 
     def wait_held(self) -> None:
         """Until a thread stands at the door."""
-        assert self._arrivals.acquire(timeout=PATIENCE_S)
+        assert self._arrived.wait(PATIENCE_S)
 
     def let_go(self) -> None:
-        self._held = False
+        self.held = False
         self._door.release()
 
     def crashes(self) -> Iterator[Crash]:
@@ -312,9 +369,15 @@ class CrashFiles:
         if growth > 0 and growth > self.free_bytes(""):
             raise OSError(errno.ENOSPC, "No space left on device")
 
+    def _pass_the_turnstile(self) -> None:
+        if threading.current_thread().name == CARETAKER:
+            self.turnstile.enter()
+
     def _pass_the_door(self) -> None:
-        if self._held:
-            self._arrivals.release()
+        if threading.current_thread().name == CARETAKER:
+            return
+        if self.held:
+            self._arrived.set()
         assert self._door.acquire(timeout=PATIENCE_S)
         self._door.release()
 

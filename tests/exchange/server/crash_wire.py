@@ -5,10 +5,15 @@ topology lasts and which messages stand in which queue (`states`). What the clie
 confirm, the answer to a commit) is noted with the disk, so that whatever a power cut leaves can be
 held against it: the broker must come up as it was after one of its passes, and not one before the
 last that the client was told to be safe.
+
+What happens to the disk is a matter of what the client does alone, not of the threads' speed: each
+pass is on disk before the next begins, unless writes are held (`files.hold`), and then all that
+follows goes to disk in one write. The caretaker works in between, when nobody else does; if it is
+to `dawdle` it does so many things to the disk and then nothing until the client is told.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.exchange.durable_broker import Topology, lasting_topology
@@ -28,16 +33,30 @@ Lines = dict[str, list[bytes]]
 State = tuple[Topology, Lines]
 
 
+class SteppedWire(Wire):
+    """Does something after each pass: has it written before the next one."""
+
+    def __init__(self, store: Journal, after_pass: Callable[[], None]) -> None:
+        self._after_pass = after_pass
+        super().__init__(store)
+
+    def end_pass(self) -> None:
+        super().end_pass()
+        self._after_pass()
+
+
 class Life:
     """A broker from its start on, a client that confirms, and one that uses transactions."""
 
     def __init__(self, folder: Path, files: CrashFiles, **options: object) -> None:
         self.files = files
         self._changed = threading.Condition()
+        self._dawdles = False
+        files.turnstile.close()
         self.store = Journal(
             folder, files=files, on_durable=self._durable, on_failure=self._failed, **options
         )
-        self.wire = Wire(self.store)
+        self.wire = SteppedWire(self.store, self._after_pass)
         restore(self.wire.broker, self.store.recover())
         self.channel = self.wire.login().channel()
         self.lines = self._look()
@@ -122,7 +141,8 @@ class Life:
         channel.close()
 
     def be_told(self) -> None:
-        """Wait for the confirms of all that was published."""
+        """Wait for the confirms of all that was published, and for the caretaker."""
+        self._dawdles = False
         self._sync()
         assert self._hear() == []
         assert self._confirmed == self._published
@@ -144,6 +164,7 @@ class Life:
 
     def end(self) -> None:
         """End in order, which a crash may precede."""
+        self._dawdles = False
         self.wire.end_pass()
         self.store.close()
         assert self.files.opened == 0
@@ -175,6 +196,27 @@ class Life:
         """Wait until everything is on disk, which nobody has been told yet."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.store.durable >= self.store.end, PATIENCE_S)
+        self._let_caretaker_work()
+
+    def dawdle(self, steps: int) -> None:
+        """Have the caretaker do so many things to the disk, and no more until `be_told`."""
+        self._dawdles = True
+        self.files.turnstile.pass_on(steps, self._caretaker_idle)
+
+    def _let_caretaker_work(self) -> None:
+        """Nobody else is at work: it does all that it has to do, if it does not dawdle."""
+        self.files.turnstile.pass_on(0 if self._dawdles else None, self._caretaker_idle)
+
+    def _caretaker_idle(self) -> bool:
+        return self.store._caretaker.idle
+
+    def _after_pass(self) -> None:
+        if not self.files.held:
+            self.be_written()
+        else:
+            if self.store.durable < self.store.end:
+                self.files.wait_held()
+            self._let_caretaker_work()
 
     def _sync(self) -> None:
         self.be_written()
@@ -183,6 +225,7 @@ class Life:
     def _durable(self) -> None:
         with self._changed:
             self._changed.notify_all()
+        self.files.turnstile.notice()
 
     def _failed(self, failure: BaseException) -> None:
         raise failure
