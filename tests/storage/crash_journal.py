@@ -12,6 +12,8 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from tests.storage.crash_files import PATIENCE_S, Crash, CrashFiles, Disk
 from warrener.storage.files import Files
@@ -29,6 +31,32 @@ Live = tuple[tuple[int, bytes], ...]
 """Positions and payloads of the messages that are not settled."""
 
 
+class WatchedQueue(SimpleQueue[Any]):
+    """What the writer's thread is to do; tells when all of it is done."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = self._taken = self._done = 0
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        self._asked += 1
+        super().put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if self.empty():
+            # the thread is back for more: what it took before it has done
+            with self._changed:
+                self._done = self._taken
+                self._changed.notify_all()
+        item = super().get(block, timeout)
+        self._taken += 1
+        return item
+
+    def wait_done(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._done == self._asked, PATIENCE_S)
+
+
 class Life:
     """A journal on a disk, from its start on; `live` are its messages by position."""
 
@@ -43,6 +71,7 @@ class Life:
             meaning=Meaning(all_of_it, refers_to),
             **options,
         )
+        self._written = self.store._writer._queue = WatchedQueue()
         self.live = survivors(records_of(self.store))
         for position in self.live:
             self.store.hold(position, 1)
@@ -73,6 +102,23 @@ class Life:
         with self._changed:
             assert self._changed.wait_for(lambda: self.store.durable >= target, PATIENCE_S)
 
+    def wait_still(self, steps: int | None = None) -> None:
+        """Until the writer has done all it can, and then the caretaker so much, or all.
+
+        Whoever closes the caretaker's turnstile and calls this after each commit and each trim
+        has histories that do not depend on the threads' speed.
+        """
+        if self.files.held:
+            self.files.wait_held()
+        else:
+            self._written.wait_done()
+        self.files.turnstile.pass_on(steps, lambda: self.store._caretaker.idle)
+
+    def give_up(self) -> None:
+        """As closing does in the first place: the caretaker leaves what it has not finished."""
+        self.store._caretaker._ending = True
+        self.wait_still()
+
     def possible(self, told: int) -> list[Live]:
         """What may be live after a crash before which somebody knew that all below `told` lasts."""
         last = max((i for i, (end, _) in enumerate(self.commits) if end <= told), default=0)
@@ -87,6 +133,7 @@ class Life:
         self.files.tell(self.store.durable)
         with self._changed:
             self._changed.notify_all()
+        self.files.turnstile.notice()
 
     def _failed(self, failure: BaseException) -> None:
         raise failure

@@ -47,7 +47,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def commit(self) -> None:
         self.life.commit()
-        self.wait()
+        self.life.wait_still()
 
     @precondition(lambda self: not self.gathering)
     @rule()
@@ -57,18 +57,20 @@ class Histories(RuleBasedStateMachine):
         self.gathering = True
         self.life.message(b"held")
         self.life.commit()
-        self.life.files.wait_held()
+        self.life.wait_still()
 
     @rule()
     def write(self) -> None:
         if self.gathering:
             self.life.files.let_go()
             self.gathering = False
-        self.wait()
+        self.life.wait_still()
 
-    @rule()
-    def trim(self) -> None:
+    @rule(steps=st.none() | st.integers(0, 12))
+    def trim(self, steps: int | None) -> None:
+        """Of what this gives the caretaker to do it does so much, and the rest later."""
         self.life.store.trim()
+        self.life.wait_still(steps)
 
     @rule()
     def restart(self) -> None:
@@ -87,17 +89,18 @@ class Histories(RuleBasedStateMachine):
         self.start(disk)
         assert self.life.now in before.possible(told if self.sync == "always" else 0)
 
-    def wait(self) -> None:
-        """So that what gathers in one write does not depend on the threads' speed."""
-        if not self.gathering:
-            self.life.wait_durable(self.life.commits[-1][0])
-
     def start(self, disk: Disk) -> None:
         self.life = begin_again(self.folder, disk, sync=self.sync, segment_bytes=SEGMENT_BYTES)
+        self.life.files.turnstile.close()
 
     def end(self) -> None:
-        self.write()
+        """What the caretaker has begun and not finished it gives up."""
+        if self.gathering:
+            self.life.files.let_go()
+            self.gathering = False
+        self.life.wait_still(0)
         self.life.commit()
+        self.life.give_up()
         self.life.end()
 
     def teardown(self) -> None:
@@ -105,6 +108,7 @@ class Histories(RuleBasedStateMachine):
         self.life.end()
 
 
+@pytest.mark.usefixtures("same_salt")
 @pytest.mark.parametrize("sync", ["always", "never"])
 def test_any_history_reads_after_a_power_cut_as_it_did_after_a_commit(
     tmp_path: Path, sync: str
