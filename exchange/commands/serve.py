@@ -6,16 +6,20 @@ import argparse
 import contextlib
 import errno
 import logging
+import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
 
+from warrener import __version__
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
 from warrener.exchange.config import Config, ConfigError
@@ -172,6 +176,7 @@ async def serve(
     server = Server(broker, config)
     http = HttpServer(Application(server, config, ENDPOINTS, measurements), config)
     ending.on_stored = server.stored
+    introduce(config)
     # What waited until it is over its time, or unused for long, goes by the time it is now.
     server.begin_pass()
     recover(broker, store)
@@ -272,8 +277,16 @@ def open_store(config: Config, ending: Ending, measurements: Measurements) -> St
         ) from error
 
 
+def introduce(config: Config) -> None:
+    """Say who begins, and on what: a log tells of many starts."""
+    where = f"data in {Path(config.data).resolve()}, sync {config.sync}"
+    kept = "nothing is kept on disk" if config.memory else where
+    logger.info("Warrener %s, process %d: %s", __version__, os.getpid(), kept)
+
+
 def recover(broker: Broker, store: Store) -> None:
     """Take up what the store kept, and say what was found."""
+    began = time.monotonic()
     try:
         restored = restore(broker, store.recover())
     except (StorageError, OSError) as error:
@@ -291,9 +304,10 @@ def recover(broker: Broker, store: Store) -> None:
         logger.warning("the broker did not end in order; %d bytes cut", report.cut_bytes)
     if report.records:
         logger.info(
-            "recovered %d queues and %d messages from %d records in %d segments",
+            "recovered %d queues and %d messages in %.2f s: %d records, %d segments",
             restored.queues,
             restored.messages,
+            time.monotonic() - began,
             report.records,
             report.segments,
         )

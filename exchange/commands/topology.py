@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.commands import DONE, FAILED, NO_PERMISSION, UNREACHABLE, CommandError
+from warrener.exchange.commands import DONE, FAILED, UNREACHABLE, CommandError
+from warrener.exchange.commands.api import explained
 from warrener.exchange.durability.recovery import restore as restore_broker
 from warrener.exchange.management.client import ManagementClient, ManagementError
 from warrener.exchange.server.codec import CODEC
@@ -50,7 +51,6 @@ from warrener.storage.journal import Journal
 CHANGES = 2
 TIMEOUT_S = 60.0
 OK = 200
-UNAUTHORIZED = 401
 
 AGREEMENTS = {REPLACING: "--allow-replace", LOSING: "--lose-messages"}
 """The options by which one agrees to what a step needs."""
@@ -291,12 +291,9 @@ def _behind(url: str) -> Iterator[Target]:
     except ManagementError as error:
         raise CommandError(str(error)) from error
     try:
-        ask = _asker(client)
-        # Later, 401 is the answer also to who lacks a right.
-        status, _ = ask("GET", "/api/whoami", None)
-        if status == UNAUTHORIZED:
-            raise CommandError("the management API refuses the login", NO_PERMISSION)
-        yield OverHttp(ask)
+        with explained(url):
+            client.ask("GET", "/api/whoami")
+        yield OverHttp(_asker(client))
     finally:
         client.close()
 

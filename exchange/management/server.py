@@ -19,7 +19,7 @@ from warrener.exchange.management.application import Application, Peer
 from warrener.exchange.management.seats import Seat, Seats
 from warrener.exchange.management.session import HttpSession
 from warrener.exchange.management.stream import GuestStream
-from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.server import is_loopback
 from warrener.exchange.server.tls import Certificates
 
@@ -73,6 +73,7 @@ class HttpServer:
 
     async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
         nearby = self._is_nearby(listener)
+        trouble = AcceptTrouble(logger)
         with listener.socket as accepting:
             while True:
                 await trio.lowlevel.wait_readable(accepting)
@@ -81,9 +82,10 @@ class HttpServer:
                 except BlockingIOError:
                     continue
                 except OSError as error:
-                    logger.error("cannot accept a connection: %s", error.strerror)
+                    trouble.met(error)
                     await trio.sleep(ACCEPT_RETRY_S)
                     continue
+                trouble.over()
                 seat = self._seats.take()
                 if seat is None:
                     sock.close()

@@ -21,11 +21,22 @@ class MemoryAlarm:
     def __init__(self, mark_bytes: int) -> None:
         self.mark_bytes = mark_bytes or int(MEMORY_SHARE * machine_memory_bytes())
         self.on = False
+        self.reading_bytes = 0
 
     def update(self, used_bytes: int) -> bool:
         """Take a new reading; returns whether the alarm went on or off by it."""
         was, self.on = self.on, used_bytes > self.mark_bytes * (1 - MARGIN * self.on)
+        self.reading_bytes = used_bytes
         return self.on != was
+
+    def report(self) -> str:
+        """The last change, for the log."""
+        if not self.on:
+            return "memory alarm cleared: publishers are read again"
+        return (
+            f"memory alarm set: messages take {_mib(self.reading_bytes)} of memory, more than "
+            f"memory_mark_bytes ({_mib(self.mark_bytes)}); publishers are not read until it is less"
+        )
 
 
 class DiskAlarm:
@@ -36,11 +47,27 @@ class DiskAlarm:
     def __init__(self, mark_bytes: int) -> None:
         self.mark_bytes = mark_bytes
         self.on = False
+        self.reading_bytes = 0
 
     def update(self, free_bytes: int) -> bool:
         """Take a new reading; returns whether the alarm went on or off by it."""
         was, self.on = self.on, free_bytes < self.mark_bytes * (1 + MARGIN * self.on)
+        self.reading_bytes = free_bytes
         return self.on != was
+
+    def report(self) -> str:
+        """The last change, for the log."""
+        if not self.on:
+            return "disk alarm cleared: publishers are read again"
+        return (
+            f"disk alarm set: {_mib(self.reading_bytes)} are free where the journal is, less than "
+            f"disk_free_mark_bytes ({_mib(self.mark_bytes)}); publishers are not read until there "
+            "is more"
+        )
+
+
+def _mib(count: float) -> str:
+    return f"{count / (1 << 20):.0f} MiB"
 
 
 def machine_memory_bytes() -> int:

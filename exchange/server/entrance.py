@@ -7,6 +7,8 @@ socket to read AMQP from, and who is at the other end of it as far as that is kn
 
 from __future__ import annotations
 
+import errno
+import logging
 import socket
 from dataclasses import dataclass
 
@@ -35,6 +37,26 @@ class Guest:
     address: tuple[str, int]
     certified_name: str = ""
     """Who it is by a certificate that was checked."""
+
+
+class AcceptTrouble:
+    """Why nobody can be let in: said when it begins and when it is over, not at every try."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._number: int | None = None
+
+    def met(self, error: OSError) -> None:
+        if error.errno == self._number:
+            return
+        self._number = error.errno
+        advice = ": raise the limit (ulimit -n)" if error.errno == errno.EMFILE else ""
+        self._logger.error("cannot accept connections: %s%s", error.strerror, advice)
+
+    def over(self) -> None:
+        if self._number is not None:
+            self._number = None
+            self._logger.warning("connections are accepted again")
 
 
 class TurnedAway(Exception):

@@ -26,7 +26,7 @@ from warrener.exchange.config import Config
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.commits import Commits
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
-from warrener.exchange.server.entrance import Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
 from warrener.exchange.server.traffic import Traffic
@@ -261,6 +261,7 @@ class Server:
 
     async def _accept(self, listener: Listener) -> None:
         with listener.socket as listening:
+            trouble = AcceptTrouble(logger)
             while True:
                 await trio.lowlevel.wait_readable(listening)
                 try:
@@ -269,8 +270,10 @@ class Server:
                 except BlockingIOError:
                     continue
                 except OSError as error:
-                    logger.error("cannot accept a connection: %s", error.strerror)
+                    trouble.met(error)
                     await trio.sleep(ACCEPT_RETRY_S)
+                else:
+                    trouble.over()
 
     async def _tick_forever(self) -> None:
         """The one task that sleeps: until the next tick, or a deadline that comes before it."""
@@ -308,7 +311,7 @@ class Server:
         ]
         for alarm in changed:
             change = "set" if alarm.on else "cleared"
-            logger.warning("%s alarm %s", alarm.resource, change)
+            logger.warning("%s", alarm.report())
             self.broker.activity.events.tell(f"alarm.{change}", resource=alarm.resource)
         if self.alarms:
             # At every tick, for those who have come since.

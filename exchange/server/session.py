@@ -24,6 +24,7 @@ from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
 from warrener.protocol.errors import InternalError
+from warrener.protocol.state import ConnectionState
 
 if TYPE_CHECKING:
     from warrener.exchange.server.server import Server
@@ -65,11 +66,20 @@ class Session:
             logger.info("%s: %s", self.connection.name, error.strerror or error)
         finally:
             self._closed = True
+            self._report_end()
             self._server.forget(self)
             self.connection.lost()
             self._server.end_pass()
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
+
+    def _report_end(self) -> None:
+        """Say that a client which was let in has gone, and whether it said so."""
+        connection = self.connection
+        if connection.state is ConnectionState.OPEN and not connection.dropped:
+            logger.warning("%s: gone without connection.close", connection.name)
+        elif connection.user:
+            logger.info("%s: closed", connection.name)
 
     def drop(self) -> None:
         """Close the socket without further words."""

@@ -1,6 +1,7 @@
 """The broker as its users start it: a process, its output and its exit status."""
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -14,6 +15,7 @@ import pika
 import pytest
 import trustme
 
+from warrener import __version__
 from warrener.exchange.commands import CommandError, main, serve
 from warrener.exchange.config import Config
 from warrener.exchange.management.client import ManagementClient
@@ -44,6 +46,10 @@ class Process:
     @property
     def url(self) -> str:
         return f"{self.listening[0]}/?connection_attempts=1&socket_timeout={PATIENCE_S}"
+
+    @property
+    def number(self) -> int:
+        return self._process.pid
 
     def connect(self) -> pika.BlockingConnection:
         return pika.BlockingConnection(pika.URLParameters(self.url))
@@ -102,6 +108,19 @@ def test_it_says_where_it_listens_and_that_it_is_ready_and_ends_in_order(process
     assert 0 < int(port) < 65536
     assert process.end() == 0
     assert "Traceback" not in process.errors
+
+
+def test_the_log_begins_with_what_runs_where_and_tells_what_was_recovered(processes, tmp_path):
+    for _ in range(2):
+        process = Process("--data", str(tmp_path / "data"))
+        processes.append(process)
+        assert process.end() == 0
+    said = [line.partition("warrener: ")[2] for line in process.errors.splitlines()]
+    assert said[0] == (
+        f"Warrener {__version__}, process {process.number}: data in {tmp_path}/data, sync always"
+    )
+    assert re.fullmatch(r"recovered 0 queues and 0 messages in [\d.]+ s: 3 records, .*", said[1])
+    assert said[2:] == ["ending on SIGTERM", "ended in order"]
 
 
 def test_messages_that_last_are_there_after_a_restart(processes, tmp_path):

@@ -144,7 +144,7 @@ def test_the_first_refusal_ends_it_and_tells_what_was_done(urls, tmp_path, capsy
 @pytest.mark.parametrize(
     ("url", "status", "said"),
     [
-        ("http://127.0.0.1:1", 69, "cannot reach 127.0.0.1:1"),
+        ("http://127.0.0.1:1", 69, "no broker answers at http://127.0.0.1:1: Connection refused\n"),
         ("amqp://127.0.0.1", 1, "not a URL of a management API"),
     ],
 )
@@ -156,7 +156,14 @@ def test_a_broker_that_is_not_there_is_told(file, capsys, url, status, said):
 def test_a_wrong_password_is_told(urls, file, capsys):
     _, url = urls
     assert topology("plan", file, "--url", url.replace(":guest@", ":wrong@")) == 77
-    assert capsys.readouterr().err == "warrener: the management API refuses the login\n"
+    assert "does not take this user and password\n" in capsys.readouterr().err
+
+
+def test_a_port_of_something_else_is_told(urls, file, capsys):
+    amqp, _ = urls
+    url = amqp.replace("amqp:", "http:")
+    assert topology("plan", file, "--url", url) == 69
+    assert capsys.readouterr().err.endswith(" is no management API\n")
 
 
 def test_there_must_be_one_broker(file, capsys):

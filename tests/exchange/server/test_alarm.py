@@ -67,3 +67,20 @@ def test_the_disk_alarm_goes_off_well_above_its_mark(free, on):
 
 def test_a_disk_mark_of_nothing_is_never_passed():
     assert not DiskAlarm(0).update(0)
+
+
+def test_an_alarm_says_what_is_short_and_which_option_it_is_about():
+    disk, memory = DiskAlarm(192 << 20), MemoryAlarm(100 << 20)
+    disk.update(87 << 20)
+    memory.update(150 << 20)
+    assert disk.report().startswith(
+        "disk alarm set: 87 MiB are free where the journal is, "
+        "less than disk_free_mark_bytes (192 MiB)"
+    )
+    assert memory.report().startswith(
+        "memory alarm set: messages take 150 MiB of memory, more than memory_mark_bytes (100 MiB)"
+    )
+    disk.update(1 << 30)
+    memory.update(0)
+    assert disk.report() == "disk alarm cleared: publishers are read again"
+    assert memory.report() == "memory alarm cleared: publishers are read again"

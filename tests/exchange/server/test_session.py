@@ -1,5 +1,7 @@
 """What only real sockets do: bytes in pieces, buffers that are full, clients that are gone."""
 
+import logging
+
 import pytest
 import trio
 
@@ -219,6 +221,28 @@ async def test_a_mistake_of_the_brokers_is_told_as_541_and_disturbs_nobody(monke
         await broker.until(lambda: broker.ready("mine") is None)
     assert "unexpected internal error" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_the_log_tells_who_came_and_who_went_without_a_goodbye(caplog):
+    caplog.set_level(logging.INFO)
+    async with served() as broker:
+        rude = await broker.login()
+        await rude.declare("mine", exclusive=True)
+        rude.vanish()
+        await broker.until(lambda: broker.ready("mine") is None)
+        polite = await broker.login()
+        await polite.send(0, m.ConnectionClose(200, "bye", 0, 0))
+        assert await polite.next() == (0, m.ConnectionCloseOk())
+        polite.socket.close()
+        await broker.until(lambda: not broker.server.sessions)
+    told = [text.partition(": ")[2] for text in caplog.messages]
+    assert told == [
+        "user 'guest' opened vhost '/'",
+        "Connection reset by peer",
+        "gone without connection.close",
+        "user 'guest' opened vhost '/'",
+        "closed",
+    ]
 
 
 async def test_many_clients_come_and_go():
