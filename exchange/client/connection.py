@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -69,6 +70,8 @@ class Connection:
         self.address = address
         self.blocked = ""
         """Why the broker does not take publishes now."""
+        self.on_blocked: Callable[[str], None] = lambda reason: None
+        """Told the reason when that begins."""
         self.frame_max = 0
         self.server: dict[str, Any] = {}
         """What the broker says of itself."""
@@ -207,6 +210,7 @@ class Connection:
         method = arrival.method
         if isinstance(method, m.ConnectionBlocked):
             self.blocked = method.reason or "blocked"
+            self.on_blocked(self.blocked)
         elif isinstance(method, m.ConnectionUnblocked):
             self.blocked = ""
         elif isinstance(method, m.ConnectionClose):

@@ -6,9 +6,12 @@ The exit status is 0 only if every step of it held.
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warrener.exchange.commands import DONE, FAILED, main_of
@@ -24,12 +27,12 @@ if TYPE_CHECKING:
 GO_ON = """
 To go on:
 
-  warrener serve                              a broker; its page is http://127.0.0.1:15672
-  warrener declare queue hello                in another terminal
-  seq 1000 | warrener pub -k hello -H n=1
-  warrener sub hello --limit 3
-  warrener list queues
-  warrener top                                watch it
+  {warrener} serve                              a broker; its page is http://127.0.0.1:15672
+  {warrener} declare queue hello                in another terminal
+  seq 1000 | {warrener} pub -k hello -H n=1
+  {warrener} sub hello --limit 3
+  {warrener} list queues
+  {warrener} top                                watch it
 """
 STAYING = """
 The broker stays until Ctrl-C:
@@ -38,9 +41,9 @@ The broker stays until Ctrl-C:
   AMQP    {url}
 
   export WARRENER_URL={url} WARRENER_API={http_with_login}
-  warrener list queues
-  warrener peek demo.money --sql "amount > 400"
-  warrener top
+  {warrener} list queues
+  {warrener} peek demo.money --sql "amount > 400"
+  {warrener} top
 """
 
 
@@ -93,12 +96,27 @@ def run_with(connect: Connect, arguments: argparse.Namespace) -> int:
 def _say_goodbye(console: Console, arguments: argparse.Namespace) -> None:
     console.print("\n[bold green]Every step held.[/]")
     if not arguments.stay:
-        console.print(GO_ON, end="", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            GO_ON.format(warrener=typed()), end="", markup=False, highlight=False, soft_wrap=True
+        )
+
+
+def typed() -> str:
+    """How to type `warrener` here: with its path if its virtual environment is not active."""
+    beside = Path(sys.executable).with_name("warrener")
+    if shutil.which("warrener") or not beside.exists():
+        return "warrener"
+    return os.path.relpath(beside)
 
 
 def _stay(console: Console, broker: Broker) -> None:
     with_login = broker.http_url.replace("://", "://guest:guest@")
-    text = STAYING.format(url=broker.url, http_url=broker.http_url, http_with_login=with_login)
+    text = STAYING.format(
+        url=broker.url,
+        http_url=broker.http_url,
+        http_with_login=with_login,
+        warrener=typed(),
+    )
     print(text, file=sys.stderr if console.quiet else sys.stdout, flush=True)
     try:
         broker.wait()

@@ -74,10 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
     properties = _properties(arguments)
     source, total = _bodies(arguments)
     with connected(arguments.url, "pub") as connection:
+        connection.on_blocked = _say_blocked
         channel = connection.channel()
         channel.confirm()
         published = _publish(channel, arguments, source, total, properties)
     return _report(arguments, published, channel)
+
+
+def _say_blocked(reason: str) -> None:
+    complain(f"the broker takes no messages for now: {reason}; waiting until it does, or Ctrl-C")
 
 
 def _properties(arguments: argparse.Namespace) -> bytes:

@@ -44,7 +44,7 @@ def check_alarms(call: Call) -> Response:
     alarms = call.application.server.alarms
     if alarms:
         return failed(
-            "There are alarms in effect in the cluster",
+            f"There are alarms in effect in the cluster: {', '.join(alarms)}",
             alarms=[{"node": NODE, "resource": resource} for resource in alarms],
         )
     return answer(OK)

@@ -343,3 +343,24 @@ def test_help_has_every_option_with_its_meaning_and_its_default(capsys, monkeypa
         assert option.metadata["meaning"] in words
         if option.default is not False:
             assert f"{option.metadata['meaning']} (default: {option.default})" in words
+
+
+def test_whoever_publishes_while_the_disk_is_short_is_told_why_nothing_happens(processes, tmp_path):
+    data = str(tmp_path / "data")
+    process = Process("--data", data, "--disk-free-mark-bytes", str(1 << 60))
+    processes.append(process)
+    with process.connect() as connection:
+        connection.channel().queue_declare("q", durable=True)
+    arguments = ("pub", "-k", "q", "-n", "100000", "--url", process.listening[0], "x" * 100)
+    with subprocess.Popen(
+        [sys.executable, "-m", "warrener", *arguments], stderr=subprocess.PIPE, text=True
+    ) as publisher:
+        assert publisher.stderr is not None
+        told = publisher.stderr.readline()
+        publisher.kill()
+    assert told == (
+        "warrener: the broker takes no messages for now: low on disk; "
+        "waiting until it does, or Ctrl-C\n"
+    )
+    assert process.end() == 0
+    assert "less than disk_free_mark_bytes" in process.errors

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tests.exchange.commands.command import PATIENCE_S, warrener
 from tests.interop.running_broker import RunningBroker
+from warrener.exchange.commands.demo import typed
 from warrener.exchange.demo.bindings import (
     BINDINGS,
     FILTERED,
@@ -108,3 +109,17 @@ def test_a_demo_that_stays_says_where_and_ends_in_order() -> None:
         output, errors = staying.communicate(timeout=PATIENCE_S)
     assert (staying.returncode, errors) == (0, "")
     assert "The broker ends in order" in output
+
+
+def test_commands_to_go_on_with_can_be_typed_where_their_environment_is_not_active(
+    monkeypatch, tmp_path
+) -> None:
+    installed = tmp_path / ".venv" / "bin" / "warrener"
+    installed.parent.mkdir(parents=True)
+    installed.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(installed.with_name("python")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert typed() == ".venv/bin/warrener"
+    monkeypatch.setenv("PATH", str(installed.parent))
+    assert typed() == "warrener"

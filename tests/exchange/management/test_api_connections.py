@@ -190,6 +190,7 @@ async def test_what_is_not_well_is_told_with_503():
         answer = await broker.api.ask("GET", "/api/health/checks/alarms")
         assert answer.status == 503
         assert answer.document["alarms"] == [{"node": NODE, "resource": "memory"}]
+        assert answer.document["reason"].endswith(": memory")
         assert (await broker.api.get("/api/nodes"))[0]["mem_alarm"]
 
 
