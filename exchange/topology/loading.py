@@ -131,7 +131,7 @@ def _target(broker: Broker | Target) -> Target:
 def _sources(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
     for given in paths:
         path = Path(given)
-        if not path.is_dir():
+        if not os.path.isdir(path):  # Path.is_dir raises where one may not look.
             yield _read(path)
             continue
         found = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)

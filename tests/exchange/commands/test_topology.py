@@ -185,3 +185,8 @@ def test_a_file_that_is_no_saved_plan_is_told(tmp_path, data, capsys):
     path.write_text('{"format": "warrener topology plan", "version": 7}')
     assert topology("apply", path, "--data", data, "--yes") == 1
     assert capsys.readouterr().err == "warrener: a plan of another version\n"
+
+
+def test_a_path_that_the_system_will_not_look_at_is_a_problem_like_any_other(capsys):
+    assert main(["topology", "validate", "x" * 300]) == 1
+    assert "error[T001]: cannot be read: File name too long" in capsys.readouterr().out
