@@ -76,6 +76,8 @@ class FilterWork:
     again: Callable[[], object] | None
 
 
+NO_WORK = FilterWork(0, 0, None)
+
 _alive: WeakSet["FilterIndex[Any]"] = WeakSet()
 _gone = Work()
 """What the indexes have done that are gone: a sum over all must not fall."""
@@ -178,8 +180,10 @@ class FilterIndex(Generic[Value]):
             self._unfile(entry)
 
     def work(self, filter: Filter) -> FilterWork:
-        """What a filter has done here since its first value was added."""
-        entry = self._entries[filter]
+        """What a filter has done here since its first value was added; nothing if it has gone."""
+        entry = self._entries.get(filter)
+        if entry is None:
+            return NO_WORK
         again = None
         if entry.last is not None:
             again = partial(entry.test, entry.last[0].headers or NO_HEADERS, entry.last)

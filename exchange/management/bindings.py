@@ -16,14 +16,16 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 from warrener.exchange.access.requirements import require_source
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.errors import AccessRefused, NotFound
+from warrener.exchange.filters.index import FilterWork
 from warrener.exchange.management.call import NOBODY, Call, answer, done, exchange_name
+from warrener.exchange.management.filters import describe_work, work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.queues import queues_in
 from warrener.exchange.management.values import plain
@@ -44,6 +46,8 @@ class BindingIn(NamedTuple):
     destination: Destination
     routing_key: str
     arguments: Mapping[str, Any]
+    work: Callable[[], FilterWork] | None = None
+    """What its filter has done, if it has one."""
 
 
 def bindings_in(vhosts: Iterable[VirtualHost]) -> Iterator[BindingIn]:
@@ -57,9 +61,9 @@ def bindings_in(vhosts: Iterable[VirtualHost]) -> Iterator[BindingIn]:
 
 
 def explicit(vhost: VirtualHost, binding: Binding) -> BindingIn:
-    return BindingIn(
-        vhost, binding.source.name, binding.destination, binding.routing_key, binding.arguments
-    )
+    source, key = binding.source.name, binding.routing_key
+    work = None if binding.filter is None else work_of(binding)
+    return BindingIn(vhost, source, binding.destination, key, binding.arguments, work)
 
 
 def implicit(vhost: VirtualHost, queue: Queue) -> BindingIn:
@@ -102,8 +106,9 @@ COLUMNS: Columns[BindingIn] = {
     "routing_key": lambda each: each.routing_key,
     "arguments": lambda each: plain(each.arguments),
     "properties_key": lambda each: properties_key(each.routing_key, each.arguments),
+    "filter_stats": lambda each: each.work and describe_work(each.work()),
 }
-LISTING = Listing(COLUMNS, name="destination")
+LISTING = Listing(COLUMNS, name="destination", on_request=frozenset(("filter_stats",)))
 
 
 async def list_bindings(call: Call) -> Response:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NamedTuple
 
 from warrener.exchange.binding import Binding
@@ -33,6 +34,7 @@ class FilterIn(NamedTuple):
 
     vhost: VirtualHost
     owner: Binding | Consumer
+    work: Callable[[], FilterWork]
 
 
 def filters_in(vhosts: list[VirtualHost]) -> Iterator[FilterIn]:
@@ -41,19 +43,28 @@ def filters_in(vhosts: list[VirtualHost]) -> Iterator[FilterIn]:
         for _, exchange in sorted(vhost.exchanges.items()):
             for binding in exchange.bindings.values() if exchange.filters else ():
                 if binding.filter is not None:
-                    yield FilterIn(vhost, binding)
+                    yield FilterIn(vhost, binding, work_of(binding))
         for _, queue in queues_in((vhost,)):
             for consumer in queue.consumers:
                 if consumer.filter is not None:
-                    yield FilterIn(vhost, consumer)
+                    yield FilterIn(vhost, consumer, work_of(consumer))
 
 
-def work_of(owner: Binding | Consumer) -> FilterWork:
+def work_of(owner: Binding | Consumer) -> Callable[[], FilterWork]:
+    """What finds out what a filter has done, also when its owner has gone in between."""
     assert owner.filter is not None, "only those with a filter are listed"
     if isinstance(owner, Binding):
-        return owner.source.bucket(owner).work(owner.filter)
+        return partial(owner.source.bucket(owner).work, owner.filter)
     assert isinstance(owner.queue.ready, Selection), "a consumer with a filter made it one"
-    return owner.queue.ready.lines.work(owner.filter)
+    return partial(owner.queue.ready.lines.work, owner.filter)
+
+
+def describe_work(work: FilterWork) -> dict[str, int | None]:
+    return {
+        "evaluations": work.evaluations,
+        "matches": work.matches,
+        "cost_ns": cost_ns(work.again),
+    }
 
 
 def cost_ns(again: Callable[[], object] | None) -> int | None:
@@ -92,16 +103,18 @@ def _place(each: FilterIn) -> Mapping[str, Any]:
 
 COLUMNS: Columns[FilterIn] = {
     "filter": _text,
+    "selector": lambda each: each.owner.filter and each.owner.filter.sql,
+    "tags": lambda each: each.owner.filter and each.owner.filter.tags,
     "vhost": lambda each: each.vhost.name,
     "on": lambda each: "binding" if isinstance(each.owner, Binding) else "consumer",
     "from": lambda each: _place(each)["from"],
     "to": lambda each: _place(each)["to"],
     "key": lambda each: _place(each)["key"],
-    "evaluations": lambda each: work_of(each.owner).evaluations,
-    "matches": lambda each: work_of(each.owner).matches,
-    "cost_ns": lambda each: cost_ns(work_of(each.owner).again),
+    "evaluations": lambda each: each.work().evaluations,
+    "matches": lambda each: each.work().matches,
+    "cost_ns": lambda each: cost_ns(each.work().again),
 }
-LISTING = Listing(COLUMNS, name="filter")
+LISTING = Listing(COLUMNS, name="filter", on_request=frozenset(("selector", "tags")))
 
 
 async def list_filters(call: Call) -> Response:

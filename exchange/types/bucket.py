@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from warrener.exchange.binding import Binding
 from warrener.exchange.filters.filter import Filter
-from warrener.exchange.filters.index import FilterIndex, FilterWork
+from warrener.exchange.filters.index import NO_WORK, FilterIndex, FilterWork
 from warrener.exchange.message import Properties
 
 
@@ -45,9 +45,8 @@ class Bucket:
             self._filtered = None
 
     def work(self, filter: Filter) -> FilterWork:
-        """What a filter of a binding here has done."""
-        assert self._filtered is not None, "it was asked for by a binding that has it"
-        return self._filtered.work(filter)
+        """What a filter of a binding here has done; nothing if it has gone."""
+        return NO_WORK if self._filtered is None else self._filtered.work(filter)
 
     def match(self, properties: Properties, now: int) -> Iterable[Binding]:
         """The bindings that a message published at `now`, in ms since 1970, follows."""

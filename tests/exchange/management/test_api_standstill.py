@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.exchange.management.managed import Managed, managed
+from warrener.exchange.management.filters import describe_work, filters_in
 
 SELECTOR = "x-filter-jms-selector"
 PLACE = "/api/x/queues/%2F/q"
@@ -66,6 +67,47 @@ async def test_filters_of_bindings_say_what_they_have_done(kind: str):
             "key": "k",
             "evaluations": 2,
             "matches": 2,
+        }
+
+
+async def test_a_binding_says_what_its_filter_has_done_if_it_is_asked():
+    async with managed() as broker:
+        await broker.api.put("/api/queues/%2F/q")
+        binding = {"routing_key": "k", "arguments": {SELECTOR: "color <> 'blue'"}}
+        await broker.api.post("/api/bindings/%2F/e/amq.direct/q/q", binding)
+        await broker.api.post("/api/bindings/%2F/e/amq.direct/q/q", {"routing_key": "plain"})
+        for color in ("red", "blue"):
+            await publish(broker, "amq.direct", "k", color=color)
+        place = "/api/exchanges/%2F/amq.direct/bindings/source"
+        found = await broker.api.get(f"{place}?columns=routing_key,filter_stats")
+        stats = {each["routing_key"]: each["filter_stats"] for each in found}
+        assert stats["plain"] is None
+        assert stats["k"].pop("cost_ns") > 0
+        assert stats["k"] == {"evaluations": 2, "matches": 1}
+        assert not any("filter_stats" in each for each in await broker.api.get(place))
+
+
+async def test_a_filter_that_goes_while_it_is_listed_has_done_nothing():
+    async with managed() as broker:
+        await broker.api.put("/api/queues/%2F/q")
+        binding = {"routing_key": "k", "arguments": {SELECTOR: "size > 2"}}
+        await broker.api.post("/api/bindings/%2F/e/amq.direct/q/q", binding)
+        (found,) = filters_in([broker.broker.vhosts["/"]])
+        await broker.api.delete("/api/queues/%2F/q")
+        assert describe_work(found.work()) == {"evaluations": 0, "matches": 0, "cost_ns": None}
+
+
+async def test_a_filter_is_listed_in_its_parts_if_it_is_asked():
+    async with managed() as broker:
+        await broker.api.put("/api/queues/%2F/q")
+        arguments = {SELECTOR: "size > 2", "x-filter-tags": "red || blue"}
+        binding = {"routing_key": "k", "arguments": arguments}
+        await broker.api.post("/api/bindings/%2F/e/amq.direct/q/q", binding)
+        (found,) = await broker.api.get("/api/x/filters?columns=filter,selector,tags")
+        assert found == {
+            "filter": "size > 2  tags: red || blue",
+            "selector": "size > 2",
+            "tags": "red || blue",
         }
 
 
