@@ -40,7 +40,8 @@ interop: $(READY)
 browser: $(READY)
 	command -v chromium || apt-get install --yes chromium
 	WARRENER_TEST_BROWSER=chromium $(BIN)/python -m pytest \
-		tests/exchange/management/test_page_in_browser.py
+		tests/exchange/management/test_page_in_browser.py \
+		tests/exchange/management/test_page_at_work.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

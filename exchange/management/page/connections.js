@@ -2,10 +2,10 @@
 
 import { ask, get, path } from "./api.js";
 import { Chart } from "./chart.js";
-import { card, confirmTyped, el, facts, link, place, refill } from "./elements.js";
+import { attempted, card, confirmTyped, el, facts, link, place, refill } from "./elements.js";
 import { bytes, count, duration, json, rate } from "./formats.js";
 import { historyOf } from "./history.js";
-import { attempted, filterOf } from "./queues.js";
+import { filterOf } from "./queues.js";
 import { PagedTable } from "./table.js";
 
 function listed(title, table) {

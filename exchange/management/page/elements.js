@@ -79,19 +79,26 @@ export function toast(text, kind = "") {
   setTimeout(() => shown.remove(), kind === "bad" ? 9000 : 4000);
 }
 
-// Asks whether something that cannot be undone is meant: the name has to be typed.
-export function confirmTyped(action, name) {
-  const input = el("input", { autocomplete: "off", spellcheck: "false" });
-  const button = el("button", { class: "danger", value: "yes", disabled: true }, action);
-  // An input has no line ends; a name may.
-  const isMeant = () => input.value === name.replace(/[\r\n]/g, "");
-  input.addEventListener("input", () => (button.disabled = !isMeant()));
+// Tells how something went; returns whether it did.
+export async function attempted(promise, done) {
+  try {
+    await promise;
+    toast(done, "good");
+    return true;
+  } catch (problem) {
+    toast(problem.message, "bad");
+    return false;
+  }
+}
+
+// Asks, in a dialog, whether something is meant. Where a name has to be typed, `isMeant` holds what
+// was typed against it.
+export function confirmed(action, button, content, isMeant = () => true) {
   const form = el(
     "form",
     { method: "dialog" },
     el("h2", {}, `${action}?`),
-    el("p", {}, "This cannot be undone. Type the name to go on: ", el("code", {}, name)),
-    field("Name", input),
+    content,
     el(
       "div",
       { class: "row end" },
@@ -106,11 +113,25 @@ export function confirmTyped(action, name) {
   const dialog = el("dialog", { class: "card", "aria-label": action }, form);
   document.body.append(dialog);
   dialog.showModal();
-  input.focus();
+  (form.querySelector("input") ?? button).focus();
   return new Promise((decide) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
       decide(dialog.returnValue === "yes");
     });
   });
+}
+
+// Asks whether something that cannot be undone is meant: the name has to be typed.
+export function confirmTyped(action, name) {
+  const input = el("input", { autocomplete: "off", spellcheck: "false" });
+  const button = el("button", { class: "danger", value: "yes", disabled: true }, action);
+  // An input has no line ends; a name may.
+  const isMeant = () => input.value === name.replace(/[\r\n]/g, "");
+  input.addEventListener("input", () => (button.disabled = !isMeant()));
+  const content = [
+    el("p", {}, "This cannot be undone. Type the name to go on: ", el("code", {}, name)),
+    field("Name", input),
+  ];
+  return confirmed(action, button, content, isMeant);
 }

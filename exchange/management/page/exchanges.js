@@ -1,10 +1,11 @@
 // Exchanges: the list, and one of them with what is bound to it, drawn.
 
 import { ask, get, path } from "./api.js";
-import { card, chip, confirmTyped, el, facts, link, place, refill } from "./elements.js";
+import { attempted, card, chip, confirmTyped, el, facts, link, place, refill } from "./elements.js";
+import { filterAtWork } from "./filters.js";
 import { count, json, rate } from "./formats.js";
 import { publishForm } from "./messages.js";
-import { attempted, filterOf, otherArguments } from "./queues.js";
+import { filterOf, otherArguments } from "./queues.js";
 import { PagedTable } from "./table.js";
 import { Topology } from "./topology.js";
 
@@ -106,7 +107,7 @@ function bindingsFrom(vhost, target) {
     caption: "Bindings of this exchange",
     filter: "Filter by destination",
     target: () => `${target}/bindings/source`,
-    fields: "destination,destination_type,routing_key,arguments",
+    fields: "destination,destination_type,routing_key,arguments,properties_key,filter_stats",
     columns: [
       {
         label: "To",
@@ -116,6 +117,7 @@ function bindingsFrom(vhost, target) {
       },
       { label: "Routing key", text: (each) => each.routing_key, sort: "routing_key" },
       { label: "Filter", text: (each) => filterOf(each.arguments) },
+      filterAtWork(),
       { label: "Arguments", text: (each) => otherArguments(each.arguments), wide: true },
     ],
   });

@@ -37,6 +37,16 @@ export function duration(milliseconds) {
   return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
+// What part of the whole, in percent; nothing can be said of a part of nothing.
+export function share(part, whole) {
+  return whole ? `${Math.round((100 * part) / whole)} %` : "–";
+}
+
+export function nanoseconds(value) {
+  if (value == null) return "–";
+  return value < 1000 ? `${value} ns` : `${(value / 1000).toFixed(value < 10000 ? 1 : 0)} µs`;
+}
+
 export function json(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -52,6 +52,27 @@ export function historyOf(key) {
   return history;
 }
 
+// How fast counts of many things grow, from one look to the next.
+export class Growth {
+  constructor() {
+    this.looks = new Map();
+  }
+
+  // Growth a second, nothing at the first look; one soon after another says what that one said.
+  of(key, value) {
+    const now = Date.now();
+    const before = this.looks.get(key);
+    if (!before || value < before.value || now - before.time > GAP_MS) {
+      this.looks.set(key, { time: now, value, speed: null });
+      return null;
+    }
+    if (now - before.time < APART_MS) return before.speed;
+    const speed = (1000 * (value - before.value)) / (now - before.time);
+    this.looks.set(key, { time: now, value, speed });
+    return speed;
+  }
+}
+
 export function forgetAll() {
   histories.clear();
 }

@@ -3,13 +3,15 @@
 import { get, path, signIn, signOut, whenRefused } from "./api.js";
 import { channels, connection, connections, consumers } from "./connections.js";
 import { el, link, place, say } from "./elements.js";
+import { events } from "./events.js";
 import { exchange, exchanges } from "./exchanges.js";
+import { filters } from "./filters.js";
 import { forgetAll } from "./history.js";
 import { overview, sample } from "./overview.js";
 import { queue, queues } from "./queues.js";
 
 const ROUND_MS = 2000;
-const PLACES = { overview, queues, exchanges, connections, channels, consumers };
+const PLACES = { overview, queues, exchanges, connections, channels, consumers, filters, events };
 const THINGS = { queues: queue, exchanges: exchange, connections: connection };
 const THEMES = ["auto", "light", "dark"];
 
@@ -35,6 +37,7 @@ function here() {
 
 function open() {
   const [what, ...rest] = here();
+  view?.close?.();
   const make = rest.length ? THINGS[what] : PLACES[what];
   view = make && make.length <= rest.length + 1 ? make(context, ...rest) : overview(context);
   document.title = `${view.title} – Warrener`;
@@ -125,6 +128,7 @@ function leave(reason = "") {
   signOut();
   forgetAll();
   context.latest = null;
+  view?.close?.();
   view = null;
   $("content").replaceChildren();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close("no");

@@ -79,8 +79,8 @@ export function publishForm(vhost, exchange, key) {
   async function publish(event) {
     event.preventDefault();
     try {
-      const given = table(properties.value, "Properties");
-      const named = table(headers.value, "Headers");
+      const given = jsonTable(properties.value, "Properties");
+      const named = jsonTable(headers.value, "Headers");
       const question = {
         routing_key: routing.value,
         payload: payload.value,
@@ -116,7 +116,8 @@ export function publishForm(vhost, exchange, key) {
   return card("Publish a message", form);
 }
 
-function table(text, label) {
+// What was typed as a JSON object; nothing is an empty one.
+export function jsonTable(text, label) {
   if (!text.trim()) return {};
   let value = null;
   try {

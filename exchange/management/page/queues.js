@@ -2,16 +2,18 @@
 
 import { ask, get, path } from "./api.js";
 import { Chart } from "./chart.js";
-import { card, chip, confirmTyped, el, facts, link, place, refill, stale, toast } from "./elements.js";
+import { attempted, card, chip, confirmTyped, el, facts, link, place, refill, stale } from "./elements.js";
 import { bytes, compact, count, json, rate } from "./formats.js";
 import { historyOf } from "./history.js";
 import { messagesOf, publishForm } from "./messages.js";
+import { Redrive } from "./redrive.js";
+import { isNotable, Standstill } from "./standstill.js";
 import { PagedTable } from "./table.js";
 
 const FIELDS =
   "name,vhost,type,durable,auto_delete,exclusive,arguments,policy,messages_ready," +
   "messages_unacknowledged,messages,consumers,message_stats.publish_details.rate," +
-  "message_stats.deliver_get_details.rate";
+  "message_stats.deliver_get_details.rate,why";
 
 const SHORT = {
   "x-message-ttl": "ttl",
@@ -46,7 +48,13 @@ export function queues(context) {
     sort: "messages",
     descending: true,
     columns: [
-      { label: "Name", text: (each) => each.name, href: (each) => place("queues", each.vhost, each.name), sort: "name" },
+      {
+        label: "Name",
+        text: (each) => each.name,
+        href: (each) => place("queues", each.vhost, each.name),
+        sort: "name",
+        below: whyNotable,
+      },
       { label: "Virtual host", text: (each) => each.vhost, sort: "vhost", wide: true },
       { label: "Features", chips: features, wide: true },
       { label: "Ready", text: (each) => count(each.messages_ready), sort: "messages_ready", number: true },
@@ -78,6 +86,10 @@ export function queues(context) {
   return { title: "Queues", node, refresh: () => table.refresh() };
 }
 
+function whyNotable({ why, messages_ready: ready, message_stats: stats }) {
+  return isNotable(ready, stats.publish_details.rate, stats.deliver_get_details.rate) ? why : "";
+}
+
 // One queue
 
 export function queue(context, vhost, name) {
@@ -87,6 +99,8 @@ export function queue(context, vhost, name) {
   const about = el("div");
   const takers = el("div");
   const bindings = bindingsTo(vhost, name);
+  const standstill = new Standstill(vhost, name);
+  const redrive = new Redrive(vhost, name);
 
   async function refresh() {
     const found = await get(target);
@@ -103,7 +117,7 @@ export function queue(context, vhost, name) {
     rates.show(history.rate("in"), history.rate("out"), history.rate("ack"));
     refill(about, aboutQueue(found));
     fillConsumers(takers, found.consumer_details);
-    await bindings.refresh();
+    await Promise.all([standstill.refresh(), redrive.refresh(found.messages_ready), bindings.refresh()]);
   }
 
   const node = el(
@@ -111,8 +125,10 @@ export function queue(context, vhost, name) {
     { class: "stack" },
     el("p", { class: "trail" }, link(place("queues"), "Queues"), ` in ${vhost}`),
     el("h1", { class: "name" }, name),
+    standstill.node,
     el("div", { class: "columns" }, card("Depth", depth.node), card("Rates", rates.node)),
     el("div", { class: "columns" }, card("Details", about), card("Consumers", takers)),
+    redrive.node,
     card("Bindings to this queue", bindings.node),
     messagesOf(vhost, name),
     publishForm(vhost, "amq.default", name),
@@ -215,16 +231,4 @@ function danger(target, name) {
       el("button", { class: "danger", type: "button", click: remove }, "Delete…"),
     ),
   );
-}
-
-// Tells how something went; returns whether it did.
-export async function attempted(promise, done) {
-  try {
-    await promise;
-    toast(done, "good");
-    return true;
-  } catch (problem) {
-    toast(problem.message, "bad");
-    return false;
-  }
 }

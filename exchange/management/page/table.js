@@ -10,12 +10,14 @@ import { count } from "./formats.js";
 
 const PAGE_SIZE = 50;
 
-// A column: {label, text | chips, href?, sort?, number?, wide?}; `sort` is a column of the API.
+// A column: {label, text | chips, href? | press?, below?, sort?, number?, wide?}; `sort` is a column
+// of the API, `below` a quiet line below a link, `press` what a button does that has the text.
 export class PagedTable {
   constructor({ caption, columns, target, fields, sort = "", descending = false, filter = "Filter by name" }) {
     Object.assign(this, { columns, target, fields, sort, descending, caption });
     this.page = 1;
     this.text = "";
+    this.items = new WeakMap();
     this.body = el("tbody");
     this.heads = columns.map((column) => this.head(column));
     this.summary = el("span", { class: "quiet small", role: "status" });
@@ -110,16 +112,21 @@ export class PagedTable {
     let row = this.body.rows[at];
     if (!row || row.className === "nothing") {
       row?.remove();
-      row = el("tr", {}, this.columns.map(cell));
+      row = el("tr", {}, this.columns.map((column) => this.cell(column)));
       this.body.append(row);
     }
+    this.items.set(row, item);
     this.columns.forEach((column, place) => fillCell(row.cells[place], column, item));
   }
-}
 
-function cell(column) {
-  const inside = column.href ? el("a") : null;
-  return el("td", { class: `${column.number ? "number" : ""} ${column.wide ? "wide-only" : ""}` }, inside);
+  cell(column) {
+    const td = el("td", { class: `${column.number ? "number" : ""} ${column.wide ? "wide-only" : ""}` });
+    const press = () => column.press(this.items.get(td.parentNode));
+    if (column.href) td.append(el("a"));
+    if (column.press) td.append(el("button", { class: "text", type: "button", click: press }));
+    if (column.below) td.append(el("span", { class: "below" }));
+    return td;
+  }
 }
 
 function fillCell(td, column, item) {
@@ -134,7 +141,8 @@ function fillCell(td, column, item) {
   }
   const text = column.text(item);
   if (column.number) td.classList.toggle("zero", /^0(\/s| B)?$/.test(text));
-  if (!column.href) return say(td, text);
-  td.firstChild.setAttribute("href", column.href(item));
+  if (!td.firstElementChild) return say(td, text);
+  if (column.href) td.firstChild.setAttribute("href", column.href(item));
   say(td.firstChild, text);
+  if (column.below) say(td.lastChild, column.below(item));
 }
