@@ -26,10 +26,9 @@ from warrener.exchange.queues.deduplicating_queue import make_queue
 from warrener.exchange.queues.options import queue_options
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.reply_queue import ReplyQueue
-from warrener.exchange.queues.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
-from warrener.exchange.types import TYPES, DelayedExchange, Exchange
+from warrener.exchange.types import TYPES, Exchange
 
 if TYPE_CHECKING:
     from warrener.exchange.deadlines import Deadlines
@@ -67,6 +66,8 @@ class VirtualHost:
         self.pump = pump
         self.deadlines = deadlines
         self._next_number = next_number
+        self._without_queue: dict[str, Exchange] = {}
+        """After a restart: the exchanges whose own queue has not been restored yet, by its name."""
         self._activity = activity
 
     # Routing
@@ -142,9 +143,9 @@ class VirtualHost:
         self._refuse_reserved("exchange", name)
         check_exchange_arguments(arguments)
         exchange = self._make_exchange(name, kind, durable, auto_delete, internal, arguments)
-        if isinstance(exchange, DelayedExchange):
+        if exchange.own_queue_name is not None:
             number = self._next_number() if durable else 0
-            self._definitions.add(self._make_schedule(exchange, number))
+            self._definitions.add(self._make_own_queue(exchange, number))
         if exchange.window is not None and durable:
             exchange.remember_as(self._next_number())
         self._definitions.add(exchange)
@@ -383,17 +384,17 @@ class VirtualHost:
             self.tell("binding.deleted", **_ends(binding))
         for binding in self._inbound.pop(exchange, {}):
             self._unbind(binding)
-        if isinstance(exchange, DelayedExchange) and exchange.schedule is not None:
-            self.remove_queue(exchange.schedule)
+        if exchange.own_queue is not None:
+            self.remove_queue(exchange.own_queue)
         del self.exchanges[exchange.name]
         self.tell("exchange.deleted", name=exchange.name, type=exchange.type)
         self._definitions.remove(exchange)
         self._router.generation += 1
 
-    def _make_schedule(self, exchange: DelayedExchange, number: int) -> Schedule:
-        schedule = Schedule(exchange, self, durable=exchange.durable, number=number)
-        exchange.schedule = self.queues[schedule.name] = schedule
-        return schedule
+    def _make_own_queue(self, exchange: Exchange, number: int) -> Queue:
+        queue = exchange.make_own_queue(self, number)
+        self.queues[queue.name] = queue
+        return queue
 
     def _make_queue(self, name: str, **options: Any) -> Queue:
         return self._add_queue(make_queue(name, self, **options))
@@ -448,22 +449,23 @@ class VirtualHost:
             fields["arguments"],
         )
         exchange.remember_as(fields.get("number", 0))
+        if exchange.own_queue_name is not None:
+            self._without_queue[exchange.own_queue_name] = exchange
         self._definitions.restored(exchange, position)
 
     def restore_queue(self, position: int, fields: Mapping[str, Any]) -> Queue:
-        owner = self.exchanges.get(fields["name"].removeprefix(SCHEDULE_PREFIX))
-        if fields["name"].startswith(SCHEDULE_PREFIX) and isinstance(owner, DelayedExchange):
-            schedule = self._make_schedule(owner, fields["number"])
-            self._definitions.restored(schedule, position)
-            return schedule
-        queue = self._make_queue(
-            fields["name"],
-            durable=True,
-            auto_delete=fields["auto_delete"],
-            arguments=fields["arguments"],
-            options=queue_options(fields["arguments"]),
-            number=fields["number"],
-        )
+        exchange = self._without_queue.pop(fields["name"], None)
+        if exchange is not None:
+            queue = self._make_own_queue(exchange, fields["number"])
+        else:
+            queue = self._make_queue(
+                fields["name"],
+                durable=True,
+                auto_delete=fields["auto_delete"],
+                arguments=fields["arguments"],
+                options=queue_options(fields["arguments"]),
+                number=fields["number"],
+            )
         self._definitions.restored(queue, position)
         return queue
 

@@ -15,7 +15,6 @@ from warrener.exchange.management.messages import describe
 from warrener.exchange.management.values import iso_time
 from warrener.exchange.queues.browsing import Look, Sight
 from warrener.exchange.queues.schedule import Schedule
-from warrener.exchange.types.delayed import DelayedExchange
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 
@@ -66,7 +65,7 @@ def _wanted(call: Call) -> tuple[Schedule, int]:
 
 def _schedule(call: Call) -> Schedule:
     """Raises: BadRequest, TargetNotFound."""
-    exchange = call.exchange()
-    if not isinstance(exchange, DelayedExchange) or not isinstance(exchange.schedule, Schedule):
+    schedule = call.exchange().own_queue
+    if not isinstance(schedule, Schedule):
         raise BadRequest("only an exchange of type x-delayed-message holds messages back")
-    return exchange.schedule
+    return schedule

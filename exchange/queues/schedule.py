@@ -8,15 +8,17 @@ routed on.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from warrener.exchange.delay import delivery_time
 from warrener.exchange.message import Message, Properties
 from warrener.exchange.queues.options import QueueOptions
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.selection import Selection
-from warrener.exchange.queues.surroundings import Surroundings
-from warrener.exchange.types import Exchange
+
+if TYPE_CHECKING:
+    from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.types.exchange import Exchange
 
 SCHEDULE_PREFIX = "amq.delayed."
 _OPTIONS = QueueOptions(holds_back=True)
@@ -31,11 +33,12 @@ class Schedule(Queue):
 
     declared = False
     addressable = False
-    __slots__ = ()
+    __slots__ = ("_exchange",)
 
-    def __init__(self, exchange: Exchange, host: Surroundings, **options: Any) -> None:
+    def __init__(self, name: str, host: Surroundings, exchange: Exchange, number: int) -> None:
+        self._exchange = exchange
         super().__init__(
-            SCHEDULE_PREFIX + exchange.name, host, owner=exchange, options=_OPTIONS, **options
+            name, host, durable=exchange.durable, owner=exchange, options=_OPTIONS, number=number
         )
 
     @property
@@ -46,8 +49,7 @@ class Schedule(Queue):
         return delivery_time(properties, published)
 
     def time_is_over(self, messages: Sequence[Message]) -> None:
-        assert isinstance(self.owner, Exchange), "a schedule belongs to its exchange"
-        self._host.release(self.owner, messages)
+        self._host.release(self._exchange, messages)
         self._forget(messages)
 
     def due_time(self, sequence: int) -> int | None:
@@ -60,6 +62,5 @@ class Schedule(Queue):
         """Route a message now; returns whether it still waited."""
         message = self.withdraw(sequence)
         if message is not None:
-            assert isinstance(self.owner, Exchange), "a schedule belongs to its exchange"
-            self._host.release(self.owner, [message])
+            self._host.release(self._exchange, [message])
         return message is not None

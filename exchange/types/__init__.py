@@ -14,7 +14,7 @@ from warrener.exchange.types.random import RandomExchange
 from warrener.exchange.types.recent_history import RecentHistoryExchange
 from warrener.exchange.types.topic import TopicExchange
 
-__all__ = ["TYPES", "DefaultExchange", "DelayedExchange", "Exchange", "register"]
+__all__ = ["TYPES", "DefaultExchange", "Exchange", "register"]
 
 TYPES: dict[str, type[Exchange]] = {
     "direct": DirectExchange,

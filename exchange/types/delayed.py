@@ -14,21 +14,22 @@ from warrener.exchange.binding import Binding
 from warrener.exchange.delay import delivery_time
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.message import Properties
+from warrener.exchange.queues.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.types.exchange import Exchange
 
 if TYPE_CHECKING:
-    from warrener.exchange.queues.queue import Queue
+    from warrener.exchange.queues.surroundings import Surroundings
     from warrener.exchange.types.bucket import Bucket
 
 TYPE = "x-delayed-type"
 
 
 class DelayedExchange(Exchange):
-    """Another exchange behind a schedule; the virtual host gives it the schedule."""
+    """Another exchange behind a schedule."""
 
     type = "x-delayed-message"
     matches_headers = True
-    __slots__ = ("_inner", "schedule")
+    __slots__ = ("_inner", "own_queue")
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
@@ -45,7 +46,16 @@ class DelayedExchange(Exchange):
 
     def prepare(self) -> None:
         self._inner = _types()[self.routes_as](self.name, arguments=self.arguments)
-        self.schedule: Queue | None = None
+        self.own_queue = None
+
+    @property
+    def own_queue_name(self) -> str:
+        return SCHEDULE_PREFIX + self.name
+
+    def make_own_queue(self, host: Surroundings, number: int) -> Schedule:
+        schedule = Schedule(self.own_queue_name, host, self, number)
+        self.own_queue = schedule
+        return schedule
 
     def check_binding(self, binding: Binding) -> None:
         self._inner.check_binding(binding)
@@ -60,8 +70,8 @@ class DelayedExchange(Exchange):
         return self._inner.bucket(binding)
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
-        if self.schedule is not None and delivery_time(properties, now) is not None:
-            return (Binding(self, self.schedule, routing_key),)
+        if self.own_queue is not None and delivery_time(properties, now) is not None:
+            return (Binding(self, self.own_queue, routing_key),)
         return self._inner.match(routing_key, properties, now)
 
 

@@ -3,9 +3,11 @@
 A type is one class in one file. It says how bindings are kept (`index`, `unindex`, `bucket`),
 which of them a message matches (`match`), and, if it wants more, what it asks of a declaration
 (`check_arguments`) and of a binding (`check_binding`). A type that sets `observes` is shown what
-passes (`published`), and may have something for a new binding (`history`). All else is the same
-for every type and stands here or in the virtual host: equivalence, auto-delete,
-exchange-to-exchange, permission.
+passes (`published`), and may have something for a new binding (`history`). A type that keeps
+messages waiting names a queue of its own (`own_queue_name`) and makes it (`make_own_queue`); the
+virtual host numbers it, writes it down, and lets it go with the exchange. All else is the same for
+every type and stands here or in the virtual host: equivalence, auto-delete, exchange-to-exchange,
+permission.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Gover
 from warrener.exchange.window import Window
 
 if TYPE_CHECKING:
+    from warrener.exchange.queues.queue import Queue
+    from warrener.exchange.queues.surroundings import Surroundings
     from warrener.exchange.types.bucket import Bucket
 
 
@@ -34,6 +38,8 @@ class Exchange(Governed):
     """Whether `match` looks at more than the routing key even without filters."""
     observes: ClassVar[bool] = False
     """Whether `published` wants to know what passes; without, a publish does not pay for it."""
+    own_queue: Queue | None = None
+    """Where the type keeps messages that wait, if it does; clients cannot reach it."""
 
     __slots__ = (
         "alternate",
@@ -93,6 +99,11 @@ class Exchange(Governed):
         return self.type
 
     @property
+    def own_queue_name(self) -> str | None:
+        """What its own queue is called; None for a type that needs none."""
+        return None
+
+    @property
     def groups(self) -> Collection[str]:
         return EXCHANGE_GROUPS
 
@@ -116,6 +127,10 @@ class Exchange(Governed):
 
     def prepare(self) -> None:
         """Called once, before the first binding: make what the type keeps them in."""
+
+    def make_own_queue(self, host: Surroundings, number: int) -> Queue:
+        """Called if `own_queue_name` says so: make that queue; see `Queue` for `number`."""
+        raise NotImplementedError
 
     def index(self, binding: Binding) -> None:
         """Called when a binding has been added: make it matchable."""
