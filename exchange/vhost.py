@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange.access.limits import VirtualHostLimits, reached
 from warrener.exchange.arguments import check_exchange_arguments
 from warrener.exchange.binding import Binding, Destination
+from warrener.exchange.bindings import Bindings
 from warrener.exchange.durability.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
@@ -58,10 +59,9 @@ class VirtualHost:
         self.queues: dict[str, Queue] = {}
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
-        self._inbound: dict[Destination, dict[Binding, None]] = {}
-        """By destination the bindings that lead there, in the order in which they came."""
         self._definitions = Definitions(name, ledger)
         self._router = Router(name, self.exchanges, ledger)
+        self._bindings = Bindings(self._definitions, self._router, self.tell, self._remove_exchange)
         self.ledger = ledger
         self.pump = pump
         self.deadlines = deadlines
@@ -257,8 +257,7 @@ class VirtualHost:
         for consumer in list(queue.consumers):
             consumer.channel.cancel(consumer.tag)
             consumer.channel.outlet.cancelled(consumer)
-        for binding in self._inbound.pop(queue, {}):
-            self._unbind(binding)
+        self._bindings.remove_all_to(queue)
         del self.queues[queue.name]
         self.deadlines.cancel(queue)
         self._activity.queues_deleted += 1
@@ -273,7 +272,7 @@ class VirtualHost:
 
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""
-        self.deadlines.spend(len(self._inbound.get(queue, ())))
+        self.deadlines.spend(self._bindings.count_to(queue))
         self.remove_queue(queue)
 
     def consumer_left(self, queue: Queue) -> None:
@@ -303,8 +302,7 @@ class VirtualHost:
         exchange = self.bindable(source)
         arguments = dict(arguments or {})
         binding = Binding(exchange, destination, routing_key, arguments, filter_from(arguments))
-        if self._bind(binding):
-            self._definitions.add(binding)
+        if self._bindings.add(binding):
             for message in exchange.history(binding, self.ledger.now_ms):
                 self._router.replay(message, binding)
 
@@ -320,39 +318,16 @@ class VirtualHost:
         Raises: NotFound; AccessRefused for the default exchange.
         """
         exchange = self.bindable(source)
-        wanted = Binding(exchange, destination, routing_key, dict(arguments or {}))
-        binding = exchange.bindings.get(wanted.identity)
-        if binding is not None:
-            del self._inbound[destination][binding]
-            self._unbind(binding)
+        self._bindings.remove(Binding(exchange, destination, routing_key, dict(arguments or {})))
 
     def bindings_to(self, destination: Destination) -> Sequence[Binding]:
         """The bindings that lead to a queue or an exchange."""
-        return tuple(self._inbound.get(destination, ()))
+        return self._bindings.to(destination)
 
     def bindable(self, source: str) -> Exchange:
         if source == "":
             raise AccessRefused("operation not permitted on the default exchange")
         return self.exchange(source)
-
-    def _bind(self, binding: Binding) -> bool:
-        if not binding.source.bind(binding):
-            return False
-        self._inbound.setdefault(binding.destination, {})[binding] = None
-        self._router.generation += 1
-        self.tell("binding.created", **_ends(binding))
-        return True
-
-    def _unbind(self, binding: Binding) -> None:
-        """Remove a binding from its source; the source may go with its last one."""
-        exchange = binding.source
-        removed = exchange.unbind(binding)
-        assert removed is binding, "a binding is known to both of its ends"
-        self._definitions.remove(binding)
-        self._router.generation += 1
-        self.tell("binding.deleted", **_ends(binding))
-        if exchange.auto_delete and not exchange.bindings:
-            self._remove_exchange(exchange)
 
     # Making and removing
 
@@ -377,13 +352,8 @@ class VirtualHost:
         if exchange.deleted:
             return
         exchange.deleted = True
-        for binding in list(exchange.bindings.values()):
-            del self._inbound[binding.destination][binding]
-            exchange.unbind(binding)
-            self._definitions.remove(binding)
-            self.tell("binding.deleted", **_ends(binding))
-        for binding in self._inbound.pop(exchange, {}):
-            self._unbind(binding)
+        self._bindings.remove_all_from(exchange)
+        self._bindings.remove_all_to(exchange)
         if exchange.own_queue is not None:
             self.remove_queue(exchange.own_queue)
         del self.exchanges[exchange.name]
@@ -478,19 +448,8 @@ class VirtualHost:
             fields["binding"],
             filter_from(fields["binding"]),
         )
-        self._bind(binding)
-        self._definitions.restored(binding, position)
+        self._bindings.restore(binding, position)
 
     def rewrite_definitions(self) -> Iterator[int]:
         """See `Definitions.rewrite`."""
         return self._definitions.rewrite()
-
-
-def _ends(binding: Binding) -> dict[str, str]:
-    """A binding in words."""
-    return {
-        "source": binding.source.name,
-        "destination": binding.destination.name,
-        "destination_type": "queue" if isinstance(binding.destination, Queue) else "exchange",
-        "routing_key": binding.routing_key,
-    }

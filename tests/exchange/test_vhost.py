@@ -1,4 +1,4 @@
-"""Exchanges, queues and what is refused; bindings and routes are in test_vhost_bindings.py."""
+"""Exchanges, queues and what is refused; bindings and routes are in test_bindings.py."""
 
 from typing import Any
 
