@@ -125,7 +125,7 @@ class Groups:
 
     @property
     def assignments(self) -> dict[str, Consumer]:
-        """Who has which group."""
+        """Who has which group; a `get` has one as a consumer without a tag."""
         return {
             name: group.holder.consumer
             for name, group in self._groups.items()

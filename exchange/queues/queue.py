@@ -409,11 +409,6 @@ class Queue(Governed):
             messages_delayed=self.ready.delayed,
         )
 
-    @property
-    def group_holders(self) -> Mapping[str, Consumer]:
-        """Who has which group of messages; a `get` has one as a consumer without a tag."""
-        return self.ready.assignments
-
     # Giving up messages
 
     def _drop_excess(self) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -193,11 +193,6 @@ class Ready:
     delayed = 0
     next_deadline: int | None = None
     next_due: int | None = None
-
-    @property
-    def assignments(self) -> Mapping[str, Consumer]:
-        """Nobody holds a group of messages."""
-        return {}
 
     def join(self, consumer: Consumer) -> None:
         """One without a filter, for whom nothing is kept."""

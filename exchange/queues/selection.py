@@ -126,11 +126,6 @@ class Selection:
         """How many messages wait for their time."""
         return len(self.held)
 
-    @property
-    def assignments(self) -> dict[str, Consumer]:
-        """By group, the consumer that holds it."""
-        return {} if self.groups is None else self.groups.assignments
-
     # Consumers come and go
 
     def join(self, consumer: Consumer) -> None:

@@ -229,15 +229,16 @@ class Histories(RuleBasedStateMachine):
         self.holders_are_right()
 
     def holders_are_right(self) -> None:
+        assert isinstance(self.queue.ready, Selection)
+        groups = self.queue.ready.groups
+        assert groups is not None
         found = {
             group: consumer.tag or [c.channel for c in self.clients].index(consumer.channel)
-            for group, consumer in self.queue.group_holders.items()
+            for group, consumer in groups.assignments.items()
         }
         assert found == {group: held.holder for group, held in self.held.items()}
-        assert isinstance(self.queue.ready, Selection)
-        assert self.queue.ready.groups is not None
         named = {sent.group for sent in self.waiting.values() if sent.group is not None}
-        assert len(self.queue.ready.groups) == len(named | self.held.keys())
+        assert len(groups) == len(named | self.held.keys())
 
     # The model
 
