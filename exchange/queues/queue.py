@@ -8,13 +8,13 @@ a consumer, its channel keeps the delivery) or gone. Every move between them is 
     purge     ready -> gone                  reject       unacked -> gone, or a dead letter
     due       ready -> gone, or a dead letter, when its time is over
 
-Handing out is done in runs, not message by message: `pump` asks each consumer how many it
-takes, removes that many from the head at once and deals them out in turn.
+Handing out is done in runs, not message by message: `pump` has consumers asked how many they
+take, and that many are removed from the head at once and dealt out in turn.
 
 A queue whose messages leave simply in order keeps them in a `Ready`. One whose consumers have
 filters, or whose messages have priorities, deadlines or counted deliveries, keeps them in a
 `Selection`, which can do all that and costs more; it changes from one to the other by itself. Both
-are asked the same; only how messages are handed out is another way for each.
+are asked the same, and each hands out in its own way.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Queue(Governed):
 
         `expiring` says that some of them may have an expiration of their own.
         """
-        if expiring and not isinstance(self.ready, Selection):
+        if expiring:
             self._select()
         self.ready.extend(messages, size)
         self.counts[PUBLISH] += len(messages)
@@ -194,10 +194,9 @@ class Queue(Governed):
 
         `returns` is, by position, what is known of those that had come back.
         """
-        if expiring or returns or isinstance(self.ready, Selection):
-            self._select().restore(positions, returns or {})
-        else:
-            self.ready.restore(positions, size)
+        if expiring or returns:
+            self._select()
+        self.ready.restore(positions, size, returns or {})
         self._plan()
         self.wake()
 
@@ -205,22 +204,24 @@ class Queue(Governed):
 
     def pump(self) -> None:
         """Hand out ready messages, in turn, until none is left or no consumer takes more."""
-        if isinstance(self.ready, Selection):
-            self._pump_selection(self.ready)
-        else:
-            self._pump_ready(self.ready)
+        if self.ready.examine():
+            self._pump.wake_later(self)
+            self._plan()
+        if self.ready.next_deadline is None or self._is_rid_of_late():
+            self.ready.hand_out(self.consumers)
+            if self.ready.outlived:
+                self._simplify()
         if self.options.limited:
             self._drop_excess()
 
-    def _pump_ready(self, ready: Ready) -> None:
-        while waiting := len(ready):
-            takers, share = self.consumers.takers(waiting)
-            if not takers:
-                return
-            room = min([consumer.channel.outlet.room() for consumer in takers])
-            taken = ready.take(share * len(takers), room)
-            if taken.messages:
-                self.consumers.deal(taken, takers)
+    def _is_rid_of_late(self) -> bool:
+        """Have messages leave that should have left before this pass; whether that was all.
+
+        If they are too many for now, `due` wakes this queue again when all are gone.
+        """
+        if self._is_late():
+            self._let_go(self._ledger.now_ms - 1)
+        return not self._is_late()
 
     def take(self, consumer: Consumer) -> Taken | None:
         """Take the first message that may be had for `consumer`, which has room for exactly one."""
@@ -389,7 +390,8 @@ class Queue(Governed):
         self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
         self.last_used_ms = self._ledger.now_ms
         self.ready.leave(consumer)
-        self._simplify()
+        if self.ready.outlived:
+            self._simplify()
         self._plan()
         self.wake()
 
@@ -453,34 +455,6 @@ class Queue(Governed):
         return self.ready
 
     def _simplify(self) -> None:
-        """Go back to the plain order once nothing needs more and nothing waits."""
-        if (
-            isinstance(self.ready, Selection)
-            and not len(self.ready)
-            and not self.options.indexed
-            and not self.ready.selective
-            and not self.ready.remembers
-        ):
-            load = self._ledger.load_some if self.number else None
-            self.ready = Ready(load, self.ready.next_sequence)
-
-    # Handing out
-
-    def _pump_selection(self, selection: Selection) -> None:
-        if selection.examine():
-            self._pump.wake_later(self)
-            self._plan()
-        if self._is_late():
-            self._let_go(self._ledger.now_ms - 1)
-            if self._is_late():
-                # They were too many for now. When all are gone, `due` wakes this queue again.
-                return
-        consumers = self.consumers
-        for priority in sorted({consumer.priority for consumer in consumers.able()}, reverse=True):
-            while hands := selection.deal([c for c in consumers.able() if c.priority == priority]):
-                for consumer, taken in hands:
-                    if taken.messages:
-                        consumer.deliver(*taken)
-                last, _ = hands[-1]
-                consumers.served(last)
-        self._simplify()
+        """Go back to the plain order."""
+        load = self._ledger.load_some if self.number else None
+        self.ready = Ready(load, self.ready.next_sequence)

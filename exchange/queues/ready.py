@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,8 @@ from warrener.exchange.queues.backlog import Backlog, Load
 
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Consumer
+    from warrener.exchange.durability.records import Return
+    from warrener.exchange.queues.consumers import Consumers
     from warrener.exchange.queues.options import QueueOptions
 
 WINDOW_MESSAGES = 4096
@@ -116,14 +118,26 @@ class Ready:
             self._fresh.extend(messages)
             self._fresh_bytes += size
 
-    def restore(self, positions: Sequence[int], size: int) -> None:
+    def restore(self, positions: Sequence[int], size: int, returns: Mapping[int, Return]) -> None:
         """Fill the still unused queue with messages that the store kept over a restart.
 
         Nobody can say which of them had been handed out before the end, so all of them will
         be marked as redelivered: a mark too many misleads no consumer, one too few does.
         """
+        assert not returns, "what came back is noted by a selection"
         self._backlog.extend_stored(positions, size)
         self._restored = len(positions)
+
+    def hand_out(self, consumers: Consumers) -> None:
+        """Deal out what waits, in turn, until nothing is left or no consumer takes more."""
+        while waiting := len(self):
+            takers, share = consumers.takers(waiting)
+            if not takers:
+                return
+            room = min([consumer.channel.outlet.room() for consumer in takers])
+            taken = self.take(share * len(takers), room)
+            if taken.messages:
+                consumers.deal(taken, takers)
 
     def take(self, count: int, room: int) -> Taken:
         """Take up to `count` messages whose deliveries fit `room` bytes, or one that does not.
@@ -188,6 +202,7 @@ class Ready:
 
     # What a plain order has nothing of: a queue asks it as it asks a `Selection`
 
+    outlived = False
     remembers = False
     unfinished = False
     delayed = 0
@@ -202,6 +217,10 @@ class Ready:
 
     def go_by(self, options: QueueOptions) -> None:
         """None of them matters for a plain order."""
+
+    def examine(self) -> bool:
+        """Nothing is looked at before it leaves."""
+        return False
 
     def settled(self, sequences: Iterable[int]) -> None:
         """Nothing was remembered of what was taken."""

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.durability.records import Return
     from warrener.exchange.filters.filter import Filter
+    from warrener.exchange.queues.consumers import Consumers
 
 EXAMINED_MAX = 2000
 """Waiting messages held against a new filter in one pass, a few milliseconds."""
@@ -148,9 +149,9 @@ class Selection:
             self._dates.forget()
 
     @property
-    def selective(self) -> bool:
-        """Whether any consumer has a filter."""
-        return self.lines.selective
+    def outlived(self) -> bool:
+        """Whether a plain order would do again: nothing waits, and nothing needs more."""
+        return not (len(self) or self._options.indexed or self.lines.selective or self.remembers)
 
     # Messages in
 
@@ -160,11 +161,12 @@ class Selection:
             self._add(message, self._ledger.now_ms, redelivered=False)
         self.waiting.bytes += size
 
-    def restore(self, positions: Sequence[int], returns: Mapping[int, Return]) -> None:
+    def restore(self, positions: Sequence[int], size: int, returns: Mapping[int, Return]) -> None:
         """Fill the still unused queue with messages that the store kept over a restart.
 
         All are marked as redelivered, as in `Ready.restore`; `returns` has, by position, what is
-        known of those that had come back. They are read for what their properties ask for.
+        known of those that had come back. They are read for what their properties ask for, so only
+        the size of those counts that can be read.
         """
         for start in range(0, len(positions), CHUNK_MESSAGES):
             part = positions[start : start + CHUNK_MESSAGES]
@@ -372,7 +374,17 @@ class Selection:
                 return taken
         return None
 
-    def deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
+    def hand_out(self, consumers: Consumers) -> None:
+        """Deal out what consumers may have, those of the highest priority first."""
+        for priority in sorted({consumer.priority for consumer in consumers.able()}, reverse=True):
+            while hands := self._deal([c for c in consumers.able() if c.priority == priority]):
+                for consumer, taken in hands:
+                    if taken.messages:
+                        consumer.deliver(*taken)
+                last, _ = hands[-1]
+                consumers.served(last)
+
+    def _deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
         """Take what consumers of one priority may have and want, one message each in turn.
 
         They come in runs that are redelivered or not as a whole. Who was dealt the last comes last.

@@ -146,7 +146,7 @@ def test_a_run_is_all_marked_or_not_marked_at_all(line: Line) -> None:
 
 def test_what_came_over_a_restart_is_marked_and_what_comes_after_is_not(line: Line) -> None:
     kept = line.messages(5)
-    line.ready.restore([message.position for message in kept], size_of(kept))
+    line.ready.restore([message.position for message in kept], size_of(kept), {})
     assert (len(line.ready), line.ready.bytes) == (5, size_of(kept))
     assert line.ready.messages_in_memory == 0
     line.extend(2)
@@ -156,7 +156,7 @@ def test_what_came_over_a_restart_is_marked_and_what_comes_after_is_not(line: Li
 
 def test_what_comes_after_a_purge_is_not_marked_for_what_was_restored(line: Line) -> None:
     kept = line.messages(2)
-    line.ready.restore([message.position for message in kept], size_of(kept))
+    line.ready.restore([message.position for message in kept], size_of(kept), {})
     line.ready.clear()
     line.extend(1)
     assert line.take(1) == [(2, 0, False)]
@@ -215,7 +215,7 @@ def test_it_is_a_sorted_list_of_what_waits(
         patch.setattr(backlog, "CHUNK_MESSAGES", chunk)
         line = Line()
         kept = line.messages(restored)
-        line.ready.restore([message.position for message in kept], size_of(kept))
+        line.ready.restore([message.position for message in kept], size_of(kept), {})
         waiting = dict.fromkeys(range(restored), True)
         away: list[tuple[int, int, Message]] = []
         for action, count, detail in steps:
