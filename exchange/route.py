@@ -49,6 +49,7 @@ class Route:
         routing_key: str,
         queues: tuple[Queue, ...],
         generation: int,
+        *,
         lasting: bool,
         observers: tuple[Exchange, ...] = (),
         disk_is_full: bool = False,

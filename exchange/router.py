@@ -168,9 +168,9 @@ class Router:
                 place.routing_key,
                 tuple(queues),
                 self.generation,
-                True,
-                observers,
-                self._ledger.full,
+                lasting=True,
+                observers=observers,
+                disk_is_full=self._ledger.full,
                 keys=keys,
             )
         windows = tuple((source, source.window) for source in passed if source.window is not None)
@@ -207,12 +207,12 @@ class Router:
                 place.routing_key,
                 queues,
                 self.generation,
-                False,
-                observers,
-                self._ledger.full,
-                windows,
-                start,
-                keys,
+                lasting=False,
+                observers=observers,
+                disk_is_full=self._ledger.full,
+                windows=windows,
+                start=start,
+                keys=keys,
             )
         return route
 

@@ -50,7 +50,7 @@ def load(folder: Path, seconds: float, body_bytes: int) -> None:
     broker = Broker(store, CODEC)
     restore(broker, store.recover())
     queue = broker.vhosts["/"].declare_queue("q", None, durable=True)
-    route = Route("", queue.name, (queue,), 0, True)
+    route = Route("", queue.name, (queue,), 0, lasting=True)
     content = content_frames(PERSISTENT, b"x" * body_bytes, 1, 131072)
     properties, envelope = Properties(PERSISTENT), Envelope("", "q")
 

@@ -34,7 +34,7 @@ def main(directory: str, *numbers: str) -> None:
     routes = []
     for number in range(queues):
         queue = vhost.declare_queue(f"q{number}", None, durable=True)
-        routes.append(Route("", queue.name, (queue,), 0, True))
+        routes.append(Route("", queue.name, (queue,), 0, lasting=True))
     content = content_frames(PERSISTENT, b"x" * body_bytes, 1, 131072)
     properties = Properties(PERSISTENT)
     for done in range(0, messages, burst):

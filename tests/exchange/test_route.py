@@ -26,7 +26,7 @@ def test_the_head_names_the_queues_that_hold_the_record(client: Client) -> None:
 
 def test_a_route_to_no_queue_that_lasts_writes_nothing(client: Client) -> None:
     (queue,) = client.declare("q")
-    for route in (Route("", "q", [queue], 1, True), Route("", "q", [], 1, True)):
+    for route in (Route("", "q", [queue], 1, lasting=True), Route("", "q", [], 1, lasting=True)):
         assert (route.holders, route.head) == (0, b"")
 
 
