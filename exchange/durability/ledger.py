@@ -14,7 +14,7 @@ left of the broker's life, until its clients have been told, goes on in memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -206,26 +206,17 @@ class Ledger:
         """
         payloads = self._store.read_available(positions, limit)
         reader = _Reader(self)
-        messages = []
-        for position, payload in zip(positions, payloads, strict=False):
-            if payload is None:
-                logger.error("message at position %d is damaged and left out", position)
-            else:
-                messages.append(reader.message(position, payload))
-        return messages, len(payloads)
+        intact = _intact(positions, payloads)
+        return [reader.message(position, payload) for position, payload in intact], len(payloads)
 
     def load_with_times(self, positions: Sequence[int]) -> list[tuple[Message, int]]:
         """Read messages back, with the times of their publication in ms since 1970."""
         reader = _Reader(self)
-        found = []
-        payloads = self._store.read_available(positions)
-        for position, payload in zip(positions, payloads, strict=True):
-            if payload is None:
-                logger.error("message at position %d is damaged and left out", position)
-            else:
-                time, _ = STAMP.unpack_from(payload)
-                found.append((reader.message(position, payload), time))
-        return found
+        intact = _intact(positions, self._store.read_available(positions))
+        return [
+            (reader.message(position, payload), STAMP.unpack_from(payload)[0])
+            for position, payload in intact
+        ]
 
     @property
     def unwritten(self) -> bool:
@@ -391,6 +382,17 @@ class _Reader:
         exchange, at = short_string(payload, at)
         routing_key, _ = short_string(payload, at)
         self._envelope = self._ledger.envelope(exchange, routing_key)
+
+
+def _intact(
+    positions: Sequence[int], payloads: Iterable[bytes | None]
+) -> Iterator[tuple[int, bytes]]:
+    """What the store could read, with its position; there may be fewer payloads than positions."""
+    for position, payload in zip(positions, payloads, strict=False):
+        if payload is None:
+            logger.error("message at position %d is damaged and left out", position)
+        else:
+            yield position, payload
 
 
 def _persistent(messages: Sequence[Message]) -> list[Message]:
