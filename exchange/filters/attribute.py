@@ -57,7 +57,7 @@ class AttributeIndex(Generic[Item]):
         return self._keys > 0
 
     def collect(self, value: object, found: Bucket[Item]) -> None:
-        """Adds the items of which a key may hold for `value`, which is not NULL."""
+        """Add the items of which a key may hold for `value`, which is not NULL."""
         if self._present:
             found.update(self._present)
         if isinstance(value, str):
@@ -86,7 +86,7 @@ class AttributeIndex(Generic[Item]):
             self._number_ranges.collect(least, most, found)
 
     def add(self, key: Key, item: Item) -> None:
-        """Files an item under a key; each key of an item once."""
+        """File an item under a key; each key of an item once."""
         self._keys += 1
         if isinstance(key, Within):
             self._ranges(key).add(key.low, key.high, item)
@@ -99,7 +99,7 @@ class AttributeIndex(Generic[Item]):
             self._count_prefix(len(key.prefix), +1)
 
     def remove(self, key: Key, item: Item) -> None:
-        """Undoes `add`."""
+        """Undo `add`."""
         self._keys -= 1
         if isinstance(key, Within):
             self._ranges(key).discard(key.low, key.high, item)

@@ -161,7 +161,7 @@ class FilterIndex(Generic[Value]):
         return matching
 
     def add(self, filter: Filter, value: Value) -> None:
-        """Adds a value; the same value may be there with other filters."""
+        """Add a value; the same value may be there with other filters."""
         entry = self._entries.get(filter)
         if entry is None:
             entry = self._entries[filter] = _Entry(filter, self._best_access(filter))
@@ -171,7 +171,7 @@ class FilterIndex(Generic[Value]):
         self._values += 1
 
     def remove(self, filter: Filter, value: Value) -> None:
-        """Removes a value that was added with this filter."""
+        """Remove a value that was added with this filter."""
         entry = self._entries[filter]
         del entry.values[value]
         self._values -= 1

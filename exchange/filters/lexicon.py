@@ -58,7 +58,7 @@ _CLOSING = {"'": "a closing '", '"': 'a closing "', "[": "a name and a closing ]
 
 
 def check_limits(text: str) -> None:
-    """Raises FilterSyntaxError where `text` breaks a limit or leaves a quote open."""
+    """Raises: FilterSyntaxError where `text` breaks a limit or leaves a quote open."""
     if len(text) > SELECTOR_CHARS_MAX:
         expected = f"at most {SELECTOR_CHARS_MAX} characters"
         raise FilterSyntaxError(text, SELECTOR_CHARS_MAX, expected, f"{len(text)}")

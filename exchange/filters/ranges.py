@@ -139,7 +139,7 @@ class Ranges(Generic[Item]):
             self._starts.discard(low, item)
 
     def collect(self, least: Any, most: Any, found: Bucket[Item]) -> None:
-        """Adds what may hold a value of which it is known that it lies from least to most."""
+        """Add what may hold a value of which it is known that it lies from least to most."""
         self._starts.collect_up_to(most, found)
         self._ends.collect_from(least, found)
         if self._grid and least <= REACH_MAX and most >= -REACH_MAX:
