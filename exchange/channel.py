@@ -11,13 +11,14 @@ none is left, so that `multiple` walks a range of numbers instead of searching.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.errors import NotAllowed, PreconditionFailed
 from warrener.exchange.message import Message
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.statistics.counts import ACK, GET_EMPTY, REDELIVER, no_counts
+from warrener.exchange.statistics.sample import Sample
 
 
 class Outlet(Protocol):
@@ -65,7 +66,7 @@ class Channel:
         self.unacked_count = 0
         """Deliveries of consumers that are unacknowledged; those of `get` count for no limit."""
         self.counts = no_counts()
-        self.sample: Any = None
+        self.sample: Sample | None = None
         """Belongs to whoever samples the counts."""
         self._next_tag = 1
         self._oldest = 1

@@ -33,7 +33,7 @@ class Consumer:
     With a `filter` it takes only messages that match; one of lower `priority` gets messages only
     while none of higher priority takes them.
     `prefetch` is how many deliveries may be unacknowledged at once, 0 for any number.
-    `encoded` belongs to the shell, which keeps wire forms there.
+    `encoded` belongs to the shell, which keeps heads of frames there, by the size of the rest.
     """
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Consumer:
         self.priority = priority
         self.filter = filter
         self.unacked = 0
-        self.encoded: Any = None
+        self.encoded: dict[int, bytes] = {}
 
     def capacity(self) -> int:
         """How many more messages this consumer takes now."""

@@ -7,7 +7,7 @@ which headers does it carry) it asks of `properties`, which decodes only what is
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.filters.fields import MessageProperties
@@ -31,7 +31,8 @@ class Envelope:
     """Where a message was published to: what a consumer is told beside the content.
 
     One envelope serves every message that a publisher sends with the same exchange and
-    routing key. `encoded` belongs to the shell, which keeps its wire form there.
+    routing key. `encoded` belongs to the shell, which keeps its wire forms there: for
+    a first delivery and for a later one.
     """
 
     __slots__ = ("encoded", "exchange", "routing_key")
@@ -39,7 +40,7 @@ class Envelope:
     def __init__(self, exchange: str, routing_key: str) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
-        self.encoded: Any = None
+        self.encoded: tuple[bytes, bytes] | None = None
 
 
 class Message:

@@ -9,16 +9,18 @@ made in slices, between which others have their turn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
+
+from warrener.exchange.statistics.sample import Sample
 
 if TYPE_CHECKING:
     from warrener.exchange.queues.queue import Queue
     from warrener.exchange.server.server import Server
     from warrener.exchange.server.traffic import Traffic
+    from warrener.exchange.statistics.sample import Sampled
     from warrener.exchange.types import Exchange
 
 INTERVAL_S = 5
@@ -26,19 +28,11 @@ INTERVAL_S = 5
 SLICE = 500
 
 
-@dataclass(slots=True)
-class Sample:
-    """What was counted at one time, and how fast it had grown since the time before."""
-
-    at: float
-    values: tuple[int, ...]
-    rates: tuple[float, ...]
-    changed_ms: int
-
-
-def take_sample(thing: Any, values: Sequence[int], gauges: int, now: float, now_ms: int) -> None:
+def take_sample(
+    thing: Sampled, values: Sequence[int], gauges: int, now: float, now_ms: int
+) -> None:
     """Sample the values of `thing`. The last `gauges` of them may fall, all others only rise."""
-    before: Sample | None = thing.sample
+    before = thing.sample
     found = tuple(values)
     if before is None:
         if any(found):

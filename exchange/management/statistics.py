@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from operator import add
 from typing import Any
 
-from warrener.exchange.management.sampler import Sample
 from warrener.exchange.statistics.counts import (
     DELIVER,
     DELIVER_NO_ACK,
@@ -21,6 +20,7 @@ from warrener.exchange.statistics.counts import (
     Counts,
     no_counts,
 )
+from warrener.exchange.statistics.sample import Sample
 
 QUEUE_NAMES = tuple(
     name for name in NAMES if name not in ("confirm", "return_unroutable", "drop_unroutable")

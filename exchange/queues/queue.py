@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from warrener.exchange.deduplication import Memory
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.statistics.sample import Sample
 
 ANY_SIZE = 1 << 62
 DROPPED_MAX = 1000
@@ -117,7 +118,7 @@ class Queue(Governed):
         """Positions settled since the ledger last wrote them down."""
         self.deleted = False
         self.counts = no_counts()
-        self.sample: Any = None
+        self.sample: Sample | None = None
         """Belongs to whoever samples the counts."""
         self.next_due: int | None = None
         self.last_used_ms = host.ledger.now_ms

@@ -403,5 +403,6 @@ class ServerChannel:
 def encode_envelope(envelope: Envelope) -> tuple[bytes, bytes]:
     """The tail of a deliver frame, for a first delivery and for a later one."""
     place = encode_short_string(envelope.exchange) + encode_short_string(envelope.routing_key)
-    envelope.encoded = (b"\0" + place + FRAME_END_BYTE, b"\1" + place + FRAME_END_BYTE)
-    return envelope.encoded  # type: ignore[no-any-return]
+    tails = (b"\0" + place + FRAME_END_BYTE, b"\1" + place + FRAME_END_BYTE)
+    envelope.encoded = tails
+    return tails

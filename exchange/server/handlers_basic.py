@@ -74,7 +74,6 @@ def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
         filter=filter_from(method.arguments),
         arguments=method.arguments,
     )
-    consumer.encoded = {}
     channel.core.consume(consumer)
     return m.BasicConsumeOk(consumer.tag)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warrener.exchange.statistics.sample import Sample
 
 Address = tuple[str, int]
 
@@ -34,7 +37,7 @@ class Traffic:
         self.received_bytes = 0
         self.writes = 0
         self.sent_bytes = 0
-        self.sample: Any = None
+        self.sample: Sample | None = None
         """Belongs to whoever samples these numbers."""
 
     @property

@@ -24,6 +24,7 @@ from warrener.exchange.window import Window
 if TYPE_CHECKING:
     from warrener.exchange.queues.queue import Queue
     from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.statistics.sample import Sample
     from warrener.exchange.types.bucket import Bucket
 
 
@@ -85,7 +86,7 @@ class Exchange(Governed):
         self.published_in = 0
         """Messages that clients have published here, and how often one went to a queue."""
         self.published_out = 0
-        self.sample: Any = None
+        self.sample: Sample | None = None
         """Belongs to whoever samples these counts."""
         self.govern(UNGOVERNED)
         self.prepare()

@@ -1,16 +1,15 @@
 """The sampler: from counts to rates."""
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.exchange.management.sampler import INTERVAL_S, Sample, take_sample
+from warrener.exchange.management.sampler import INTERVAL_S, take_sample
 from warrener.exchange.management.statistics import message_stats, named, rates_of
+from warrener.exchange.statistics.sample import Sample
 
 
 class Counted:
-    sample: Any = None
+    sample: Sample | None = None
 
 
 def test_what_never_counted_anything_has_no_sample():
