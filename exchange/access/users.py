@@ -204,11 +204,6 @@ class Users:
         self._right[user.name] = (user.password_hash, self._keyed(login.password))
         return user
 
-    def authenticate(self, name: str, password: str) -> User | None:
-        """All steps of a login at once, for those who can wait."""
-        login = self.login(name, password)
-        return login.user or self.finish(login, login.check())
-
     def _keyed(self, password: str) -> bytes:
         return hmac.digest(self._key, password.encode(), "sha256")
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.exchange.access.logging_in import log_in
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.access import passwords
 from warrener.exchange.access.limits import UserLimits
@@ -32,7 +33,7 @@ def users(broker: Broker) -> Users:
 def test_a_new_broker_knows_the_guest_who_administers_it(broker: Broker) -> None:
     (guest,) = broker.users
     assert (guest.name, guest.tags) == ("guest", ("administrator",))
-    assert broker.users.authenticate("guest", "guest") == guest
+    assert log_in(broker.users, "guest", "guest") == guest
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_new_broker_knows_the_guest_who_administers_it(broker: Broker) -> None
 def test_whoever_is_not_known_by_name_and_password_is_refused(
     users: Users, name: str, password: str
 ) -> None:
-    assert users.authenticate(name, password) is None
+    assert log_in(users, name, password) is None
 
 
 # Changes
@@ -51,8 +52,8 @@ def test_whoever_is_not_known_by_name_and_password_is_refused(
 def test_a_user_is_added_with_tags_and_can_log_in(users: Users) -> None:
     ann = users.add("ann", "secret", ["monitoring", "management", "monitoring"])
     assert ann.tags == ("monitoring", "management")
-    assert users.authenticate("ann", "secret") == ann
-    assert users.authenticate("ann", "guest") is None
+    assert log_in(users, "ann", "secret") == ann
+    assert log_in(users, "ann", "guest") is None
     assert "ann" in users
     assert [user.name for user in users] == ["guest", "ann"]
 
@@ -67,12 +68,12 @@ def test_a_password_is_not_kept_and_its_hash_does_not_get_into_a_log(users: User
 
 def test_a_user_may_be_added_with_the_hash_of_a_password(users: Users) -> None:
     users.add("ann", password_hash=hash_password("secret"))
-    assert users.authenticate("ann", "secret") is not None
+    assert log_in(users, "ann", "secret") is not None
 
 
 def test_a_user_without_a_password_cannot_log_in(users: Users) -> None:
     users.add("ann", password_hash=NO_PASSWORD)
-    assert users.authenticate("ann", "") is None
+    assert log_in(users, "ann", "") is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_what_makes_no_user_is_refused(users: Users, add: Callable[[Users], None
     with pytest.raises(PreconditionFailed):
         add(users)
     assert [user.name for user in users] == ["guest"]
-    assert users.authenticate("guest", "guest") is not None
+    assert log_in(users, "guest", "guest") is not None
 
 
 @pytest.mark.parametrize(
@@ -111,10 +112,10 @@ def test_who_is_not_there_cannot_be_changed(users: Users, change: Callable[[User
 
 def test_a_new_password_takes_the_place_of_the_old_one(users: Users) -> None:
     users.add("ann", "old", ["management"])
-    assert users.authenticate("ann", "old") is not None
+    assert log_in(users, "ann", "old") is not None
     users.change_password("ann", "new")
-    assert users.authenticate("ann", "old") is None
-    assert users.authenticate("ann", "new") == users.get("ann")
+    assert log_in(users, "ann", "old") is None
+    assert log_in(users, "ann", "new") == users.get("ann")
     assert users.get("ann").tags == ("management",)
 
 
@@ -127,12 +128,12 @@ def test_tags_and_limits_are_set_as_a_whole(users: Users) -> None:
 
 def test_a_deleted_user_cannot_log_in_and_one_of_the_same_name_is_another(users: Users) -> None:
     users.add("ann", "old")
-    users.authenticate("ann", "old")
+    log_in(users, "ann", "old")
     users.delete("ann")
-    assert users.authenticate("ann", "old") is None
+    assert log_in(users, "ann", "old") is None
     users.add("ann", "new")
-    assert users.authenticate("ann", "old") is None
-    assert users.authenticate("ann", "new") is not None
+    assert log_in(users, "ann", "old") is None
+    assert log_in(users, "ann", "new") is not None
 
 
 # Logging in
@@ -149,19 +150,19 @@ def test_the_first_login_has_to_be_checked_and_the_next_one_does_not(users: User
 def test_what_is_known_of_a_login_stays_with_its_broker(
     users: Users, durable: DurableBroker
 ) -> None:
-    users.authenticate("guest", "guest")
+    log_in(users, "guest", "guest")
     assert durable.broker.users.login("guest", "guest").user is None
 
 
 def test_a_refused_login_is_not_remembered(users: Users) -> None:
-    users.authenticate("guest", "x")
+    log_in(users, "guest", "x")
     login = users.login("guest", "x")
     assert login.user is None
     assert users.finish(login, login.check()) is None
 
 
 def test_a_known_login_of_a_user_shows_what_was_changed_since(users: Users) -> None:
-    users.authenticate("guest", "guest")
+    log_in(users, "guest", "guest")
     users.set_tags("guest", ["impersonator"])
     assert users.login("guest", "guest").user == users.get("guest")
 
@@ -184,9 +185,9 @@ def test_a_change_during_the_check_counts(users: Users, meanwhile: Callable[[Use
 
 def test_a_hash_of_rabbitmq_is_replaced_when_its_password_is_known(users: Users) -> None:
     users.add("ann", password_hash=RABBITMQ_HASH)
-    assert users.authenticate("ann", "test13") is None
+    assert log_in(users, "ann", "test13") is None
     assert users.get("ann").password_hash == RABBITMQ_HASH
-    assert users.authenticate("ann", "test12") is not None
+    assert log_in(users, "ann", "test12") is not None
     assert not is_outdated(users.get("ann").password_hash)
     assert users.login("ann", "test12").user is not None
 
@@ -237,8 +238,8 @@ def test_users_last_with_all_that_was_changed(durable: DurableBroker) -> None:
     durable.restart()
     assert described(durable) == before
     assert [user.name for user in before] == ["ann", "bob", "guest"]
-    assert durable.broker.users.authenticate("guest", "guest") is None
-    assert durable.broker.users.authenticate("guest", "new") is not None
+    assert log_in(durable.broker.users, "guest", "guest") is None
+    assert log_in(durable.broker.users, "guest", "new") is not None
 
 
 def test_a_guest_who_was_deleted_does_not_come_back(durable: DurableBroker) -> None:
@@ -251,7 +252,7 @@ def test_a_guest_who_was_deleted_does_not_come_back(durable: DurableBroker) -> N
 
 def test_an_upgraded_hash_lasts(durable: DurableBroker) -> None:
     durable.broker.users.add("ann", password_hash=RABBITMQ_HASH)
-    durable.broker.users.authenticate("ann", "test12")
+    log_in(durable.broker.users, "ann", "test12")
     before = described(durable)
     durable.restart()
     assert described(durable) == before

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.exchange.access.logging_in import log_in
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker, lasting_topology
 from tests.exchange.topology.reading import valid
@@ -72,7 +73,7 @@ def test_what_was_applied_is_there_after_a_restart(durable):
 
 def test_a_user_can_log_in_with_the_password_of_the_file(broker):
     carry_out(broker, FILE)
-    assert broker.users.authenticate("ann", "secret") is not None
+    assert log_in(broker.users, "ann", "secret") is not None
 
 
 def test_pruning_removes_all_that_is_not_declared(broker):

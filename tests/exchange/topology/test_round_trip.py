@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.exchange.access.logging_in import log_in
 from tests.exchange.topology.reading import said
 from warrener.exchange.broker import Broker
 from warrener.exchange.server.codec import CODEC
@@ -228,6 +229,6 @@ def test_a_password_of_rabbitmq_is_right_here():
     broker = Broker(NullStore(), CODEC)
     plan = plan_of(broker, read(RABBITMQ.read_text("utf-8")))
     apply(plan, InProcess(broker), plan.needs)
-    assert broker.users.authenticate("orders-svc", "s3cret ü") is not None
-    assert broker.users.authenticate("orders-svc", "wrong") is None
-    assert broker.users.authenticate("nobody", "") is None
+    assert log_in(broker.users, "orders-svc", "s3cret ü") is not None
+    assert log_in(broker.users, "orders-svc", "wrong") is None
+    assert log_in(broker.users, "nobody", "") is None
