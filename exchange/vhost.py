@@ -260,8 +260,9 @@ class VirtualHost:
         self._bindings.remove_all_to(queue)
         del self.queues[queue.name]
         self.deadlines.cancel(queue)
-        self._activity.queues_deleted += 1
-        self.tell("queue.deleted", name=queue.name)
+        if queue.declared:
+            self._activity.queues_deleted += 1
+            self.tell("queue.deleted", name=queue.name)
         self._definitions.remove(queue)
         self._router.generation += 1
         return queue.delete()
@@ -372,8 +373,9 @@ class VirtualHost:
     def _add_queue(self, queue: Queue) -> Queue:
         self.queues[queue.name] = queue
         queue.govern(self.rules.applied_to(queue))
-        self._activity.queues_created += 1
-        self.tell("queue.created", name=queue.name)
+        if queue.declared:
+            self._activity.queues_created += 1
+            self.tell("queue.created", name=queue.name)
         self._router.generation += 1
         return queue
 
@@ -391,14 +393,15 @@ class VirtualHost:
 
     def _require_room(self, queue: str) -> None:
         limit = self.limits.max_queues
-        # Those that the broker has for itself do not count; mostly there is no need to count.
-        if reached(limit, len(self.queues)) and reached(limit, self._declared_queues()):
+        # Mostly there is no need to count.
+        if reached(limit, len(self.queues)) and reached(limit, self.declared_queues()):
             raise PreconditionFailed(
                 f"cannot declare queue '{queue}': queue limit in vhost '{self.name}' "
                 f"({limit}) is reached"
             )
 
-    def _declared_queues(self) -> int:
+    def declared_queues(self) -> int:
+        """How many queues there are, not counting those that the broker has for itself."""
         return sum([queue.declared for queue in self.queues.values()])
 
     def _refuse_reserved(self, what: str, name: str) -> None:

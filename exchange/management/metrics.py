@@ -285,7 +285,7 @@ class _Totals:
             len(sessions),
             len(channels),
             sum(len(each.channel.core.consumers) for each in channels),
-            sum(len(vhost.queues) for vhost in call.broker.vhosts.values()),
+            sum(vhost.declared_queues() for vhost in call.broker.vhosts.values()),
             sum(session.connection.publishes for session in sessions),
         )
 

@@ -10,7 +10,7 @@ from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.listing import Columns, Listing, in_slices
 from warrener.exchange.management.node import NODE
-from warrener.exchange.management.queues import READY_RATE, UNACKED_RATE
+from warrener.exchange.management.queues import READY_RATE, UNACKED_RATE, queues_in
 from warrener.exchange.management.sampler import traffic_values
 from warrener.exchange.management.statistics import added, message_stats, rates_of, with_rate
 from warrener.exchange.vhost import VirtualHost
@@ -36,7 +36,8 @@ def _describe(call: Call, vhost: VirtualHost) -> dict[str, Any]:
 
 def _statistics(call: Call, vhost: VirtualHost) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    sampled = [(queue, rates_of(queue.sample)) for queue in vhost.queues.values()]
+    queues = [each.queue for each in queues_in([vhost])]
+    sampled = [(queue, rates_of(queue.sample)) for queue in queues]
     ready = sum(len(queue.ready) for queue, _ in sampled)
     unacked = sum(queue.unacked for queue, _ in sampled)
     ready_rate = sum(rates[READY_RATE] for _, rates in sampled)

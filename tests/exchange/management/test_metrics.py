@@ -138,6 +138,23 @@ async def test_details_are_of_the_families_and_virtual_hosts_that_are_asked_for(
         assert "rabbitmq_detailed_queues_created_total 2" in churn
 
 
+async def test_the_queue_of_a_delayed_exchange_is_counted_nowhere():
+    delayed = {"type": "x-delayed-message", "arguments": {"x-delayed-type": "fanout"}}
+    message = {"routing_key": "", "payload": "", "payload_encoding": "string"}
+    async with managed() as broker:
+        client = await broker.amqp.login()
+        await client.declare("q")
+        await broker.api.put("/api/exchanges/%2F/later", delayed)
+        held_back = message | {"properties": {"headers": {"x-delay": 60_000}}}
+        await broker.api.post("/api/exchanges/%2F/later/publish", held_back)
+        assert (await broker.api.get("/api/x/exchanges/%2F/later/delayed"))["waiting"] == 1
+        assert await value(broker, "rabbitmq_queues") == 1
+        assert (await broker.api.get("/api/vhosts/%2F"))["messages"] == 0
+        await broker.api.ask("DELETE", "/api/exchanges/%2F/later")
+        assert await value(broker, "rabbitmq_queues_created_total") == 1
+        assert await value(broker, "rabbitmq_queues_deleted_total") == 0
+
+
 async def test_a_virtual_host_that_is_not_there_is_refused():
     async with managed() as broker:
         answer = await broker.api.ask("GET", "/metrics/detailed?vhost=shop")
