@@ -11,10 +11,10 @@
      +-- NotSupported       540  what the specification has and this broker has not
      +-- InternalError      541  our own mistake, told to the peer
 
-All of them end the connection, and the class says so (`ends_connection`), not the place that
-raises. What ends a channel only (a queue that is not there, an argument that does not match) is a
-refusal by the broker and no error of the wire: those classes live with the broker. Both kinds are
-told to the client in the same form, which `reply_text` makes from any code of `REPLY_NAMES`.
+All of them end the connection. What ends a channel only (a queue that is not there, an argument
+that does not match) is a refusal by the broker and no error of the wire: those classes live with
+the broker. Both kinds are told to the client in the same form, which `reply_text` makes from any
+code of `REPLY_NAMES`.
 """
 
 from typing import ClassVar
@@ -63,7 +63,6 @@ class ProtocolError(Exception):
 
     code: ClassVar[int]
     name: ClassVar[str]
-    ends_connection: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
         cls.name = REPLY_NAMES[cls.code]

@@ -22,7 +22,6 @@ from typing import Any
 from warrener.exchange.commands.output import describe_output
 from warrener.exchange.monitor.printing import printable
 
-NAMED = ("text", "raw", "json")
 _TOKEN = re.compile(rb"%(.)|\\(.)", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"0": b"\0", b"\\": b"\\"}
 

@@ -169,10 +169,6 @@ def client_of(row: Document) -> str:
     return str(row.get("user_provided_name") or f"{product} {version}".strip())
 
 
-def peer_of(row: Document) -> str:
-    return f"{row.get('peer_host', '')}:{row.get('peer_port', '')}"
-
-
 def consumer_activity(row: Document) -> str:
     return str(row.get("activity_status") or ("up" if row.get("active") else ""))
 

@@ -131,11 +131,6 @@ class ServerConnection:
             h11.SEND_BODY,
         )
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing of a request has come since the last was answered."""
-        return self._wire.their_state is h11.IDLE and not self._wire.trailing_data[0]
-
     def _require_plain_lines(self) -> None:
         """Raises: MalformedRequest."""
         if self._wire.their_state is h11.IDLE:

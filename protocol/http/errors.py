@@ -8,8 +8,9 @@
      +-- BodyTooLarge       413  more than is taken
      +-- HeadTooLarge       431  the same of the lines before the body
 
-`text` is for the person at the other end. `ends_connection` says that what the client sends next
-cannot be told from what it has sent.
+`text` is for the person at the other end. After a MalformedRequest, and where too much comes or
+nothing more, what the client sends next cannot be told from what it has sent: the connection is
+over (`ServerConnection.is_over`).
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,6 @@ class HttpError(Exception):
     """A request that cannot be answered as asked."""
 
     status: ClassVar[int]
-    ends_connection: ClassVar[bool] = False
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -33,8 +33,6 @@ class BadRequest(HttpError):
 
 class MalformedRequest(BadRequest):
     """Bytes that are no HTTP."""
-
-    ends_connection = True
 
 
 class TargetNotFound(HttpError):
@@ -53,14 +51,11 @@ class MethodNotAllowed(HttpError):
 
 class TooSlow(HttpError):
     status = 408
-    ends_connection = True
 
 
 class BodyTooLarge(HttpError):
     status = 413
-    ends_connection = True
 
 
 class HeadTooLarge(HttpError):
     status = 431
-    ends_connection = True

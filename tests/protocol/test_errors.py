@@ -33,9 +33,8 @@ from warrener.protocol.errors import (
         (InternalError, 541, "INTERNAL_ERROR"),
     ],
 )
-def test_a_class_knows_its_reply_code_and_that_it_ends_the_connection(error_class, code, name):
+def test_a_class_knows_its_reply_code(error_class, code, name):
     assert (error_class.code, error_class.name) == (code, name)
-    assert error_class.ends_connection
 
 
 def test_the_table_above_is_complete():
