@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from warrener.exchange.message import DELIVERY_BYTES
-from warrener.exchange.queues.waiting import Entry
+from warrener.exchange.queues.waiting import MessageOrPosition
 
 if TYPE_CHECKING:
     from warrener.exchange.channel import Channel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEALT_MAX = 256
 """Messages a consumer is dealt at once."""
 
-Card = tuple[int, Entry]
+Card = tuple[int, MessageOrPosition]
 """The place of a message, and the message or its position."""
 
 

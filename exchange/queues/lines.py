@@ -27,7 +27,7 @@ from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.index import FilterIndex, FilterWork
 from warrener.exchange.message import Message
 from warrener.exchange.queues.places import Places
-from warrener.exchange.queues.waiting import Entry, Waiting
+from warrener.exchange.queues.waiting import MessageOrPosition, Waiting
 
 
 class Line(Places):
@@ -51,7 +51,7 @@ class Line(Places):
             return None
         return place
 
-    def pop(self, standing: Mapping[int, Entry]) -> int | None:
+    def pop(self, standing: Mapping[int, MessageOrPosition]) -> int | None:
         """Take out the lowest place that still stands in line, if it may be given out."""
         heap = self.heap
         while heap and not (self.unexamined and heap[0] > self.unexamined[0]):

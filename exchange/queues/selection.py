@@ -42,7 +42,7 @@ from warrener.exchange.queues.note import Note, Notes
 from warrener.exchange.queues.options import QueueOptions
 from warrener.exchange.queues.places import Held, Places, rank
 from warrener.exchange.queues.ready import Ready, Taken
-from warrener.exchange.queues.waiting import Entry, Waiting
+from warrener.exchange.queues.waiting import MessageOrPosition, Waiting
 
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Consumer
@@ -210,7 +210,12 @@ class Selection:
         self._enter(sequence << 1 | redelivered, message, entry, note, not_before)
 
     def _enter(
-        self, place: int, message: Message, entry: Entry, note: Note | None, not_before: int
+        self,
+        place: int,
+        message: Message,
+        entry: MessageOrPosition,
+        note: Note | None,
+        not_before: int,
     ) -> None:
         """Have a message wait at its place: in line, or aside."""
         now, waiting = self._ledger.now_ms, self.waiting
@@ -446,7 +451,7 @@ class Selection:
             line.drop_first()
         return None
 
-    def _remove(self, place: int) -> Entry:
+    def _remove(self, place: int) -> MessageOrPosition:
         """A message waits no more, and goes to no consumer."""
         entry = self.waiting.remove(place)
         self.held.discard(place)
@@ -481,7 +486,7 @@ class Selection:
                 messages[place] = self._counted(messages[place], self.notes.failures(place >> 1))
         return messages
 
-    def _message(self, place: int, entry: Entry) -> Message | None:
+    def _message(self, place: int, entry: MessageOrPosition) -> Message | None:
         """One message that waits, None if the store cannot read it."""
         return self._read([(place, entry)]).get(place)
 

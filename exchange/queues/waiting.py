@@ -16,7 +16,7 @@ from warrener.exchange.queues.ready import WINDOW_BYTES, Ready
 if TYPE_CHECKING:
     from warrener.exchange.durability.ledger import Ledger
 
-Entry = Message | int
+MessageOrPosition = Message | int
 """A waiting message, or where the store holds it."""
 
 
@@ -40,10 +40,10 @@ class Waiting:
         self.bytes = ready.bytes
         self.memory_bytes = ready.memory_bytes
         self.messages_in_memory = ready.messages_in_memory
-        self.standing: dict[int, Entry] = {
+        self.standing: dict[int, MessageOrPosition] = {
             sequence << 1 | redelivered: entry for sequence, entry, redelivered in ready.drain()
         }
-        self.aside: dict[int, Entry] = {}
+        self.aside: dict[int, MessageOrPosition] = {}
 
     def __len__(self) -> int:
         return len(self.standing) + len(self.aside)
@@ -51,7 +51,7 @@ class Waiting:
     def __contains__(self, place: object) -> bool:
         return place in self.standing or place in self.aside
 
-    def __getitem__(self, place: int) -> Entry:
+    def __getitem__(self, place: int) -> MessageOrPosition:
         return self.standing[place] if place in self.standing else self.aside[place]
 
     def __iter__(self) -> Iterator[int]:
@@ -75,7 +75,7 @@ class Waiting:
         self.messages_in_memory += 1
         return message
 
-    def keep_or_leave(self, message: Message) -> Entry:
+    def keep_or_leave(self, message: Message) -> MessageOrPosition:
         """The message to wait with; its position, if the window is full and the store holds it."""
         if self.stored and message.position and self.memory_bytes >= WINDOW_BYTES:
             return message.position
@@ -83,7 +83,7 @@ class Waiting:
         self.messages_in_memory += 1
         return message
 
-    def step_forward(self, place: int) -> Entry:
+    def step_forward(self, place: int) -> MessageOrPosition:
         """A message that is aside comes to stand in line."""
         entry = self.standing[place] = self.aside.pop(place)
         return entry
@@ -93,12 +93,12 @@ class Waiting:
         if place in self.standing:
             self.aside[place] = self.standing.pop(place)
 
-    def remove(self, place: int) -> Entry:
+    def remove(self, place: int) -> MessageOrPosition:
         """A message waits no more."""
         entry = self.standing.pop(place, None)
         return self.aside.pop(place) if entry is None else entry
 
-    def read(self, entries: Sequence[tuple[int, Entry]]) -> dict[int, Message]:
+    def read(self, entries: Sequence[tuple[int, MessageOrPosition]]) -> dict[int, Message]:
         """The messages of entries by place; what the store cannot read is left out."""
         positions = sorted(entry for _, entry in entries if isinstance(entry, int))
         loaded: dict[int, Message] = {}
@@ -112,7 +112,7 @@ class Waiting:
         return messages
 
     def count_out(
-        self, entries: Sequence[tuple[int, Entry]], messages: Mapping[int, Message]
+        self, entries: Sequence[tuple[int, MessageOrPosition]], messages: Mapping[int, Message]
     ) -> None:
         """Entries have been removed, and `messages` are what could be read of them."""
         for _, entry in entries:
@@ -135,6 +135,6 @@ class Waiting:
         self.bytes = self.memory_bytes = self.messages_in_memory = 0
 
 
-def position_of(entry: Entry) -> int:
+def position_of(entry: MessageOrPosition) -> int:
     """Where the store holds a message, 0 if it does not."""
     return entry if isinstance(entry, int) else entry.position
