@@ -7,13 +7,15 @@ route writes the messages down, once for all queues, and puts them into each.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.delay import released_headers
-from warrener.exchange.errors import AccessRefused, NotFound
+from warrener.exchange.durability.records import HOLDERS_MAX
+from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message, Properties
 from warrener.exchange.queues.dead_letter import dead_letter, goes_round
 from warrener.exchange.queues.queue import Queue
@@ -23,6 +25,8 @@ from warrener.exchange.types import Exchange
 if TYPE_CHECKING:
     from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.window import Window
+
+logger = logging.getLogger("warrener.router")
 
 VARIANTS_MAX = 4096
 """Routes kept for exchanges that look at each message."""
@@ -57,7 +61,8 @@ class Router:
     ) -> Route:
         """Find the queues for a message that goes by `routing_key` and, if any, by `copies`.
 
-        Raises: NotFound if there is no such exchange; AccessRefused if it is internal.
+        Raises: NotFound if there is no such exchange; AccessRefused if it is internal;
+        PreconditionFailed if they are more than the ledger can name.
         """
         first = self.exchange(exchange)
         if first.internal:
@@ -65,7 +70,7 @@ class Router:
                 f"cannot publish to internal exchange '{exchange}' in vhost '{self._vhost}'"
             )
         keys = (routing_key, *copies)
-        return self._find(first, Envelope(exchange, routing_key), keys, properties)
+        return self._find(first, Envelope(exchange, routing_key), keys, properties, refuses=True)
 
     def publish(
         self, route: Route, messages: Sequence[Message], size: int, expiring: bool = False
@@ -143,10 +148,13 @@ class Router:
         keys: Sequence[str],
         properties: Properties,
         closed: Sequence[Exchange] = (),
+        *,
+        refuses: bool = False,
     ) -> Route:
         """Follow the bindings from `first` on, for a message that was published to `place`.
 
-        `closed` are exchanges that do not let it through.
+        `closed` are exchanges that do not let it through. `refuses` says that there is a publisher
+        who can be told that the durable queues are too many; without one, some are left out.
         """
         queues: dict[Queue, None] = {}
         seen = [first]
@@ -160,6 +168,8 @@ class Router:
                     queues[destination] = None
                 elif destination not in seen:
                     seen.append(destination)
+        if len(queues) > HOLDERS_MAX:
+            _limit(queues, place, refuses)
         passed = [source for source in seen if source not in closed]
         observers = tuple(source for source in passed if source.observes)
         if lasting:
@@ -291,6 +301,19 @@ class Router:
             queue.enqueue([message], len(message.content), expiring)
         for exchange in route.observers:
             exchange.published([message])
+
+
+def _limit(queues: dict[Queue, None], place: Envelope, refuses: bool) -> None:
+    """Leave out the durable queues that the ledger cannot name. Raises: PreconditionFailed."""
+    durable = [queue for queue in queues if queue.number]
+    if len(durable) <= HOLDERS_MAX:
+        return
+    text = f"{len(durable)} durable queues for one message to exchange '{place.exchange}'"
+    if refuses:
+        raise PreconditionFailed(f"{text}: at most {HOLDERS_MAX}")
+    logger.error("%s: only the first %d get it", text, HOLDERS_MAX)
+    for queue in durable[HOLDERS_MAX:]:
+        del queues[queue]
 
 
 def _is_full(queue: Queue, size: int) -> bool:

@@ -46,8 +46,6 @@ GAP_BYTES = 64 * 1024
 # ... and the piece is not longer than this.
 READ_BYTES = 1024 * 1024
 
-HOLDERS_MAX = 0xFFFF
-
 _HEADER = struct.Struct("<8sIIQI4x")
 _CHECKED_BYTES = 24
 _COVER = struct.Struct("<QI12xI4x")

@@ -98,6 +98,8 @@ _TOPOLOGY = frozenset(
 
 STAMP = struct.Struct(">QB")
 _COUNT = struct.Struct(">H")
+HOLDERS_MAX = 0xFFFF
+"""Queues that the record of one message can name."""
 NUMBER = struct.Struct(">I")
 POSITION = struct.Struct(">Q")
 SEEN_HEAD = struct.Struct(">IQ")

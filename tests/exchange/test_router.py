@@ -8,6 +8,7 @@ import pytest
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of, make_message, size_of
+from warrener.exchange import router
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queues.queue import Queue
@@ -528,3 +529,37 @@ def test_messages_are_shared_between_queues(client: Client) -> None:
         client.get(name)
         taken += [delivery.message for delivery in client.channel.unacked.values()]
     assert taken[0] is taken[-1]
+
+
+# More durable queues than the record of a message can name
+
+
+@pytest.fixture
+def crowded(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Three durable queues and one that is not, on a fanout; two may be named."""
+    monkeypatch.setattr(router, "HOLDERS_MAX", 2)
+    client.vhost.declare_exchange("all", "fanout")
+    for name in ("a", "b", "c"):
+        client.declare(name, durable=True)
+        client.bind("all", name)
+    client.declare("d")
+    client.bind("all", "d")
+    return client
+
+
+def test_a_publish_to_more_durable_queues_than_a_record_names_is_refused(crowded: Client) -> None:
+    with pytest.raises(PreconditionFailed, match=r"3 durable queues .* 'all': at most 2"):
+        route(crowded, "all", "")
+    crowded.vhost.delete_queue("c", None)
+    assert names(route(crowded, "all", "")) == ["a", "b", "d"]
+
+
+def test_a_dead_letter_for_too_many_durable_queues_goes_to_as_many_as_may_be(
+    crowded: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    crowded.declare("q", arguments={"x-dead-letter-exchange": "all"})
+    crowded.publish("", "q", b"1")
+    crowded.get("q")
+    crowded.reject(1, requeue=False)
+    assert [len(crowded.vhost.queues[name].ready) for name in "abcd"] == [1, 1, 0, 1]
+    assert "only the first 2 get it" in caplog.text
