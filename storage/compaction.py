@@ -256,7 +256,7 @@ class Compaction:
                     source.damaged = True
                     continue
                 size = target.size
-                target.add(_position(segment, index), size, size + len(piece))
+                target.add(segment.position(index), size, size + len(piece))
                 whole.append(index)
                 pieces.append(piece)
             self._files.write(handle, pieces, offset)
@@ -304,17 +304,13 @@ def _singly(run: Run) -> Iterator[Run]:
         yield Run(run.kind, (position,), run.head, (size,))
 
 
-def _position(segment: Segment, index: int) -> Position:
-    return segment.first + index if segment.positions is None else segment.positions[index]
-
-
 def _record(data: bytes, at: int, segment: Segment, index: int) -> Bytes | None:
     """The bytes of a record, or None if they are not those that were written."""
     if at + HEADER_BYTES > len(data):
         return None
     crc, length, _, found = HEADER.unpack_from(data, at)
     end = at + HEADER_BYTES + length
-    if found != _position(segment, index) or end > len(data):
+    if found != segment.position(index) or end > len(data):
         return None
     piece = memoryview(data)[at:end]
     return piece if crc32(piece[CRC_BYTES:], segment.salt) == crc else None

@@ -326,7 +326,7 @@ class Described:
     def place(self) -> tuple[Position, int]:
         """Position and offset up to which runs have been given out."""
         index = self._index
-        return (self._position(index - 1) + 1 if index else self._segment.first), (
+        return (self._segment.position(index - 1) + 1 if index else self._segment.first), (
             self._segment.offsets[index]
         )
 
@@ -364,7 +364,7 @@ class Described:
         for index in range(begin, end):
             payload = next(self._payloads)
             if payload is not None:
-                yield Run(kind, (self._position(index),), payload, (0,))
+                yield Run(kind, (self._segment.position(index),), payload, (0,))
 
     def _marks_behind(self, number: int) -> int:
         """How many marks stand between an entry and the next run."""
@@ -380,16 +380,12 @@ class Described:
         index = 0
         for count, _, head in self._entries:
             if head is None:
-                wanted += [self._position(each) for each in range(index, index + count)]
+                wanted += [self._segment.position(each) for each in range(index, index + count)]
                 if len(wanted) >= READ_RECORDS:
                     yield from self._read(wanted)
                     wanted = []
             index += count
         yield from self._read(wanted)
-
-    def _position(self, index: int) -> Position:
-        positions = self._segment.positions
-        return self._segment.first + index if positions is None else positions[index]
 
     def _read(self, positions: Sequence[Position]) -> list[bytes | None]:
         segment = self._segment

@@ -185,6 +185,10 @@ class Segment:
             return index
         return -1
 
+    def position(self, index: int) -> Position:
+        """The position of a record of the segment."""
+        return self.first + index if self.positions is None else self.positions[index]
+
     def offset_not_synced(self, synced: Position) -> int:
         """From where the file may not be on disk, if all before a position is; rather too low."""
         if synced >= self.end:
