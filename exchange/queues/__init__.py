@@ -12,5 +12,5 @@
     browsing        looks without taking: `wanted`, `oldest`; `redrive` sends back
 
 Some queues are of another kind: `deduplicating_queue`, `reply_queue`, and the `schedule` of a
-delayed exchange. `surroundings` are what a queue needs of its virtual host.
+delayed exchange. `host` is what a queue needs of its virtual host.
 """

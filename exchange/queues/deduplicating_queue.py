@@ -26,7 +26,7 @@ from warrener.exchange.window import Window
 if TYPE_CHECKING:
     from warrener.exchange.durability.records import Return
     from warrener.exchange.message import Message, Properties
-    from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.queues.host import Host
 
 
 class Contents:
@@ -65,7 +65,7 @@ class DeduplicatingQueue(Queue):
 
     memory: Window | Contents
 
-    def __init__(self, name: str, host: Surroundings, **options: Any) -> None:
+    def __init__(self, name: str, host: Host, **options: Any) -> None:
         deduplication = queue_deduplication(options["arguments"])
         assert deduplication is not None, "another queue needs no memory"
         if deduplication.size is None:
@@ -105,7 +105,7 @@ class DeduplicatingQueue(Queue):
         super()._forget(messages)
 
 
-def make_queue(name: str, host: Surroundings, **options: Any) -> Queue:
+def make_queue(name: str, host: Host, **options: Any) -> Queue:
     """A queue of the kind that its arguments ask for. Raises: PreconditionFailed."""
     if queue_deduplication(options.get("arguments") or {}) is None:
         return Queue(name, host, **options)

@@ -42,7 +42,7 @@ from warrener.exchange.statistics.counts import PUBLISH, QueueStatistics, no_cou
 if TYPE_CHECKING:
     from warrener.exchange.deduplication import Memory
     from warrener.exchange.message import Message, Properties
-    from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.queues.host import Host
     from warrener.exchange.statistics.sample import Sample
 
 ANY_SIZE = 1 << 62
@@ -91,7 +91,7 @@ class Queue(Governed):
     def __init__(
         self,
         name: str,
-        host: Surroundings,
+        host: Host,
         *,
         durable: bool = False,
         auto_delete: bool = False,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from warrener.exchange.queues.host import Host
 from warrener.exchange.queues.queue import Queue
-from warrener.exchange.queues.surroundings import Surroundings
 
 REPLY_QUEUE_PREFIX = "amq.rabbitmq.reply-to."
 
@@ -16,7 +16,7 @@ class ReplyQueue(Queue):
     declared = False
     __slots__ = ()
 
-    def __init__(self, token: str, host: Surroundings, owner: object) -> None:
+    def __init__(self, token: str, host: Host, owner: object) -> None:
         super().__init__(REPLY_QUEUE_PREFIX + token, host, auto_delete=True, owner=owner)
 
     @property

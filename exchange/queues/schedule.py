@@ -17,7 +17,7 @@ from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.selection import Selection
 
 if TYPE_CHECKING:
-    from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.queues.host import Host
     from warrener.exchange.types.exchange import Exchange
 
 SCHEDULE_PREFIX = "amq.delayed."
@@ -35,7 +35,7 @@ class Schedule(Queue):
     addressable = False
     __slots__ = ("_exchange",)
 
-    def __init__(self, name: str, host: Surroundings, exchange: Exchange, number: int) -> None:
+    def __init__(self, name: str, host: Host, exchange: Exchange, number: int) -> None:
         self._exchange = exchange
         super().__init__(
             name, host, durable=exchange.durable, owner=exchange, options=_OPTIONS, number=number

@@ -18,7 +18,7 @@ from warrener.exchange.queues.schedule import SCHEDULE_PREFIX, Schedule
 from warrener.exchange.types.exchange import Exchange
 
 if TYPE_CHECKING:
-    from warrener.exchange.queues.surroundings import Surroundings
+    from warrener.exchange.queues.host import Host
     from warrener.exchange.types.bucket import Bucket
 
 TYPE = "x-delayed-type"
@@ -52,7 +52,7 @@ class DelayedExchange(Exchange):
     def own_queue_name(self) -> str:
         return SCHEDULE_PREFIX + self.name
 
-    def make_own_queue(self, host: Surroundings, number: int) -> Schedule:
+    def make_own_queue(self, host: Host, number: int) -> Schedule:
         schedule = Schedule(self.own_queue_name, host, self, number)
         self.own_queue = schedule
         return schedule

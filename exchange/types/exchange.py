@@ -22,8 +22,8 @@ from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Gover
 from warrener.exchange.window import Window
 
 if TYPE_CHECKING:
+    from warrener.exchange.queues.host import Host
     from warrener.exchange.queues.queue import Queue
-    from warrener.exchange.queues.surroundings import Surroundings
     from warrener.exchange.statistics.sample import Sample
     from warrener.exchange.types.bucket import Bucket
 
@@ -129,7 +129,7 @@ class Exchange(Governed):
     def prepare(self) -> None:
         """Called once, before the first binding: make what the type keeps them in."""
 
-    def make_own_queue(self, host: Surroundings, number: int) -> Queue:
+    def make_own_queue(self, host: Host, number: int) -> Queue:
         """Called if `own_queue_name` says so: make that queue; see `Queue` for `number`."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Surroundings: what a queue needs of the virtual host it stands in."""
+"""The host: what a queue needs of the virtual host it stands in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from warrener.exchange.types.exchange import Exchange
 
 
-class Surroundings(Protocol):
+class Host(Protocol):
     """A virtual host, as its queues see it."""
 
     ledger: Ledger
