@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from warrener.exchange import json_text
 from warrener.exchange.commands import DONE, USAGE, CommandError
 from warrener.exchange.commands.amqp import describe_filters, filter_arguments
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
@@ -62,7 +62,7 @@ def read_arguments(words: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise CommandError(f"an argument is spelled name=value, not {word!r}", USAGE)
         try:
-            table[name] = json.loads(value)
+            table[name] = json_text.read(value)
         except ValueError:
             table[name] = value
     return table
@@ -222,7 +222,7 @@ def _policy(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 def _read_definition(text: str | None) -> dict[str, Any]:
     """Raises: CommandError."""
     try:
-        document = json.loads(text or "{}")
+        document = json_text.read(text or "{}")
     except ValueError as error:
         raise CommandError(f"--definition is no JSON: {error}", USAGE) from error
     if not isinstance(document, dict):

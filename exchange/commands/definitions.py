@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from warrener.exchange import json_text
 from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
 from warrener.exchange.commands.output import (
@@ -33,6 +34,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 EXPORT = "Virtual hosts, users, permissions, policies, exchanges, queues, bindings, as JSON."
 IMPORT = "Adds what is not there; what is there and is the same stays as it is."
+
+
+ONLY_JSON = (
+    "Definitions are imported as JSON, as RabbitMQ has them; "
+    "for YAML there is `warrener topology apply FILE --url ...`."
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,10 +81,11 @@ def _write(path: str, text: str) -> None:
 def _read(path: str) -> object:
     try:
         if path == "-":
-            return json.load(sys.stdin)
+            return json_text.read(sys.stdin.read())
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            return json_text.read(file.read())
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}", FAILED) from error
-    except ValueError as error:
-        raise CommandError(f"{path} is no JSON: {error}", USAGE) from error
+    except (ValueError, RecursionError) as error:
+        where = "what was read" if path == "-" else path
+        raise CommandError(f"{where} is no JSON: {error}\n{ONLY_JSON}", USAGE) from error

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from warrener.exchange import json_text
 from warrener.exchange.commands.output import describe_output
 from warrener.exchange.monitor.printing import printable
 
@@ -95,7 +96,9 @@ def _jsonable(value: Any) -> Any:
         return [_jsonable(item) for item in value]
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
-    return float(value) if isinstance(value, Decimal) else value
+    if isinstance(value, float | Decimal):
+        return json_text.shown(float(value))
+    return value
 
 
 def _filled(template: bytes, message: ShownMessage, safe: Callable[[bytes], bytes]) -> bytes:

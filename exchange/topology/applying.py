@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from warrener.exchange.json_text import read as read_json
 from warrener.exchange.topology.plan import Action, Plan, Step, operations
 from warrener.exchange.topology.state import as_fields, differences, from_fields, title
 from warrener.exchange.topology.target import Live, Target, TargetError
@@ -114,7 +115,7 @@ def is_saved_plan(text: str) -> bool:
 def restore(text: str) -> Plan:
     """Raises: NotAPlan."""
     try:
-        document = json.loads(text)
+        document = read_json(text)
         if document["format"] != SAVED_FORMAT or document["version"] != SAVED_VERSION:
             raise NotAPlan("a plan of another version")
         return Plan(tuple(map(_step, document["steps"])), tuple(document["notes"]))

@@ -19,7 +19,7 @@ from warrener.exchange.filters import FilterSyntaxError, compile_filter
 from warrener.exchange.filters.arguments import SELECTOR, TAGS
 from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.queues.options import KEYS, queue_options
-from warrener.exchange.topology import document, sugar
+from warrener.exchange.topology import sugar, tree
 from warrener.exchange.topology.credentials import credentials
 from warrener.exchange.topology.problem import did_you_mean
 from warrener.exchange.topology.reading import Entry
@@ -350,10 +350,10 @@ def _without_units(entry: Entry, arguments: list[str]) -> str:
     return ""
 
 
-def argument_node(entry: Entry, name: str) -> document.Node:
+def argument_node(entry: Entry, name: str) -> tree.Node:
     """Where the value of an argument stands."""
     table = entry.nodes.get("arguments")
-    if isinstance(table, document.Mapping):
+    if isinstance(table, tree.Mapping):
         for key, value in table.entries:
             if key.text == name:
                 return value

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from warrener.exchange.topology.declarations import DEFAULT_VHOST, Declarations, Draft
-from warrener.exchange.topology.document import Document, Mapping, Scalar
+from warrener.exchange.topology.document import Document
 from warrener.exchange.topology.problem import Problem, has_errors, in_order
 from warrener.exchange.topology.reading import Entry, Reader, Surroundings
 from warrener.exchange.topology.references import Declared
 from warrener.exchange.topology.schema import EXPORT_KEYS, TOPOLOGY, VERSION
 from warrener.exchange.topology.shapes import INVALID
 from warrener.exchange.topology.state import State
+from warrener.exchange.topology.tree import Mapping, Scalar
 
 EXPORTED_BY = frozenset(name for name, _ in EXPORT_KEYS[:5])
 """Whoever finds one of these at the top has a file before him that a broker has written."""

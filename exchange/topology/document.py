@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import yaml
 
 from warrener.exchange.topology.problem import Place, Problem
+from warrener.exchange.topology.secret import Secrets, without_what_looks_secret
+from warrener.exchange.topology.tree import Mapping, Node, Scalar, Sequence, children
 
 BYTES_MAX = 32 << 20
 """A topology of 10,000 queues and 50,000 bindings has some 10 MiB."""
@@ -39,50 +40,9 @@ NODES_MAX = 2_000_000
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, ten times as fast as the one in Python, where PyYAML was built with it."""
 
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DIGITS_MAX = 64
-"""Python refuses to read numbers of more than 4300 digits; AMQP has 64 bits."""
 _JSON_PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\.")
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What is not printable in YAML, or a break of its lines."""
-
-
-@dataclass(slots=True, eq=False)
-class Scalar:
-    """A text with a place. `plain` if it stands there without quotes."""
-
-    text: str
-    plain: bool
-    start: Any
-    end: Any
-
-    @property
-    def value(self) -> str | int | float | bool | None:
-        """What YAML 1.2 takes it for."""
-        return plain_value(self.text) if self.plain else self.text
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    start: Any
-    end: Any
-    items: list[Node] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class Mapping:
-    """Keys and values as they stand there, double ones included."""
-
-    start: Any
-    end: Any
-    entries: list[tuple[Scalar, Node]] = field(default_factory=list)
-
-
-Node: TypeAlias = Scalar | Sequence | Mapping
 
 
 class Document:
@@ -94,6 +54,7 @@ class Document:
         self.root: Node | None = None
         self.problems: list[Problem] = []
         self._lines: list[str] | None = None
+        self._secrets: Secrets | None = None
         if self._decode(data):
             self._parse()
 
@@ -107,9 +68,20 @@ class Document:
         """The place at a line and a column that count from 0; without a width, to the end."""
         if self._lines is None:
             self._lines = self.text.splitlines()
-        source = self._lines[line] if line < len(self._lines) else ""
+        source = self._hidden(line, self._lines[line]) if line < len(self._lines) else ""
         column = min(column, len(source))
         return Place(self.name, line + 1, column + 1, source, width or max(1, len(source) - column))
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """What nobody is to see, found out when the first problem is told; None without a tree."""
+        if self._secrets is None and self.root is not None:
+            self._secrets = Secrets(self.root)
+        return self._secrets
+
+    def _hidden(self, number: int, line: str) -> str:
+        secrets = self.secrets
+        return without_what_looks_secret(line) if secrets is None else secrets.hidden(number, line)
 
     def place_of_index(self, index: int) -> Place:
         """The place of a character of the text."""
@@ -263,31 +235,6 @@ class _Builder:
         self._shared = True
         event.anchor = None
         self._add(event, node)
-
-
-def plain_value(text: str) -> str | int | float | bool | None:
-    """A scalar without quotes, by the core schema of YAML 1.2."""
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if text[0] not in "+-.0123456789" or len(text) > _DIGITS_MAX:
-        return text
-    if _INT.fullmatch(text):
-        return int(text, 0 if text[:2] in ("0o", "0x") else 10)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _SPECIAL.fullmatch(text):
-        return float(text.replace(".", "", 1))
-    return text
-
-
-def children(node: Node) -> list[Node]:
-    if isinstance(node, Sequence):
-        return node.items
-    if isinstance(node, Mapping):
-        return [value for _, value in node.entries]
-    return []
 
 
 def _count(root: Node) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange.access import limits
 from warrener.exchange.access.passwords import NO_PASSWORD, hash_password
 from warrener.exchange.errors import NotFound, Refused
+from warrener.exchange.json_text import shown
 from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.queues.queue import Queue as CoreQueue
 from warrener.exchange.queues.schedule import SCHEDULE_PREFIX
@@ -319,7 +320,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "backslashreplace")
-    return float(value)
+    return shown(float(value))
 
 
 def _limit_names(values: Mapping[str, int]) -> dict[str, int]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from warrener.exchange.topology.document import Document, Node, Scalar, plain_value
+from warrener.exchange.topology.document import Document
 from warrener.exchange.topology.position import index_in_file
 from warrener.exchange.topology.problem import Problem
+from warrener.exchange.topology.tree import Node, Scalar, plain_value
 from warrener.exchange.topology.variables import CHARACTERS_MAX, TooLong, expand
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ class Reader:
 
     def _has_variable(self, node: Scalar) -> bool:
         return self.replaces and VARIABLE_MARK in node.text
+
+    def is_secret(self, node: Node) -> bool:
+        """Whether nobody is to see what stands there."""
+        secrets = self.document.secrets
+        return secrets is not None and node in secrets
 
     def problem(self, code: str, node: Node, message: str, suggestion: str = "") -> None:
         if id(node) in self._told:

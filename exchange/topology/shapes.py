@@ -7,6 +7,7 @@ them together to the format.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,9 +15,9 @@ from typing import Any
 from warrener.exchange.expressions.expression import Expression as Compiled
 from warrener.exchange.expressions.syntax import NotAnExpression
 from warrener.exchange.topology import units
-from warrener.exchange.topology.document import Mapping, Node, Scalar, Sequence
 from warrener.exchange.topology.problem import did_you_mean
 from warrener.exchange.topology.reading import Entry, Reader
+from warrener.exchange.topology.tree import Mapping, Node, Scalar, Sequence
 
 INVALID: Any = object()
 """What a shape returns for a value that is not right; the problem has been told."""
@@ -61,7 +62,8 @@ class Text(Shape):
             return self.wrong(node, reader)
         value = reader.string(node)
         if not isinstance(value, str):
-            return self.wrong(node, reader, f'write "{node.text}"' if node.text else 'write ""')
+            shown = "..." if reader.is_secret(node) else node.text
+            return self.wrong(node, reader, f'write "{shown}"')
         if not value and not self.may_be_empty:
             reader.problem("T016", node, "a name must not be empty")
             return INVALID
@@ -194,6 +196,9 @@ class Anything(Shape):
             value = reader.value(node)
             if isinstance(value, int) and value not in LONG:
                 reader.problem("T014", node, f"{value} has more than 64 bits")
+                return INVALID
+            if isinstance(value, float) and not math.isfinite(value):
+                reader.problem("T014", node, f"{node.text} is infinite, or no number")
                 return INVALID
             return value
         if not depth:
@@ -411,4 +416,5 @@ def _found(node: Node, reader: Reader) -> str:
     if value is None:
         return "nothing"
     kinds = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
-    return f"{kinds[type(value)]} ({node.text})"
+    kind = kinds[type(value)]
+    return kind if reader.is_secret(node) else f"{kind} ({node.text})"

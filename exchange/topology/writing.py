@@ -19,7 +19,6 @@ from typing import Any
 from warrener import __version__
 from warrener.exchange.access.passwords import NO_PASSWORD
 from warrener.exchange.topology.credentials import hash_parts
-from warrener.exchange.topology.document import plain_value
 from warrener.exchange.topology.schema import EXCHANGE, QUEUE, VERSION
 from warrener.exchange.topology.shapes import Field
 from warrener.exchange.topology.state import (
@@ -37,6 +36,7 @@ from warrener.exchange.topology.state import (
     VirtualHost,
     VirtualHostLimits,
 )
+from warrener.exchange.topology.tree import plain_value
 from warrener.exchange.topology.units import duration_text, size_text
 
 RABBITMQ_LEVEL = "3.13.7"
@@ -229,9 +229,7 @@ def scalar(value: Any) -> str:
         return "true" if value else "false"
     if value is None:
         return "null"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return ".inf" if value > 0 else "-.inf"
-    return ".nan" if value != value else repr(value)
+    return repr(value)
 
 
 def quoted(text: str) -> str:

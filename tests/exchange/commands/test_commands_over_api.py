@@ -108,6 +108,14 @@ def test_definitions_go_out_and_come_in(shell: Shell, queue: str, tmp_path: Path
     shell("definitions", "import", input=shell("definitions", "export").encode())
 
 
+@pytest.mark.parametrize("text", ["queues:\n- name: q\n", '{"queues": [NaN]}', "[" * 100_000])
+def test_definitions_that_are_no_json_are_refused_with_what_to_do(shell: Shell, text: str) -> None:
+    ran = shell.run("definitions", "import", input=text.encode())
+    assert ran.status == 2
+    assert "what was read is no JSON" in ran.errors
+    assert "for YAML there is `warrener topology apply FILE" in ran.errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "complaint"),
     [

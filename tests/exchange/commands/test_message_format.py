@@ -33,6 +33,12 @@ def test_a_terminal_is_not_told_what_to_do(body: bytes) -> None:
         assert printed.replace("\n", "").replace("\t", "").isprintable()
 
 
+@pytest.mark.parametrize("name", ["json", "%h", "%p"])
+def test_a_number_that_json_does_not_have_is_a_text(name: str) -> None:
+    message = ShownMessage("", "", False, {"headers": {"n": [float("nan"), 2.5]}}, b"")
+    assert b'["nan", 2.5]' in formatter(name)(message)
+
+
 @given(st.binary())
 def test_a_document_has_the_whole_body(body: bytes) -> None:
     document = json.loads(formatter("json")(ShownMessage("", "", False, {}, body)))

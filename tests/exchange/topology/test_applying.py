@@ -271,6 +271,8 @@ def test_a_saved_plan_that_was_interrupted_between_two_halves_goes_on(broker, cl
         '{"format": "warrener topology plan", "version": 9, "steps": [], "notes": []}',
         '{"format": "warrener topology plan", "version": 1, "steps": [{}], "notes": []}',
         '{"format": "warrener topology plan", "version": 1, "steps": [3], "notes": []}',
+        '{"format": "warrener topology plan", "version": 1, "steps": [], "notes": [NaN]}',
+        '{"format": "warrener topology plan", "version": 1, "steps": [], "notes": [1e999]}',
         "[" * 100_000,
     ],
 )

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warrener.exchange.topology import document as document_module
-from warrener.exchange.topology.document import (
-    BYTES_MAX,
-    Document,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    plain_value,
-)
+from warrener.exchange.topology.document import BYTES_MAX, Document
+from warrener.exchange.topology.tree import Mapping, Node, Scalar, Sequence, plain_value
 
 
 def values(node: Node | None) -> object:

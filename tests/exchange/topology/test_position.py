@@ -5,8 +5,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warrener.exchange.topology.document import Document, Mapping, Scalar
+from warrener.exchange.topology.document import Document
 from warrener.exchange.topology.position import index_in_file
+from warrener.exchange.topology.tree import Mapping, Scalar
 
 STYLES = [None, "'", '"', "|", ">"]
 VISIBLE = "abcxyz'\"\\=()é"
