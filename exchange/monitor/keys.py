@@ -32,7 +32,11 @@ BINDINGS = (
     Binding(("tab",), "next-view", "the next view"),
     Binding(("shift-tab",), "previous-view", "the view before"),
     Binding((":",), "command", "a view by name: queues, conn, chan, ex, cons, filters, events, q"),
-    Binding(("/", "f4"), "filter", "only rows that have this text; with ! before it those without"),
+    Binding(
+        ("/", "f4"),
+        "filter",
+        "only rows with this text or expression; with ! before it those without",
+    ),
     Binding(("v",), "vhost", "only this virtual host: all in turn"),
     Binding(("s", "f6"), "sort", "choose the column to sort by"),
     Binding(("<", ","), "sort-left", "sort by the column to the left"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from warrener.exchange.monitor.history import History
 from warrener.exchange.monitor.printing import plain
+from warrener.exchange.monitor.search import Search
 from warrener.exchange.monitor.snapshot import Document, Snapshot
 from warrener.exchange.monitor.state import State
 from warrener.exchange.monitor.views import Column
@@ -48,9 +49,9 @@ class Picture:
         rows = self.events if state.view == "events" else self.snapshot.rows
         if self.snapshot.view != state.view and state.view != "events":
             return ()
-        needle, is_inverse = state.needle
-        if needle:
-            rows = [row for row in rows if self._has(row, needle) is not is_inverse]
+        search = state.search
+        if search.text:
+            rows = [row for row in rows if self._is_found(row, search) is not search.is_inverse]
         if state.view == "events":
             # In the order in which they came.
             return rows[::-1] if state.sort.descending else rows
@@ -69,9 +70,9 @@ class Picture:
             return {}
         return snapshot.details
 
-    def _has(self, row: Document, needle: str) -> bool:
-        """Whether a row has a text: in its name if the broker looks there, else anywhere."""
+    def _is_found(self, row: Document, search: Search) -> bool:
+        """Whether a row is found: by its name if the broker looks there, else by anything."""
         table = self.state.table
         if table.is_paged:
-            return needle in plain(row.get(table.identity)).lower()
-        return any(needle in each.text(row).lower() for each in table.columns)
+            return search.finds(plain(row.get(table.identity)))
+        return any(search.finds(each.text(row)) for each in table.columns)

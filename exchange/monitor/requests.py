@@ -40,9 +40,9 @@ def rows_wanted(state: State) -> dict[str, str]:
     else:
         path = view.path + below
     query = {"columns": ",".join(view.paths)}
-    needle, is_inverse = state.needle
-    if view.is_paged and not is_inverse and state.limit:
-        query |= {"page": "1", "page_size": str(state.limit), "use_regex": "false", "name": needle}
+    search = state.search
+    if view.is_paged and not search.is_inverse and state.limit:
+        query |= {"page": "1", "page_size": str(state.limit), **search.asked}
         if order := state.sort_column.order:
             query |= {"sort": order, "sort_reverse": _flag(state.sort.descending)}
     return {"rows": f"{path}?{urlencode(query, safe=',')}"}

@@ -99,9 +99,11 @@ def choice(choice: Choice) -> list[Text]:
 def footer(picture: Picture) -> Text:
     state = picture.state
     if state.prompt is not None:
-        return _prompt(state.prompt)
+        return _prompt(state.prompt, state.search.problem)
     if state.message:
         return Text(printable(state.message), style="yellow")
+    if state.search.problem and not (state.shows_help or state.details):
+        return Text(_not_an_expression(state.search.problem), style="yellow")
     if state.shows_help:
         return Text(HELP_HINTS, style="dim")
     if state.details is not None:
@@ -116,10 +118,16 @@ def footer(picture: Picture) -> Text:
     return line
 
 
-def _prompt(prompt: Prompt) -> Text:
+def _not_an_expression(problem: str) -> str:
+    return f"no expression, so looked for as it stands: {printable(problem)}"
+
+
+def _prompt(prompt: Prompt, problem: str) -> Text:
     line = Text(printable(prompt.label), style="bold yellow")
     line.append(printable(prompt.text), style="not bold default")
     line.append(" ", style="reverse")
+    if problem and prompt.purpose == "filter":
+        line.append(f"  {_not_an_expression(problem)}", style="not bold dim")
     return line
 
 

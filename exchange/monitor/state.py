@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from warrener.exchange.monitor.search import Search, search_for
 from warrener.exchange.monitor.snapshot import Document
 from warrener.exchange.monitor.views import RATE, TOTAL, VIEWS, Column, View
 
@@ -107,8 +108,6 @@ class State:
         )
 
     @property
-    def needle(self) -> tuple[str, bool]:
-        """The text that rows are to have, and whether they are not to have it."""
-        if self.filter.startswith("!"):
-            return self.filter[1:].lower(), True
-        return self.filter.lower(), False
+    def search(self) -> Search:
+        """What rows are to have, or not to have."""
+        return search_for(self.filter)

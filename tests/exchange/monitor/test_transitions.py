@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.exchange.monitor.documents import CONNECTIONS, EXCHANGES, QUEUES
 from warrener.exchange.monitor.keys import ACTIONS, BINDINGS
 from warrener.exchange.monitor.requests import Peek, Request, page_of, wanted
+from warrener.exchange.monitor.search import Search
 from warrener.exchange.monitor.state import State
 from warrener.exchange.monitor.transitions import READ_ONLY, Effect, Errand, Seen, press
 from warrener.exchange.monitor.views import TOTAL, VIEWS
@@ -76,7 +77,7 @@ def test_keys_are_letters_while_a_line_is_typed() -> None:
 
 
 def test_an_exclamation_mark_turns_a_filter_round() -> None:
-    assert User(filter="!eu").state.needle == ("eu", True)
+    assert User(filter="!eu").state.search == Search("eu", is_inverse=True)
 
 
 def test_a_command_names_a_view_by_its_beginning() -> None:
