@@ -6,10 +6,12 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from warrener.exchange.commands import DONE, UNREACHABLE, USAGE, CommandError
 from warrener.exchange.commands.api import client, describe_url, explained, without_password
+from warrener.exchange.commands.output import describe_output
 
 if TYPE_CHECKING:
     from warrener.exchange.monitor.program import Observation
@@ -28,17 +30,24 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--view", choices=VIEW_NAMES, default="queues", help="begin with this one")
     parser.add_argument("--vhost", "-V", default="", metavar="NAME", help="only this virtual host")
     parser.add_argument(
-        "--filter", default="", metavar="TEXT", help="only rows with this text; !TEXT for others"
+        "--filter",
+        default="",
+        metavar="TEXT",
+        help="only rows with this text or expression; !TEXT for others",
     )
     parser.add_argument(
         "--interval", "-d", type=float, default=1.0, metavar="S", help="seconds between looks (1)"
     )
     parser.add_argument("--once", action="store_true", help="print one picture and end")
-    parser.add_argument("--json", action="store_true", help="print a document for each look")
     parser.add_argument(
         "--count", type=int, metavar="N", help="with --once or --json: look so many times"
     )
-    parser.add_argument("--read-only", action="store_true", help="no key changes anything")
+    parser.add_argument(
+        "--read-only",
+        action=argparse.BooleanOptionalAction,
+        help="no key changes anything (default: if the user's tags are for watching only)",
+    )
+    describe_output(parser, json_means="print a document for each look")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def watch(arguments: argparse.Namespace) -> int:
     from warrener.exchange.monitor.program import Observation
-    from warrener.exchange.monitor.source import ApiSource
+    from warrener.exchange.monitor.rights import why_read_only
+    from warrener.exchange.monitor.source import ApiSource, fetch
     from warrener.exchange.monitor.state import State
 
     listener = client(arguments.url, LISTENER_TIMEOUT_S)
@@ -63,7 +73,7 @@ async def watch(arguments: argparse.Namespace) -> int:
         vhost=arguments.vhost,
         filter=arguments.filter,
         interval_s=arguments.interval,
-        is_read_only=arguments.read_only,
+        read_only="started with --read-only" if arguments.read_only else "",
     )
     with explained(arguments.url):
         await observation.update(state)
@@ -73,6 +83,9 @@ async def watch(arguments: argparse.Namespace) -> int:
     if arguments.once or arguments.json or arguments.count or not _is_interactive():
         await _print(observation, state, arguments)
     else:
+        if arguments.read_only is None:
+            whoami = (await fetch(observation.source, {"whoami": "/api/whoami"}))["whoami"]
+            state = replace(state, read_only=why_read_only(whoami))
         await _show(observation, state, arguments.url)
     return DONE
 
@@ -91,7 +104,7 @@ async def _print(observation: Observation, state: State, arguments: argparse.Nam
         if arguments.json:
             _print_document(observation, state)
         else:
-            _print_picture(observation, state)
+            _print_picture(observation, state, arguments)
         if left > 1:
             await trio.sleep(arguments.interval)
             with explained(arguments.url):
@@ -111,11 +124,11 @@ def _print_document(observation: Observation, state: State) -> None:
     print(json.dumps(document, ensure_ascii=False), flush=True)
 
 
-def _print_picture(observation: Observation, state: State) -> None:
-    from rich.console import Console
+def _print_picture(observation: Observation, state: State, arguments: argparse.Namespace) -> None:
+    from rich.console import Console, Group
 
     from warrener.exchange.monitor.picture import Picture
-    from warrener.exchange.monitor.screen import screen
+    from warrener.exchange.monitor.screen import body, screen
 
     assert observation.snapshot is not None
     console = Console(highlight=False)
@@ -123,7 +136,7 @@ def _print_picture(observation: Observation, state: State) -> None:
     console = Console(highlight=False, width=width)
     events = tuple(observation.events.rows)
     picture = Picture(state, observation.snapshot, observation.history, width, events=events)
-    console.print(screen(picture))
+    console.print(Group(*body(picture, None)) if arguments.quiet else screen(picture))
     sys.stdout.flush()
 
 

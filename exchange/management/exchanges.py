@@ -32,7 +32,7 @@ def exchanges_in(vhosts: Iterable[VirtualHost]) -> Iterator[ExchangeIn]:
 
 
 def exchange_stats(exchange: Exchange) -> dict[str, Any]:
-    names = ("publish_in", "publish_out")
+    names = ("publish_in", "publish_out", "unroutable")
     return named(names, exchange_values(exchange), rates_of(exchange.sample))
 
 

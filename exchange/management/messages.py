@@ -137,6 +137,7 @@ def _count(call: Call, exchange: Any, queues: Sequence[Queue]) -> None:
     call.broker.activity.add(call.vhost.name, counts)
     exchange.published_in += 1
     exchange.published_out += len(queues)
+    exchange.published_nowhere += not queues
 
 
 def read_payload(fields: Fields) -> bytes:

@@ -54,8 +54,8 @@ def queue_values(queue: Queue) -> list[int]:
     return [*queue.counts, len(queue.ready), queue.unacked]
 
 
-def exchange_values(exchange: Exchange) -> tuple[int, int]:
-    return exchange.published_in, exchange.published_out
+def exchange_values(exchange: Exchange) -> tuple[int, int, int]:
+    return exchange.published_in, exchange.published_out, exchange.published_nowhere
 
 
 def traffic_values(traffic: Traffic) -> tuple[int, int, int, int]:

@@ -71,7 +71,7 @@ def title(picture: Picture, broker: BrokerState) -> Text:
     line.append(f"  every {state.interval_s:g} s", style="dim")
     if state.is_paused:
         line.append("  PAUSED", style="bold yellow")
-    if state.is_read_only:
+    if state.read_only:
         line.append("  read-only", style="dim")
     return line
 

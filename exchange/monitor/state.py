@@ -70,7 +70,8 @@ class State:
     limit: int = LIMITS[0]
     interval_s: float = 1.0
     is_paused: bool = False
-    is_read_only: bool = False
+    read_only: str = ""
+    """Why no key changes anything; empty if keys do."""
     shows_help: bool = False
     prompt: Prompt | None = None
     choice: Choice | None = None

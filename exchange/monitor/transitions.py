@@ -29,7 +29,6 @@ from warrener.exchange.monitor.views import RATE, TOTAL, VIEWS
 
 FILTER, COMMAND = "filter", "command"
 TYPED_CHARACTERS_MAX = 300
-READ_ONLY = "read-only: started with --read-only"
 
 
 class Errand(Enum):
@@ -216,7 +215,7 @@ def _peek(state: State, seen: Seen) -> Outcome:
     if state.view != "queues" or row is None:
         return replace(state, message="only messages of queues can be looked at"), None
     shown = replace(state, details=Details("queues", row, "messages"), offset=0)
-    return shown, requests.peek(row, may_take=not state.is_read_only)
+    return shown, requests.peek(row, may_take=not state.read_only)
 
 
 def _confirm(action: str, views: tuple[str, ...]) -> Callable[[State, Seen], Outcome]:
@@ -226,8 +225,8 @@ def _confirm(action: str, views: tuple[str, ...]) -> Callable[[State, Seen], Out
         row = seen.row(state)
         if row is None or state.view not in views:
             return replace(state, message=f"{action}: not in this view"), None
-        if state.is_read_only:
-            return replace(state, message=READ_ONLY), None
+        if state.read_only:
+            return replace(state, message=f"read-only: {state.read_only}"), None
         name = printable(text(row, "name"))
         label, expected = f"{action} {state.view[:-1]} {name}? type its name: ", name
         if action == "close":

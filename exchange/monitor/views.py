@@ -266,6 +266,7 @@ EXCHANGES = View(
         Column("flags", "durable", 5, made=exchange_flags),
         *_flow("in", "publish_in"),
         *_flow("routed", "publish_out", 8),
+        *_flow("lost", "unroutable"),
         Column("policy", "policy", 16, least=110),
         Column("arguments", "arguments", 30, least=150),
     ),

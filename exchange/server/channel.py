@@ -264,6 +264,8 @@ class ServerChannel:
             self.connection.note_target(route)
         if not route.queues:
             counts[RETURN_UNROUTABLE if publication.mandatory else DROP_UNROUTABLE] += count
+            if exchange is not None:
+                exchange.published_nowhere += count
             for message in messages if publication.mandatory else ():
                 self._return(message)
         if self.confirming:

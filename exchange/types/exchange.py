@@ -54,6 +54,7 @@ class Exchange(Governed):
         "name",
         "number",
         "published_in",
+        "published_nowhere",
         "published_out",
         "sample",
         "window",
@@ -86,6 +87,8 @@ class Exchange(Governed):
         self.published_in = 0
         """Messages that clients have published here, and how often one went to a queue."""
         self.published_out = 0
+        self.published_nowhere = 0
+        """Messages of those published here that went to no queue."""
         self.sample: Sample | None = None
         """Belongs to whoever samples these counts."""
         self.govern(UNGOVERNED)

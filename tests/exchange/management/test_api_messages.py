@@ -201,3 +201,11 @@ async def test_permissions_count_as_they_do_over_amqp():
         narrow = {"exchange": "amq.topic", "write": "^mine", "read": ""}
         await broker.api.put("/api/topic-permissions/%2F/ann", narrow)
         assert (await ann.post(topic, message())).status == 401
+
+
+async def test_what_an_exchange_could_not_route_is_counted_there():
+    async with managed() as broker:
+        await broker.api.post(PUBLISH, message())
+        exchange = await broker.api.get("/api/exchanges/%2F/amq.default")
+        stats = exchange["message_stats"]
+        assert (stats["publish_in"], stats["publish_out"], stats["unroutable"]) == (1, 0, 1)

@@ -31,7 +31,7 @@ PICTURES = {
     "queues-40x10": picture(width=40, height=10),
     "totals-80": picture(State(shown=TOTAL)),
     "cursor-80": picture(State(cursor=1, sorts={"queues": Sort("name", False)})),
-    "filter-80": picture(State(filter="eu", vhost="/", is_paused=True, is_read_only=True)),
+    "filter-80": picture(State(filter="eu", vhost="/", is_paused=True, read_only="x")),
     "expression-80": picture(State(filter="^orders\\.(eu|us)$")),
     "no-expression-80": picture(State(filter="orders.(")),
     "typing-80": picture(State(filter="!(", prompt=Prompt("filter", "/", "!("))),

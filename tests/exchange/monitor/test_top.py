@@ -194,6 +194,32 @@ def test_nothing_is_changed_if_it_is_read_only(running_broker: RunningBroker, qu
         window.until("read-only: started with --read-only")
 
 
+def test_who_may_only_watch_is_read_only(running_broker: RunningBroker, queue: str) -> None:
+    name = f"watcher-{secrets.token_hex(3)}"
+    with closing(ManagementClient(running_broker.http_url, timeout_s=10)) as admin:
+        admin.ask("PUT", f"/api/users/{name}", {"password": "w", "tags": "monitoring"})
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        admin.ask("PUT", f"/api/permissions/%2F/{name}", everything)
+        url = f"http://{name}:w@{running_broker.http_url.rpartition('/')[2].rpartition('@')[2]}"
+        with Window("top", "--url", url) as window:
+            window.until(queue)
+            window.press("P")
+            window.until("read-only: this user is to watch only (tags: monitoring)")
+        with Window("top", "--no-read-only", "--url", url) as window:
+            window.until(queue)
+            window.press("P")
+            window.until("type its name")
+        admin.ask("DELETE", f"/api/users/{name}")
+
+
+def test_rows_are_found_by_an_expression(window: Window, queue: str) -> None:
+    window.press(f"/^{queue[:6]}.*{queue[-2:]}$")
+    window.until("^orders")
+    window.until(queue)
+    window.press("x(")
+    window.until("no expression, so looked for as it stands: missing )")
+
+
 def test_it_follows_the_size_of_the_terminal(window: Window) -> None:
     assert "vhost" in window.text
     window.resize(80, 24)
@@ -254,6 +280,14 @@ def test_without_a_terminal_one_picture_is_printed(
     printed = top(running_broker)
     assert queue in printed
     assert "\x1b" not in printed
+
+
+def test_one_picture_is_without_a_header_if_it_is_to_be_quiet(
+    running_broker: RunningBroker, queue: str
+) -> None:
+    printed = top(running_broker, "--quiet")
+    assert queue in printed
+    assert printed.startswith("name ")
 
 
 def test_columns_of_the_environment_are_used(running_broker: RunningBroker, queue: str) -> None:

@@ -9,7 +9,7 @@ from warrener.exchange.monitor.keys import ACTIONS, BINDINGS
 from warrener.exchange.monitor.requests import Peek, Request, page_of, wanted
 from warrener.exchange.monitor.search import Search
 from warrener.exchange.monitor.state import State
-from warrener.exchange.monitor.transitions import READ_ONLY, Effect, Errand, Seen, press
+from warrener.exchange.monitor.transitions import Effect, Errand, Seen, press
 from warrener.exchange.monitor.views import TOTAL, VIEWS
 
 ROWS = {"queues": QUEUES, "connections": CONNECTIONS, "exchanges": EXCHANGES}
@@ -218,8 +218,8 @@ def test_nothing_is_done_in_a_view_that_has_no_such_thing(key: str) -> None:
 
 @pytest.mark.parametrize(("view", "key"), [("queues", "P"), ("queues", "D"), ("connections", "X")])
 def test_read_only_means_it(view: str, key: str) -> None:
-    user = User(view=view, is_read_only=True)
-    assert user.press(key).message == READ_ONLY
+    user = User(view=view, read_only="asked for")
+    assert user.press(key).message == "read-only: asked for"
     assert user.effects == []
 
 
@@ -232,7 +232,7 @@ def test_messages_are_looked_at() -> None:
 
 
 def test_who_may_only_read_may_look_where_that_leaves_no_trace() -> None:
-    user = User(is_read_only=True)
+    user = User(read_only="asked for")
     user.press("p")
     assert user.effects == [Peek("/", "orders.eu", may_take=False)]
 
@@ -264,7 +264,7 @@ def test_every_key_does_something_and_is_there_once() -> None:
 )
 def test_no_keys_are_too_many(keys: list[str], is_read_only: bool) -> None:
     """Whatever is pressed, there is a state to go on from, and nothing is lost unasked."""
-    user = User(is_read_only=is_read_only)
+    user = User(read_only="asked for" if is_read_only else "")
     for key in keys:
         user.press(key)
         wanted(user.state)
