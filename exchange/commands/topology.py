@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from warrener.exchange.broker import Broker
-from warrener.exchange.commands import DONE, FAILED, UNREACHABLE, CommandError
+from warrener.exchange.commands import DONE, FAILED, UNREACHABLE, USAGE, CommandError
 from warrener.exchange.commands.api import explained
+from warrener.exchange.commands.output import describe_output
 from warrener.exchange.durability.recovery import restore as restore_broker
 from warrener.exchange.management.client import ManagementClient, ManagementError
 from warrener.exchange.server.codec import CODEC
@@ -36,6 +37,7 @@ from warrener.exchange.topology.applying import (
     remaining,
     restore,
     save,
+    saved_step,
 )
 from warrener.exchange.topology.desired import Desired
 from warrener.exchange.topology.in_process import InProcess
@@ -62,6 +64,16 @@ ACTIONS = {
     "diff": "show every difference, also what no file declares; exit status 2 if there is one",
     "export": "write the topology of a broker as a file",
     "schema": "write the JSON Schema of topology files, for editors",
+}
+
+
+JSON_MEANS = {
+    "validate": "the same as --format json; with --expand, write RabbitMQ's definitions",
+    "plan": "write the plan as JSON",
+    "apply": "write what was done as JSON",
+    "diff": "write the differences as JSON",
+    "export": "the same as --format json",
+    "schema": "it is JSON anyway",
 }
 
 
@@ -92,13 +104,11 @@ def describe(parser: argparse.ArgumentParser) -> None:
             help="take hashes from the files where the broker has made newer ones",
         )
     parsers["validate"].add_argument(
-        "--format", choices=report.FORMATS, default="text", help="how problems are written"
+        "--format", choices=report.FORMATS, help="how problems are written (text)"
     )
     parsers["validate"].add_argument(
         "--expand", action="store_true", help="write what the files declare, short forms in full"
     )
-    for name in ("plan", "diff"):
-        parsers[name].add_argument("--json", action="store_true", help="write the plan as JSON")
     parsers["plan"].add_argument("--out", metavar="FILE", help="save the plan for apply")
     apply_parser = parsers["apply"]
     apply_parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -109,8 +119,10 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "--lose-messages", action="store_true", help="also delete queues that are not empty"
     )
     parsers["export"].add_argument(
-        "--format", choices=("yaml", "json"), default="yaml", help="json: RabbitMQ's definitions"
+        "--format", choices=("yaml", "json"), help="json: RabbitMQ's definitions (yaml)"
     )
+    for name, means in JSON_MEANS.items():
+        describe_output(parsers[name], json_means=means)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,11 +142,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     desired = read_files(arguments.files, vhost=arguments.vhost)
+    form = _format(arguments, "text")
     if arguments.expand and not desired.has_errors:
-        sys.stdout.write(writing.as_yaml(desired.state))
+        write = writing.as_definitions if arguments.json else writing.as_yaml
+        sys.stdout.write(write(desired.state))
         return DONE
-    sys.stdout.write(report.FORMATS[arguments.format](desired.problems))
-    if arguments.format == "text" and not desired.has_errors:
+    sys.stdout.write(report.FORMATS[form](desired.problems))
+    if form == "text" and not desired.has_errors and not arguments.quiet:
         sys.stdout.write(f"valid: {_counted(desired)}\n")
     return FAILED if desired.has_errors else DONE
 
@@ -166,16 +180,19 @@ def apply_files(arguments: argparse.Namespace) -> int:
             to_do = remaining(saved, target.read())
         else:
             to_do = _plan(arguments, desired, target)
-        if to_do.is_empty:
+        if not (arguments.json or arguments.quiet):
             sys.stdout.write(to_do.text())
-            return DONE
-        sys.stdout.write(to_do.text())
-        _require_agreement(arguments, to_do)
-        return _tell(apply(to_do, target, _agreed(arguments)), to_do)
+        if not to_do.is_empty:
+            _require_agreement(arguments, to_do)
+        outcome = apply(to_do, target, _agreed(arguments))
+    if arguments.json:
+        sys.stdout.write(json.dumps(_done(outcome, to_do), indent=1, ensure_ascii=False) + "\n")
+    _tell(outcome, to_do, is_quiet=arguments.json or arguments.quiet or to_do.is_empty)
+    return DONE
 
 
 def export(arguments: argparse.Namespace) -> int:
-    write = writing.as_yaml if arguments.format == "yaml" else writing.as_definitions
+    write = writing.as_yaml if _format(arguments, "yaml") == "yaml" else writing.as_definitions
     with _target(arguments) as target:
         sys.stdout.write(write(target.read().state))
     return DONE
@@ -184,6 +201,15 @@ def export(arguments: argparse.Namespace) -> int:
 def schema(arguments: argparse.Namespace) -> int:
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
     return DONE
+
+
+def _format(arguments: argparse.Namespace, default: str) -> str:
+    """How something is to be written; --json is one way among others."""
+    if not arguments.json:
+        return arguments.format or default
+    if arguments.format not in (None, "json"):
+        raise CommandError(f"--json and --format {arguments.format} are two things", USAGE)
+    return "json"
 
 
 # Files
@@ -195,7 +221,7 @@ def _read(arguments: argparse.Namespace) -> Desired:
         raise CommandError(
             f"the topology cannot be used:\n{report.text(desired.problems).rstrip()}"
         )
-    for problem in desired.problems:
+    for problem in () if arguments.quiet else desired.problems:
         print(report.first_line(problem), file=sys.stderr)
     return desired
 
@@ -255,16 +281,28 @@ def _require_agreement(arguments: argparse.Namespace, to_do: Plan) -> None:
         return
     if not sys.stdin.isatty():
         raise CommandError("nothing was done: say --yes to apply it without being asked")
-    sys.stdout.write("Apply it? [y/N] ")
-    sys.stdout.flush()
+    print(f"{to_do.summary()}. Apply it? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CommandError("nothing was done")
 
 
-def _tell(outcome: Outcome, to_do: Plan) -> int:
+def _done(outcome: Outcome, to_do: Plan) -> dict[str, Any]:
+    """What was done, as programs read it."""
+    failed = None if outcome.failed is None else saved_step(outcome.failed)
+    return {
+        "steps": len(to_do),
+        "done": [saved_step(step) for step in outcome.done],
+        "failed": failed,
+        "error": outcome.error,
+        "notes": list(to_do.notes),
+    }
+
+
+def _tell(outcome: Outcome, to_do: Plan, is_quiet: bool) -> None:
     if outcome.failed is None:
-        print(f"Done: {len(outcome.done)} of {len(to_do)} steps")
-        return DONE
+        if not is_quiet:
+            print(f"Done: {len(outcome.done)} of {len(to_do)} steps")
+        return
     (line, *_) = outcome.failed.lines()
     raise CommandError(
         f"{len(outcome.done)} of {len(to_do)} steps were done, then this one failed:\n"

@@ -12,8 +12,9 @@ from warrener.exchange.commands.confirmation import describe_confirmation
 from warrener.exchange.commands.output import describe_output, describe_style
 
 OF_EVERY_COMMAND = {"--json", "--quiet", "--no-color"}
-WITH_WORDS_OF_THEIR_OWN = ("serve", "top", "topology")
-"""Those that run on, and those whose options their own pages describe."""
+WITHOUT_ANSWER = ("serve",)
+"""A broker prints nothing that could be had in another form; its log has an option of its own, and
+its options are those of the configuration."""
 LISTING = (
     "list",
     "search",
@@ -40,7 +41,7 @@ LOSING = (
 
 def every_parser() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     for name in COMMANDS:
-        if name not in WITH_WORDS_OF_THEIR_OWN:
+        if name not in WITHOUT_ANSWER:
             command = argparse.ArgumentParser()
             import_module(f"warrener.exchange.commands.{name}").describe(command)
             yield from parsers(command, name)

@@ -190,3 +190,35 @@ def test_a_file_that_is_no_saved_plan_is_told(tmp_path, data, capsys):
 def test_a_path_that_the_system_will_not_look_at_is_a_problem_like_any_other(capsys):
     assert main(["topology", "validate", "x" * 300]) == 1
     assert "error[T001]: cannot be read: File name too long" in capsys.readouterr().out
+
+
+def test_json_is_a_form_among_others(file, data, capsys):
+    assert topology("validate", file, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"problems": []}
+    assert topology("validate", file, "--json", "--expand") == 0
+    assert json.loads(capsys.readouterr().out)["queues"][0]["name"] == "q"
+    assert topology("export", "--data", data, "--json") == 0
+    assert "vhosts" in json.loads(capsys.readouterr().out)
+    assert topology("schema", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["$schema"]
+    assert topology("validate", file, "--json", "--format", "github") == 2
+    assert "--json and --format github are two things" in capsys.readouterr().err
+
+
+def test_what_was_applied_is_a_document(file, data, capsys):
+    assert topology("apply", file, "--data", data, "--yes", "--json") == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["steps"], len(done["done"]), done["failed"]) == (4, 4, None)
+    assert done["done"][0]["action"] == "create"
+    assert topology("apply", file, "--data", data, "--yes", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["done"] == []
+
+
+def test_what_is_quiet_says_only_what_is_wrong(file, data, capsys):
+    assert topology("validate", file, "-q") == 0
+    assert topology("apply", file, "--data", data, "--yes", "-q") == 0
+    assert topology("apply", file, "--data", data, "--yes", "-q") == 0
+    assert capsys.readouterr() == ("", "")
+    file.write_text("queues: [{ nam: q }]")
+    assert topology("validate", file, "-q") == 1
+    assert "error[T012]" in capsys.readouterr().out
