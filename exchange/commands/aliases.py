@@ -57,7 +57,7 @@ ALIASES: dict[str, Alias] = {
     "list_permissions": _listed("permissions", True),
     "list_policies": _listed("policies", True),
     "add_user": Alias(("USER", "[PASSWORD]"), "declare user USER --new --password=PASSWORD"),
-    "delete_user": Alias(("USER",), "delete user USER"),
+    "delete_user": Alias(("USER",), "delete user USER --yes"),
     "change_password": Alias(("USER", "[PASSWORD]"), "change user USER --password=PASSWORD|-"),
     "set_user_tags": Alias(("USER", "[TAG...]"), "change user USER --tags=TAG|"),
     "set_permissions": Alias(
@@ -65,21 +65,21 @@ ALIASES: dict[str, Alias] = {
         "declare permission USER --configure=CONFIGURE --write=WRITE --read=READ",
         in_vhost=True,
     ),
-    "clear_permissions": Alias(("USER",), "delete permission USER", in_vhost=True),
+    "clear_permissions": Alias(("USER",), "delete permission USER --yes", in_vhost=True),
     "add_vhost": Alias(
         ("VHOST",), "declare vhost VHOST", options={"--description": "--description"}
     ),
-    "delete_vhost": Alias(("VHOST",), "delete vhost VHOST"),
+    "delete_vhost": Alias(("VHOST",), "delete vhost VHOST --yes"),
     "set_policy": Alias(
         ("NAME", "PATTERN", "DEFINITION"),
         "declare policy NAME --pattern=PATTERN --definition=DEFINITION",
         in_vhost=True,
         options={"--priority": "--priority", "--apply-to": "--apply-to"},
     ),
-    "clear_policy": Alias(("NAME",), "delete policy NAME", in_vhost=True),
-    "purge_queue": Alias(("QUEUE",), "purge QUEUE", in_vhost=True),
-    "delete_queue": Alias(("QUEUE",), "delete queue QUEUE", in_vhost=True, flags=IF_THERE),
-    "close_connection": Alias(("NAME", "[REASON]"), "delete connection NAME --reason=REASON"),
+    "clear_policy": Alias(("NAME",), "delete policy NAME --yes", in_vhost=True),
+    "purge_queue": Alias(("QUEUE",), "purge QUEUE --yes", in_vhost=True),
+    "delete_queue": Alias(("QUEUE",), "delete queue QUEUE --yes", in_vhost=True, flags=IF_THERE),
+    "close_connection": Alias(("NAME", "[REASON]"), "delete connection NAME --reason=REASON --yes"),
     "export_definitions": Alias(("[FILE]",), "definitions export FILE"),
     "import_definitions": Alias(("[FILE]",), "definitions import FILE"),
     "status": Alias((), "health"),
@@ -103,6 +103,19 @@ def usage(name: str) -> str:
     options = [f"[{option} ...]" for option in alias.options]
     flags = [f"[{flag}]" for flag in alias.flags if flag.startswith("--")]
     return " ".join((name, *vhost, *options, *flags, *alias.takes))
+
+
+def options_after(name: str) -> list[str]:
+    """The options that may follow an alias and that are no other command's."""
+    alias = ALIASES[name]
+    vhost = ["-p"] if alias.in_vhost else []
+    return [*vhost, *alias.options, *(flag for flag in alias.flags if flag.startswith("--"))]
+
+
+def command_words(name: str) -> list[str]:
+    """The words of the command that an alias stands for, as far as they are always the same."""
+    words = ALIASES[name].command.split()
+    return [word for word in words if word.islower() and not word.startswith("-")]
 
 
 def spelled_out(argv: list[str]) -> list[str]:

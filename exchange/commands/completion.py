@@ -1,6 +1,7 @@
 """`warrener completion`: a script that completes commands in a shell.
 
-The script has the names of commands, which come from the table of commands. Whatever follows it
+The script has the names of commands, which come from the table of commands; those that rabbitmqctl
+has are offered once a letter is typed, for they are many. Whatever follows it
 asks of this program (`completion words`), which knows the options that it has now: they cannot
 become wrong, and cost what the one command takes to be loaded.
 """
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from warrener.exchange.commands import COMMANDS, DONE
+from warrener.exchange.commands.aliases import ALIASES, command_words, options_after
 from warrener.exchange.commands.output import Output, describe_output
 
 BASH = """\
@@ -21,6 +23,7 @@ _warrener() {
     local words
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="%(commands)s"
+        [ -z "${COMP_WORDS[COMP_CWORD]}" ] || words="$words %(aliases)s"
     else
         words="$(warrener completion words -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)"
     fi
@@ -36,15 +39,25 @@ _warrener() {
     if (( CURRENT == 2 )); then
         found=(%(described)s)
         _describe command found
+        if [[ -n ${words[CURRENT]} ]]; then
+            found=(%(aliases)s)
+            compadd -a found
+        fi
     else
         found=(${(f)"$(warrener completion words -- ${words[2,CURRENT-1]} 2>/dev/null)"})
         (( ${#found} )) && compadd -a found || _files
     fi
 }
-compdef _warrener warrener
+if [[ ${funcstack[1]} == _warrener ]]; then
+    _warrener
+else
+    compdef _warrener warrener
+fi
 """
 FISH = """\
 complete -c warrener -n __fish_use_subcommand -f -a '%(commands)s'
+complete -c warrener -n '__fish_use_subcommand; and string length -q -- (commandline -ct)' \
+-f -a '%(aliases)s'
 complete -c warrener -n 'not __fish_use_subcommand' \
 -a '(warrener completion words -- (commandline -opc)[2..] 2>/dev/null)'
 """
@@ -68,7 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     described = "\n".join(f"        '{name}:{text}'" for name, text in COMMANDS.items())
     script = SHELLS[arguments.shell]
-    fields = {"commands": " ".join(COMMANDS), "described": f"\n{described}\n    "}
+    fields = {
+        "commands": " ".join(COMMANDS),
+        "aliases": " ".join(ALIASES),
+        "described": f"\n{described}\n    ",
+    }
     if output.is_document:
         output.document({"shell": arguments.shell, "script": script % fields})
     else:
@@ -78,6 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def words_after(words: list[str]) -> list[str]:
     """What may follow words of a command line; nothing for a command that is none."""
+    if words and words[0] in ALIASES:
+        ours = words_after(command_words(words[0]))
+        return [*options_after(words[0]), *(word for word in ours if word.startswith("--"))]
     if not words or words[0] not in COMMANDS:
         return []
     parser = argparse.ArgumentParser(prog="warrener")

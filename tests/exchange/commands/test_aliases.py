@@ -40,9 +40,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "aliases.md"
             "declare policy p --pattern=^q --definition={} --vhost / --priority=3"
             " --apply-to=queues",
         ),
-        ("delete_queue q -e --dry-run", "delete queue q --vhost / --if-empty --dry-run"),
-        ("close_connection c", "delete connection c"),
-        ("close_connection c bye", "delete connection c --reason=bye"),
+        ("delete_queue q -e --dry-run", "delete queue q --yes --vhost / --if-empty --dry-run"),
+        ("close_connection c", "delete connection c --yes"),
+        ("close_connection c bye", "delete connection c --reason=bye --yes"),
         ("await_startup --timeout 5", "health --ping --wait=300 --wait=5"),
     ],
 )

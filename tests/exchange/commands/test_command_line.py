@@ -1,6 +1,7 @@
 """What all commands have in common: what they load, what they say, how they end."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from tests.exchange.commands.command import warrener
 from warrener.exchange.commands import COMMANDS
+from warrener.exchange.commands.aliases import ALIASES
 from warrener.exchange.commands.api import without_password
 from warrener.exchange.commands.completion import SHELLS, words_after
 
@@ -152,7 +154,64 @@ def test_bash_reads_its_script() -> None:
     script = warrener("completion", "bash").output
     asked = script + '\nCOMP_WORDS=(warrener de); COMP_CWORD=1; _warrener; echo "${COMPREPLY[@]}"'
     shell = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, timeout=60)
-    assert shell.stdout.split() == [name for name in COMMANDS if name.startswith("de")]
+    known = (*COMMANDS, *ALIASES)
+    assert shell.stdout.split() == [name for name in known if name.startswith("de")]
+
+
+ASKED = {
+    "bash": """
+        source <(warrener completion bash)
+        COMP_WORDS=(warrener %(before)s "%(word)s"); COMP_CWORD=%(at)d
+        _warrener; printf '%%s\\n' "${COMPREPLY[@]}" """,
+    "zsh": """
+        compdef() { }
+        _describe() { print -l -- ${(M)${found[@]%%%%:*}:#%(word)s*} }
+        compadd() { print -l -- ${(M)found:#%(word)s*} }
+        source <(warrener completion zsh)
+        words=(warrener %(before)s "%(word)s"); CURRENT=%(at)d+1
+        _warrener""",
+    "fish": """
+        warrener completion fish | source
+        complete -C "warrener %(before)s %(word)s" | string split -f 1 \\t""",
+}
+
+
+def offered(shell: str, before: str, word: str, folder: Path) -> list[str]:
+    """What a shell offers after these words."""
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"there is no {shell} here")
+    command = folder / "warrener"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m warrener "$@"\n')
+    command.chmod(0o755)
+    fields = {"before": before, "word": word, "at": len(before.split()) + 1}
+    told = subprocess.run(
+        [program, *(["-f"] if shell == "zsh" else []), "-c", ASKED[shell] % fields],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder)},
+    )
+    assert told.stderr == ""
+    return told.stdout.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_offers_commands_aliases_and_options(shell: str, tmp_path: Path) -> None:
+    assert sorted(offered(shell, "", "de", tmp_path)) == sorted(
+        name for name in (*COMMANDS, *ALIASES) if name.startswith("de")
+    )
+    assert not set(offered(shell, "", "", tmp_path)) & set(ALIASES)
+    assert offered(shell, "declare", "qu", tmp_path) == ["queue"]
+    assert offered(shell, "list_queues", "--vh", tmp_path) == ["--vhost"]
+    assert offered(shell, "declare binding", "--to-", tmp_path) == ["--to-exchange"]
+
+
+def test_words_that_may_follow_an_alias_are_its_own_and_the_command_s() -> None:
+    assert {"-p", "--vhost", "--json", "--columns"} <= set(words_after(["list_queues"]))
+    assert {"--if-empty", "--dry-run"} <= set(words_after(["delete_queue"]))
+    assert "queues" not in words_after(["list_queues"])
 
 
 def test_words_that_may_follow_are_those_of_the_parser() -> None:
