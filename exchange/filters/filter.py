@@ -39,6 +39,15 @@ def compile_filter(sql: str | None = None, tags: str | None = None) -> "Filter":
     return _compile_filter(sql, tags)
 
 
+def prepare_selectors() -> None:
+    """Load what reads selectors, which the first of them would have to wait for.
+
+    It may be called in a thread: whoever wants a selector meanwhile waits for it, since a module is
+    loaded once, under Python's own lock.
+    """
+    import warrener.exchange.filters.grammar  # noqa: F401
+
+
 class Filter:
     """Tells whether a message matches.
 

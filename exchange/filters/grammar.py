@@ -20,7 +20,7 @@ AND binds tighter than OR, and `* / %` tighter than `+ -`: the grammar reads suc
 ahead and never goes back: once an operator is read, `-` in place of `+` makes what follows it
 binding, so the first word that does not fit is the one that is reported.
 
-A filter without SQL never imports this module, nor pyparsing.
+A filter without SQL does not import this module, nor pyparsing.
 """
 
 import math

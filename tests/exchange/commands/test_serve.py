@@ -123,6 +123,14 @@ def test_the_log_begins_with_what_runs_where_and_tells_what_was_recovered(proces
     assert said[2:] == ["ending on SIGTERM", "ended in order"]
 
 
+def test_selectors_are_prepared_before_the_first_comes(processes, monkeypatch):
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    process = Process("--memory")
+    processes.append(process)
+    assert process.end() == 0
+    assert "warrener.exchange.filters.grammar" in process.errors
+
+
 def test_messages_that_last_are_there_after_a_restart(processes, tmp_path):
     one = Process("--data", str(tmp_path / "data"))
     processes.append(one)

@@ -123,3 +123,29 @@ compile_filter("a = 1")
 assert "pyparsing" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_selector_that_comes_while_the_grammar_is_prepared_finds_the_same_one():
+    program = """
+import threading
+from warrener.exchange.filters import compile_filter, prepare_selectors
+import pyparsing as pp
+built = []
+init = pp.StringEnd.__init__
+def counting(self):
+    built.append(threading.get_ident())
+    init(self)
+pp.StringEnd.__init__ = counting
+start = threading.Barrier(2)
+def prepare():
+    start.wait()
+    prepare_selectors()
+thread = threading.Thread(target=prepare)
+thread.start()
+start.wait()
+assert compile_filter("a = 1").sql == "a = 1"
+thread.join()
+assert built.count(built[0]) == len(built) > 0
+assert pp.ParserElement.DEFAULT_WHITE_CHARS == " \\n\\t\\r"
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
