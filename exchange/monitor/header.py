@@ -91,7 +91,7 @@ def gauges(broker: BrokerState) -> Text:
         style = "bold red" if broker.disk.alarm else ""
         line.append("  disk ", style="dim")
         line.append(f"{size(broker.disk.value)} free", style=style)
-        line.append(f" of {size(broker.disk.limit)} needed", style="dim")
+        line.append(f", {size(broker.disk.limit)} needed", style="dim")
     if broker.files:
         line.append("  files ", style="dim")
         line.append(f"{count(broker.files.value)}/{count(broker.files.limit)}")
