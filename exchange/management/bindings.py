@@ -25,7 +25,7 @@ from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.errors import AccessRefused, NotFound
 from warrener.exchange.filters.index import FilterWork
 from warrener.exchange.management.call import NOBODY, Call, answer, done, exchange_name
-from warrener.exchange.management.filters import describe_work, work_of
+from warrener.exchange.management.filter_work import describe_work, work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.queues import queues_in
 from warrener.exchange.management.values import plain

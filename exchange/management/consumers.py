@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.channels import ChannelIn, channel_name, channels_of
+from warrener.exchange.management.filter_work import work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.values import plain
@@ -77,7 +78,7 @@ def _filter_stats(each: ConsumerIn) -> dict[str, int] | None:
     consumer = each.consumer
     if consumer.filter is None or not isinstance(consumer.queue.ready, Selection):
         return None
-    work = consumer.queue.ready.lines.work(consumer.filter)
+    work = work_of(consumer)()
     return {"evaluations": work.evaluations, "matches": work.matches}
 
 

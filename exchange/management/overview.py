@@ -16,7 +16,7 @@ from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.channels import channels_of
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.exchanges import exchange_types
-from warrener.exchange.management.filters import filter_totals
+from warrener.exchange.management.filter_work import filter_totals
 from warrener.exchange.management.listing import in_slices
 from warrener.exchange.management.node import (
     NODE,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.exchange.management.managed import Managed, managed
-from warrener.exchange.management.filters import describe_work, filters_in
+from warrener.exchange.management.filter_work import describe_work
+from warrener.exchange.management.filters import filters_in
 
 SELECTOR = "x-filter-jms-selector"
 PLACE = "/api/x/queues/%2F/q"
