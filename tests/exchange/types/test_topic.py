@@ -1,6 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.exchange.types.matching import Matching
+from tests.exchange.types.topic_model import KEYS, LONG_KEYS, LONG_PATTERNS, PATTERNS, expected
 from warrener.exchange.types.topic import TopicExchange
 
 
@@ -66,3 +69,25 @@ def test_two_bindings_of_one_pattern_with_different_arguments_are_two(topic: Mat
     topic.bind("a", "eu.#", x=True)
     topic.unbind("a", "eu.#", x=1)
     assert topic.match("eu") == ["a"]
+
+
+@given(patterns=st.lists(PATTERNS | LONG_PATTERNS, max_size=20, unique=True), key=KEYS | LONG_KEYS)
+def test_it_finds_what_a_plain_matcher_finds(patterns: list[str], key: str) -> None:
+    topic = Matching(TopicExchange("e"))
+    for pattern in patterns:
+        topic.bind(pattern, pattern)
+    assert topic.match(key) == expected(patterns, key)
+    for pattern in patterns[::2]:
+        topic.unbind(pattern, pattern)
+    assert topic.match(key) == expected(patterns[1::2], key)
+
+
+def test_patterns_that_mean_the_same_are_bound_and_unbound_each_for_itself(topic: Matching) -> None:
+    topic.bind("a", "#.*.#")
+    topic.bind("a", "*.#")
+    topic.bind("b", "#.a.#.#.b.#.*.c")
+    topic.bind("c", "#.a.#.b.*.#.c")
+    assert topic.match("a.b.x.c") == ["a", "a", "b", "c"]
+    topic.unbind("a", "#.*.#")
+    topic.unbind("c", "#.a.#.b.*.#.c")
+    assert topic.match("a.b.x.c") == ["a", "b"]
