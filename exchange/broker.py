@@ -51,11 +51,12 @@ class Broker:
     """All virtual hosts on one store."""
 
     def __init__(self, store: Store, codec: Codec) -> None:
-        self.ledger = Ledger(store, codec)
+        self.activity = Activity()
+        self.failures = self.activity.failures
+        self.ledger = Ledger(store, codec, self.failures)
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
-        self.activity = Activity()
         self._segments = 1
         self._rewriting: Iterator[int] | None = None
         """What is left to be written anew, if that has been begun."""

@@ -35,6 +35,12 @@ class Outlet(Protocol):
     def cancelled(self, consumer: Consumer) -> None:
         """Tell the client that its consumer is gone, though it did not ask for that."""
 
+    def break_off(self, error: Exception) -> None:
+        """A step for this client has raised `error` amid the work for others.
+
+        It is given up as soon as that work is done.
+        """
+
 
 class Channel:
     """Deliveries and consumers of one AMQP channel.
@@ -101,7 +107,10 @@ class Channel:
                 consumer.unacked += count
                 self.unacked_count += count
             queue.handed_out(messages)
-        self.outlet.deliver(consumer, messages, tag, redelivered)
+        try:
+            self.outlet.deliver(consumer, messages, tag, redelivered)
+        except Exception as error:
+            self.outlet.break_off(error)
 
     def get(self, queue: Queue, no_ack: bool) -> bool:
         """Take one message from `queue` at once; returns whether there was one.
@@ -187,8 +196,11 @@ class Channel:
     def close(self) -> list[Queue]:
         """End all consumers, give back all deliveries; returns the queues that lost one."""
         queues = [consumer.queue for consumer in self.consumers.values()]
-        for tag in list(self.consumers):
-            self.cancel(tag)
+        for consumer in list(self.consumers.values()):
+            try:
+                self.cancel(consumer.tag)
+            except Exception as error:
+                consumer.queue.suspend(error)
         self.recover(failed=True)
         return queues
 
@@ -215,19 +227,28 @@ class Channel:
         self.counts[ACK] += len(deliveries)
         for consumer, part in self._release(deliveries):
             consumer.queue.counts[ACK] += len(part)
-            consumer.queue.settle(part)
-            consumer.queue.wake()
+            try:
+                consumer.queue.settle(part)
+                consumer.queue.wake()
+            except Exception as error:
+                consumer.queue.suspend(error)
 
     def drop(self, deliveries: list[Delivery]) -> None:
         """Deliveries that were taken out are not wanted."""
         for consumer, part in self._release(deliveries):
-            consumer.queue.reject(part)
-            consumer.queue.wake()
+            try:
+                consumer.queue.reject(part)
+                consumer.queue.wake()
+            except Exception as error:
+                consumer.queue.suspend(error)
 
     def requeue(self, deliveries: list[Delivery], failed: bool = True) -> None:
         """Deliveries that were taken out go back to their queues."""
         for consumer, part in self._release(deliveries):
-            consumer.queue.requeue(part, failed)
+            try:
+                consumer.queue.requeue(part, failed)
+            except Exception as error:
+                consumer.queue.suspend(error)
 
     def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)

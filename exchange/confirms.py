@@ -30,6 +30,9 @@ class Publisher(Protocol):
     def give_up(self, number: int) -> None:
         """Tell the client that those up to `number` that were not answered may be lost."""
 
+    def break_off(self, error: Exception) -> None:
+        """It has raised `error` when it was told one of these."""
+
 
 class Confirms:
     """Publishes waiting for the disk."""
@@ -48,10 +51,14 @@ class Confirms:
         """Answer those whose publishes are safe by now; have the others wait for the disk."""
         self.settle(durable)
         for publisher in self._noted:
-            if publisher.written <= durable:
-                publisher.confirm(publisher.published)
-            else:
+            if publisher.written > durable:
                 self._waiting.append((publisher.written, publisher, publisher.published))
+                continue
+            try:
+                publisher.confirm(publisher.published)
+            except Exception as error:
+                # The others are not to miss their answers for it.
+                publisher.break_off(error)
         self._noted.clear()
 
     def settle(self, durable: int) -> None:
@@ -61,7 +68,10 @@ class Confirms:
             _, publisher, number = self._waiting.popleft()
             answers[publisher] = number
         for publisher, number in answers.items():
-            publisher.confirm(number)
+            try:
+                publisher.confirm(number)
+            except Exception as error:
+                publisher.break_off(error)
 
     def fail(self, durable: int) -> None:
         """No more will be on disk than what is before `durable`: give up all other publishes."""
@@ -71,4 +81,7 @@ class Confirms:
         self._waiting.clear()
         self._noted.clear()
         for publisher, number in waiting.items():
-            publisher.give_up(number)
+            try:
+                publisher.give_up(number)
+            except Exception as error:
+                publisher.break_off(error)

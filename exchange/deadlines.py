@@ -29,6 +29,9 @@ class Timed(Protocol):
     def due(self, now: int) -> None:
         """Do what is due at `now`, and schedule what comes next."""
 
+    def suspend(self, error: Exception) -> None:
+        """`due` has raised `error`: note it, and put aside what failed."""
+
 
 class Deadlines:
     """Times at which something is due."""
@@ -97,6 +100,10 @@ class Deadlines:
                     self.schedule(due, left)
                 break
             self._work += 1
-            timed.due(now)
+            try:
+                timed.due(now)
+            except Exception as error:
+                # The others that are due are not to miss their time for it.
+                timed.suspend(error)
         if self._work >= WORK_MAX:
             self._cut_ms = now

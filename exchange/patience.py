@@ -65,6 +65,10 @@ class Patience:
             stretches.clear()
         self._stretches.clear()
 
+    def suspend(self, error: Exception) -> None:
+        """A deadline could not be dealt with: the client is given up."""
+        self._channel.outlet.break_off(error)
+
     def check(self, stretches: Stretches, before: int) -> None:
         """The deadline of deliveries with tags below `before` (0 for all there are) has come."""
         for tag, delivery in self._channel.unacked.items():
@@ -110,3 +114,6 @@ class Stretches:
         while self._firsts and self._firsts[0][0] <= now:
             self._firsts.popleft()
         self._patience.check(self, self._firsts[0][1] if self._firsts else 0)
+
+    def suspend(self, error: Exception) -> None:
+        self._patience.suspend(error)

@@ -8,7 +8,7 @@ route writes the messages down, once for all queues, and puts them into each.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,18 @@ class Router:
     `generation` is raised by everything that may change where a message goes.
     """
 
-    def __init__(self, vhost: str, exchanges: Mapping[str, Exchange], ledger: Ledger) -> None:
+    def __init__(
+        self,
+        vhost: str,
+        exchanges: Mapping[str, Exchange],
+        ledger: Ledger,
+        quarantine: Callable[[str, Message, Exception], None],
+    ) -> None:
         self.generation = 0
         self._vhost = vhost
         self._exchanges = exchanges
         self._ledger = ledger
+        self._quarantine = quarantine
         self._variants: dict[Hashable, Route] = {}
 
     def exchange(self, name: str) -> Exchange:
@@ -100,24 +107,19 @@ class Router:
         exchange = self._exchanges.get(queue.options.dead_letter_exchange or "")
         if exchange is None:
             return
-        now = self._ledger.now_ms
         for message in messages:
-            letter = dead_letter(self._ledger.codec, queue, message, reason, now)
-            headers = letter.properties.headers
-            keys = (letter.envelope.routing_key, *letter.copies())
-            route = self._find(exchange, letter.envelope, keys, letter.properties)
-            closed = [queue for queue in route.queues if goes_round(headers, queue)]
-            self._put_once(letter, route, closed, False)
+            try:
+                self._dead_letter(exchange, queue, message, reason)
+            except Exception as error:
+                self._quarantine(queue.name, message, error)
 
     def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
         """Route messages on that `exchange` has held back until now."""
         for message in messages:
-            headers = released_headers(dict(message.properties.headers or {}))
-            free = self._ledger.codec.rewrite(message, message.envelope, {"headers": headers})
-            keys = (message.envelope.routing_key, *message.copies())
-            route = self._find(exchange, message.envelope, keys, free.properties)
-            expiring = free.properties.expiration is not None
-            self._put_once(free, route, (), expiring, passed=exchange)
+            try:
+                self._release(exchange, message)
+            except Exception as error:
+                self._quarantine(exchange.name, message, error)
 
     def publish_copy(self, copy: Message) -> None:
         """Publish a message that the broker itself has made, to an exchange that is there."""
@@ -138,6 +140,30 @@ class Router:
             route = self._find(binding.destination, place, keys, message.properties)
         expiring = message.properties.expiration is not None
         self.publish(route, [again], len(again.content), expiring)
+
+    def give(self, message: Message, queue: Queue) -> None:
+        """Put a message into one queue, whatever led to it."""
+        route = self._variant(message.envelope, (queue,), (), (), None, ())
+        if route.holders:
+            self._ledger.write_messages([message], route.head, route.holders)
+        queue.enqueue([message], len(message.content))
+
+    def _dead_letter(self, exchange: Exchange, queue: Queue, message: Message, reason: str) -> None:
+        now = self._ledger.now_ms
+        letter = dead_letter(self._ledger.codec, queue, message, reason, now)
+        headers = letter.properties.headers
+        keys = (letter.envelope.routing_key, *letter.copies())
+        route = self._find(exchange, letter.envelope, keys, letter.properties)
+        closed = [queue for queue in route.queues if goes_round(headers, queue)]
+        self._put_once(letter, route, closed, False)
+
+    def _release(self, exchange: Exchange, message: Message) -> None:
+        headers = released_headers(dict(message.properties.headers or {}))
+        free = self._ledger.codec.rewrite(message, message.envelope, {"headers": headers})
+        keys = (message.envelope.routing_key, *message.copies())
+        route = self._find(exchange, message.envelope, keys, free.properties)
+        expiring = free.properties.expiration is not None
+        self._put_once(free, route, (), expiring, passed=exchange)
 
     # Finding
 

@@ -20,9 +20,11 @@ from warrener.exchange.bindings import Bindings
 from warrener.exchange.durability.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
+from warrener.exchange.failures import Owner
 from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.policies import Rules
 from warrener.exchange.predeclared import predeclared_exchanges
+from warrener.exchange.quarantine import QUARANTINE, Quarantine, quarantined, require_quarantine
 from warrener.exchange.queues.deduplicating_queue import make_queue
 from warrener.exchange.queues.options import queue_options
 from warrener.exchange.queues.queue import Queue
@@ -60,7 +62,7 @@ class VirtualHost:
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
         self._definitions = Definitions(name, ledger)
-        self._router = Router(name, self.exchanges, ledger)
+        self._router = Router(name, self.exchanges, ledger, self.quarantine)
         self._bindings = Bindings(self._definitions, self._router, self.tell, self._remove_exchange)
         self.ledger = ledger
         self.pump = pump
@@ -105,6 +107,20 @@ class VirtualHost:
     def tell(self, kind: str, **fields: Any) -> None:
         """Tell those who listen what has happened here."""
         self._activity.events.tell(kind, self.name, **fields)
+
+    def note_failure(self, kind: str, name: str, error: Exception) -> None:
+        """A step of something here, of a kind and with a name, has raised `error`."""
+        self._activity.failures.note(Owner(kind, name, self.name), error, self.ledger.now_ms)
+
+    def quarantine(self, source: str, message: Message, error: Exception) -> None:
+        """Keep a message aside that `source`, a queue or an exchange, could not pass on.
+
+        It waits in the queue QUARANTINE, which is made when it is needed.
+        """
+        self.note_failure("message of", source, error)
+        queue = self.queues.get(QUARANTINE) or self._make_quarantine()
+        kept = quarantined(self.ledger.codec, message, source, error, self.ledger.now_ms)
+        self._router.give(kept, queue)
 
     def publish_copy(self, copy: Message) -> None:
         """See `Router.publish_copy`."""
@@ -214,6 +230,8 @@ class VirtualHost:
         options = queue_options(arguments)
         if name and not made_up:
             self._refuse_reserved("queue", name)
+        if name == QUARANTINE:
+            require_quarantine(durable, exclusive, auto_delete, arguments)
         name = name or self.make_up_name()
         self._require_room(name)
         queue = self._make_queue(
@@ -284,7 +302,11 @@ class VirtualHost:
     def connection_left(self, owner: object) -> None:
         """A connection is gone: its exclusive queues go with it."""
         for queue in [queue for queue in self.queues.values() if queue.owner is owner]:
-            self.remove_queue(queue)
+            try:
+                self.remove_queue(queue)
+            except Exception as error:
+                # The others have to go nevertheless.
+                queue.suspend(error)
 
     # Bindings
 
@@ -362,12 +384,19 @@ class VirtualHost:
         self._definitions.remove(exchange)
         self._router.generation += 1
 
+    def _make_quarantine(self) -> Queue:
+        queue = self._make_queue(QUARANTINE, durable=True, number=self._next_number())
+        self._definitions.add(queue)
+        return queue
+
     def _make_own_queue(self, exchange: Exchange, number: int) -> Queue:
         queue = exchange.make_own_queue(self, number)
         self.queues[queue.name] = queue
         return queue
 
     def _make_queue(self, name: str, **options: Any) -> Queue:
+        if name == QUARANTINE:
+            return self._add_queue(Quarantine(name, self, **options))
         return self._add_queue(make_queue(name, self, **options))
 
     def _add_queue(self, queue: Queue) -> Queue:

@@ -33,6 +33,7 @@ from warrener.exchange.durability.records import (
     pack_positions,
     short_string,
 )
+from warrener.exchange.failures import Failures, Owner
 from warrener.exchange.message import Envelope, Message, Properties
 
 if TYPE_CHECKING:
@@ -122,12 +123,14 @@ class Ledger:
         "_windows",
         "codec",
         "committed",
+        "failures",
         "full",
         "now_ms",
     )
 
-    def __init__(self, store: Store, codec: Codec) -> None:
+    def __init__(self, store: Store, codec: Codec, failures: Failures | None = None) -> None:
         self._store = store
+        self.failures = Failures() if failures is None else failures
         self.committed = 0
         """Where the last commit ended."""
         self.codec = codec
@@ -279,10 +282,17 @@ class Ledger:
     def with_headers(self, message: Message, headers: Mapping[str, Any]) -> Message:
         """A copy of a stored message with some headers set, which lasts only in memory.
 
-        A message whose headers have no room for more stays as it is.
+        A message whose headers have no room for more stays as it is, and so does one whose headers
+        cannot be written again.
         """
         changed = {**(message.properties.headers or {}), **headers}
-        copy = self.codec.rewrite(message, message.envelope, {"headers": changed})
+        try:
+            copy = self.codec.rewrite(message, message.envelope, {"headers": changed})
+        except Exception as error:
+            self.failures.note(
+                Owner("message of exchange", message.envelope.exchange), error, self.now_ms
+            )
+            return message
         copy.position = message.position
         return copy if self.codec.fits(copy) else message
 

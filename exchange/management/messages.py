@@ -88,6 +88,9 @@ class Sender:
         self.lost = True
         self.safe.set()
 
+    def break_off(self, error: Exception) -> None:
+        self.give_up(0)
+
 
 async def publish(call: Call) -> Response:
     fields = Fields(await aside(read_json, call.body))
@@ -200,6 +203,9 @@ class Collector:
 
     def cancelled(self, consumer: Consumer) -> None:
         """It has no consumers."""
+
+    def break_off(self, error: Exception) -> None:
+        raise error
 
 
 class Got(NamedTuple):

@@ -372,6 +372,11 @@ def _ours(call: Call) -> Iterator[str]:
         ("loop_lag_seconds", "How late the loop wakes", measured.loop_lag_seconds, SECONDS),
     ):
         yield histogram(f"warrener_{name}", meaning, values, bounds)
+    yield _counter(
+        "warrener_failures_total",
+        meaning="Steps of the broker that raised an exception",
+        value=call.broker.failures.total,
+    )
     yield Metric("warrener_exchange_filters", GAUGE, "Bindings with a filter").head()
     for vhost in call.broker.vhosts.values():
         filters = sum(exchange.filters for exchange in vhost.exchanges.values())

@@ -61,6 +61,8 @@ class Standing:
     rate_in: float = 0.0
     rate_out: float = 0.0
     """Messages a second, as they were found last."""
+    suspended: str = ""
+    """The exception because of which it hands out nothing."""
     alarms: Sequence[str] = ()
     """What is short in the broker: publishers are not read then."""
 
@@ -70,6 +72,8 @@ class Standing:
 
 def why(standing: Standing) -> str:
     """Why messages do not move, or how they do; one line without an end."""
+    if standing.suspended:
+        return f"it is suspended, as a step of it has failed: {standing.suspended}"
     parts = [_movement(standing) if standing.rate_out else _rest(standing)]
     if standing.rate_out and standing.rate_in > standing.rate_out * GROWING:
         parts += filter(None, [_obstacles(standing)])

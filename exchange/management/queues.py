@@ -95,7 +95,7 @@ CONFIGURED: Columns[QueueIn] = {
     "exclusive": lambda each: each.queue.exclusive,
     "arguments": lambda each: plain(each.queue.arguments),
     "node": lambda each: NODE,
-    "state": lambda each: "running",
+    "state": lambda each: "suspended" if each.queue.suspended else "running",
 }
 TOTALS: Columns[QueueIn] = {
     "messages": lambda each: messages(each.queue),
@@ -200,6 +200,14 @@ def purge_queue(call: Call) -> Response:
     queue = call.queue()
     call.rights.require_read("queue", queue.name)
     call.vhost.queue(queue.name, NOBODY).purge()
+    return done()
+
+
+def resume_queue(call: Call) -> Response:
+    """Have a suspended queue try again."""
+    queue = call.queue()
+    call.rights.require_configure("queue", queue.name)
+    queue.resume()
     return done()
 
 

@@ -28,6 +28,7 @@ def get_why(call: Call) -> Response:
     return answer(
         {
             "why": why(seen),
+            "suspended": seen.suspended,
             "messages_ready": seen.ready,
             "messages_unacknowledged": seen.unacked,
             "messages_delayed": seen.delayed,
@@ -75,6 +76,7 @@ def standing(queue: Queue, now: int) -> Standing:
         delayed=queue.statistics().messages_delayed,
         delay_ms=0 if coming is None else max(0, coming - now),
         examining=examining,
+        suspended=queue.suspended,
         single_active=queue.options.single_active,
     )
 

@@ -30,5 +30,8 @@ class Host(Protocol):
     def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
         """Route messages on that `exchange` has held back."""
 
+    def note_failure(self, kind: str, name: str, error: Exception) -> None:
+        """A step of something here, of a kind and with a name, has raised `error`."""
+
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.durability.records import Return
-from warrener.exchange.policy import UNGOVERNED, Applied, Governed, queue_groups
+from warrener.exchange.policy import UNGOVERNED, Applied, queue_groups
 from warrener.exchange.queues.consumers import Consumers
 from warrener.exchange.queues.dead_letter import (
     DELIVERY_COUNT,
@@ -37,6 +37,7 @@ from warrener.exchange.queues.expiry import time_to_live
 from warrener.exchange.queues.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
 from warrener.exchange.queues.ready import Ready, Taken
 from warrener.exchange.queues.selection import Selection
+from warrener.exchange.queues.suspension import Suspendable
 from warrener.exchange.statistics.counts import PUBLISH, QueueStatistics, no_counts
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ DROPPED_MAX = 1000
 """Messages given up at once because the queue is too long; after a change it may be much so."""
 
 
-class Queue(Governed):
+class Queue(Suspendable):
     """One queue of a virtual host.
 
     `number` names it in the ledger and is 0 for a queue that does not outlive the broker.
@@ -65,7 +66,6 @@ class Queue(Governed):
     """What it knows messages by, if it deduplicates."""
 
     __slots__ = (
-        "_host",
         "_ledger",
         "_pump",
         "arguments",
@@ -76,7 +76,6 @@ class Queue(Governed):
         "durable",
         "last_used_ms",
         "name",
-        "next_due",
         "number",
         "options",
         "owner",
@@ -85,7 +84,6 @@ class Queue(Governed):
         "settled",
         "unacked",
         "unacked_bytes",
-        "waiting",
     )
 
     def __init__(
@@ -113,10 +111,10 @@ class Queue(Governed):
         self.unacked = 0
         self.unacked_bytes = 0
         self.waiting = False
-        """Whether the pump already knows that there is something to hand out here."""
         self.settled: list[int] = []
         """Positions settled since the ledger last wrote them down."""
         self.deleted = False
+        self.suspended = ""
         self.counts = no_counts()
         self.sample: Sample | None = None
         """Belongs to whoever samples the counts."""
@@ -205,15 +203,18 @@ class Queue(Governed):
 
     def pump(self) -> None:
         """Hand out ready messages, in turn, until none is left or no consumer takes more."""
-        if self.ready.examine():
-            self._pump.wake_later(self)
-            self._plan()
-        if self.ready.next_deadline is None or self._is_rid_of_late():
-            self.ready.hand_out(self.consumers)
-            if self.ready.outlived:
-                self._simplify()
-        if self.options.limited:
-            self._drop_excess()
+        try:
+            if self.ready.examine():
+                self._pump.wake_later(self)
+                self._plan()
+            if self.ready.next_deadline is None or self._is_rid_of_late():
+                self.ready.hand_out(self.consumers)
+                if self.ready.outlived:
+                    self._simplify()
+            if self.options.limited:
+                self._drop_excess()
+        except Exception as error:
+            self.suspend(error)
 
     def _is_rid_of_late(self) -> bool:
         """Have messages leave that should have left before this pass; whether that was all.
@@ -225,7 +226,11 @@ class Queue(Governed):
         return not self._is_late()
 
     def take(self, consumer: Consumer) -> Taken | None:
-        """Take the first message that may be had for `consumer`, which has room for exactly one."""
+        """Take the first message that may be had for `consumer`, which has room for exactly one.
+
+        Raises: PreconditionFailed if the queue is suspended.
+        """
+        self.require_running()
         self.last_used_ms = self._ledger.now_ms
         while self._is_late():
             self._let_go(self._ledger.now_ms - 1)
@@ -259,8 +264,13 @@ class Queue(Governed):
         """Delivered messages are not wanted: they are dead letters, or gone."""
         # First it is gone: the dead letter may come back here, where nothing like it is to be then.
         messages = self.settle(deliveries)
-        if not self.deleted:
+        if self.deleted:
+            return
+        try:
             self._bury(messages, reason)
+        except Exception:
+            self._keep(messages)
+            raise
 
     def requeue(self, deliveries: Iterable[Delivery], failed: bool = True) -> None:
         """Put delivered messages back to where they were taken from.
@@ -333,7 +343,7 @@ class Queue(Governed):
     def due(self, now: int) -> None:
         """Give up the messages whose time is over, hand out those whose time has come, and give
         up the queue itself if nobody uses it."""
-        if self.deleted:
+        if self.deleted or self.suspended:
             return
         self._let_go(now)
         self.ready.admit(now)
@@ -401,6 +411,10 @@ class Queue(Governed):
         if (self.consumers or self.options.limited) and not self.waiting and len(self.ready):
             self._pump.wake(self)
 
+    def look_again(self) -> None:
+        self._pump.wake_later(self)
+        self._plan()
+
     def statistics(self) -> QueueStatistics:
         return QueueStatistics(
             name=self.name,
@@ -439,6 +453,11 @@ class Queue(Governed):
             for message in messages:
                 if message.position:
                     self._ledger.settle(self, message.position)
+
+    def _keep(self, messages: Iterable[Message]) -> None:
+        """Undo `_forget`: messages could not be passed on, so the ledger still has to keep them."""
+        positions = {message.position for message in messages}
+        self.settled = [position for position in self.settled if position not in positions]
 
     # Order
 

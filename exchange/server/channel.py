@@ -376,6 +376,9 @@ class ServerChannel:
         if self.connection.notifies_cancel and self.state is ChannelState.OPEN:
             self.send(m.BasicCancel(consumer.tag, no_wait=True))
 
+    def break_off(self, error: Exception) -> None:
+        self.connection.break_off(error)
+
     def _got(self, queue: Queue, message: Message, tag: int, redelivered: bool) -> None:
         envelope = message.envelope
         self.send(

@@ -38,6 +38,7 @@ from warrener.exchange.server.greeting import (
 from warrener.exchange.server.handlers import handler_for, without_line_ends
 from warrener.exchange.server.output import Output
 from warrener.exchange.server.publication import Publication
+from warrener.exchange.server.reading import read_bytes
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import (
@@ -77,13 +78,6 @@ LEAVING_S = 0.2
 PUBLICATIONS_MAX = 4096
 """Publish methods remembered for a connection; a publisher with more routing keys than this
 pays for finding its routes anew now and then, and no memory grows without end."""
-READ_BYTES = 512 * 1024
-READ_BEHIND_BYTES = 16 * 1024
-READ_ALONE_BYTES = 4096
-BEHIND_BYTES = 256 * 1024
-"""A publisher is read in pieces of READ_BYTES, or of READ_BEHIND_BYTES once its last queue holds
-more than BEHIND_BYTES that its consumers have not taken: they get their turn (bench S5). So is
-who sends other methods or new routing keys: they take longer (tests/bench/bench_topology.py)."""
 UNLIMITED = 1 << 62
 CONNECTION_FORCED = 320
 
@@ -111,6 +105,9 @@ class Connection:
         self.state = ConnectionState.HEADER
         self.finished = False
         self.dropped = False
+        self.failure: Exception | None = None
+        """What a step for this client has raised in the work for others: it is to be closed."""
+        self._on_pending = on_pending
         self.output = Output(lambda: on_pending(self))
         self.channels: dict[int, ServerChannel] = {}
         self.publications: dict[bytes, Any] = {}
@@ -181,22 +178,14 @@ class Connection:
         self.finished = True
 
     def read_size(self) -> int:
-        """How many bytes to read at once.
-
-        What is missing of a large message is read alone: joining it with more would copy all
-        that is behind it as well (bench S10).
-        """
-        missing = self._reader.missing
-        if missing >= READ_ALONE_BYTES:
-            return min(missing, READ_BYTES)
-        if self._target is None or self._gathered is None:
-            return READ_BEHIND_BYTES if self.user else HANDSHAKE_FRAME_MAX_BYTES
-        behind = any(q.consumers and q.ready.bytes > BEHIND_BYTES for q in self._target.queues)
-        return READ_BEHIND_BYTES if behind else READ_BYTES
+        """How many bytes to read at once."""
+        if not self.user:
+            return HANDSHAKE_FRAME_MAX_BYTES
+        return read_bytes(self._reader.missing, self._target if self._gathered else None)
 
     def room(self) -> int:
         """Bytes of deliveries this connection still takes."""
-        return self.config.output_mark_bytes - self.output.size
+        return 0 if self.failure else self.config.output_mark_bytes - self.output.size
 
     def drained(self) -> None:
         """The output has been written after it had not all been taken: deliver again."""
@@ -252,6 +241,12 @@ class Connection:
             class_id, method_id = error.class_id, error.method_id
         self._send_close(error.code, error.text, class_id, method_id)
         self._deadline = self._last_received + self.config.handshake_timeout_s
+
+    def break_off(self, error: Exception) -> None:
+        """A step for this client has raised `error` amid the work for others: `fail` later."""
+        if self.failure is None:
+            self.failure = error
+            self._on_pending(self)
 
     # What the reader tells us
 
@@ -481,7 +476,11 @@ class Connection:
         channels, self.channels = self.channels, {}
         for channel in channels.values():
             channel.state = ChannelState.CLOSING
-            channel.end()
+            try:
+                channel.end()
+            except Exception as error:
+                # The other channels have to give back theirs nevertheless.
+                self.vhost.note_failure("channel", f"{self.name} ({channel.number})", error)
         if self.broker.connections.leave(self):
             self.vhost.connection_left(self)
 

@@ -23,6 +23,7 @@ from warrener.exchange.access.failed_logins import FailedLogins
 from warrener.exchange.access.users import Login, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
+from warrener.exchange.failures import Owner
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.commits import Commits
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
@@ -30,6 +31,7 @@ from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, Tu
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
 from warrener.exchange.server.traffic import Traffic
+from warrener.protocol.errors import InternalError
 
 logger = logging.getLogger("warrener.server")
 
@@ -79,11 +81,18 @@ class Server:
         return self._now
 
     def end_pass(self, connection: Connection | None = None) -> None:
-        """Close the pass of a connection, and write to every one that has output by now."""
-        self.broker.hand_out()
-        self._commits.end_pass(connection)
-        self.broker.answer()
-        self._write_out()
+        """Close the pass of a connection, and write to every one that has output by now.
+
+        Each step in here guards those that it works for against each other. What nobody has met
+        there is met here: the broker goes on with the next pass.
+        """
+        try:
+            self.broker.hand_out()
+            self._commits.end_pass(connection)
+            self.broker.answer()
+            self._write_out()
+        except Exception as error:
+            self.note_failure("end of pass", error)
         due = self.broker.deadlines.next
         if due is not None and due < self._planned_ms:
             self._sooner.set()
@@ -97,14 +106,49 @@ class Server:
             for connection in pending:
                 connection.last_sent = self._now
                 session = self._sessions.get(connection)
+                if connection.failure:
+                    self.give_up(connection, connection.failure)
                 if session is not None:
                     session.flush()
 
     def stored(self) -> None:
         """The store has put more on disk: answer the publishers who wait for that."""
-        self._watch_space()
-        self.broker.answer()
-        self._write_out()
+        self._attempt("stored", self._watch_space)
+        self._attempt("stored", self.broker.answer)
+        self._attempt("stored", self._write_out)
+
+    # What fails
+
+    def note_failure(self, step: str, error: Exception, kind: str = "server") -> None:
+        """A step has raised `error`: see `Failures`."""
+        self.broker.failures.note(Owner(kind, step), error, self.broker.ledger.now_ms)
+
+    def give_up(self, connection: Connection, error: Exception) -> None:
+        """Close a connection because a step for it has raised `error`, our own mistake."""
+        connection.failure = None
+        self.note_failure(connection.name, error, "connection")
+        try:
+            connection.fail(InternalError("unexpected internal error, see the log"))
+        except Exception as again:
+            self.note_failure(connection.name, again, "connection")
+            connection.finished = connection.dropped = True
+            session = self._sessions.get(connection)
+            if session is not None:
+                session.drop()
+
+    def _attempt(self, step: str, run: Callable[[], object]) -> None:
+        """Run one step; if it raises, that is noted and nothing else."""
+        try:
+            run()
+        except Exception as error:
+            self.note_failure(step, error)
+
+    async def _isolated(self, task: Callable[[], Awaitable[Any]]) -> None:
+        """Run a task; if it raises, the other tasks of the server go on."""
+        try:
+            await task()
+        except Exception as error:
+            self.note_failure(getattr(task, "__qualname__", repr(task)), error, "task")
 
     async def check_login(self, login: Login, address: str) -> Verdict:
         """Find out whether a login from a peer's address is right.
@@ -152,7 +196,7 @@ class Server:
     def start(self, task: Callable[[], Awaitable[Any]]) -> None:
         """Run a task beside the sessions."""
         assert self._nursery is not None, "sessions live only while the server serves"
-        self._nursery.start_soon(task)
+        self._nursery.start_soon(self._isolated, task)
 
     @property
     def memory_mark_bytes(self) -> int:
@@ -293,11 +337,14 @@ class Server:
 
     def _tick(self, now: float) -> None:
         for connection, session in list(self._sessions.items()):
-            connection.tick(now)
+            try:
+                connection.tick(now)
+            except Exception as error:
+                self.give_up(connection, error)
             if connection.dropped:
                 session.drop()
-        self._watch_resources()
-        self.broker.tidy()
+        self._attempt("resources", self._watch_resources)
+        self._attempt("tidying", self.broker.tidy)
 
     def _watch_resources(self) -> None:
         self._watch_space()

@@ -23,7 +23,6 @@ from warrener.exchange.access.users import Login
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
-from warrener.protocol.errors import InternalError
 from warrener.protocol.state import ConnectionState
 
 if TYPE_CHECKING:
@@ -68,10 +67,17 @@ class Session:
             self._closed = True
             self._report_end()
             self._server.forget(self)
-            self.connection.lost()
-            self._server.end_pass()
+            self._lose()
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
+
+    def _lose(self) -> None:
+        """Have the connection give back what it holds, in a pass."""
+        try:
+            self.connection.lost()
+        except Exception as error:
+            self._server.note_failure(self.connection.name, error, "connection")
+        self._server.end_pass()
 
     def _report_end(self) -> None:
         """Say that a client which was let in has gone, and whether it said so."""
@@ -126,11 +132,9 @@ class Session:
         connection = self.connection
         try:
             step(subject, self._server.begin_pass())
-        except Exception:
-            # Our own mistake, and the only place where one may be met: the client is told,
-            # the other connections go on.
-            logger.exception("%s: unexpected internal error", connection.name)
-            connection.fail(InternalError("unexpected internal error, see the log"))
+        except Exception as error:
+            # Our own mistake: the client is told, the other connections go on.
+            self._server.give_up(connection, error)
             connection.finished = True
         self._server.end_pass(connection)
 
@@ -165,6 +169,10 @@ class Session:
         except OSError:
             self.drop()
             return
+        except Exception as error:
+            self._server.note_failure(self.connection.name, error, "connection")
+            self.drop()
+            return
         if self.connection.output.size or was_full:
             self._drained = trio.Event()
             self._server.start(self._drain)
@@ -183,6 +191,14 @@ class Session:
             self.traffic.writes += 1
             self.traffic.sent_bytes += sent
 
+    def _have_more(self) -> None:
+        """Let the client have more deliveries, in a pass."""
+        try:
+            self.connection.drained()
+        except Exception as error:
+            self._server.give_up(self.connection, error)
+        self._server.end_pass()
+
     async def _drain(self) -> None:
         """Write until the client has taken everything, and meanwhile let it have more."""
         assert self._drained is not None, "flush has started this task"
@@ -191,8 +207,7 @@ class Session:
                 await trio.lowlevel.wait_writable(self._sock)
                 self._write()
                 if self.connection.room() > 0:
-                    self.connection.drained()
-                    self._server.end_pass()
+                    self._have_more()
                 if not self.connection.output.size:
                     return
         except (OSError, trio.ClosedResourceError):

@@ -141,3 +141,6 @@ class Commit:
 
     def give_up(self, number: int) -> None:
         """There is no word for that: the connection is about to be closed."""
+
+    def break_off(self, error: Exception) -> None:
+        self._channel.break_off(error)

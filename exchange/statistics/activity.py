@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from warrener.exchange.failures import Failures
 from warrener.exchange.statistics.counts import Counts, no_counts, total
 from warrener.exchange.statistics.events import Events
 from warrener.exchange.statistics.histogram import Histogram
@@ -27,6 +28,7 @@ class Activity:
         "confirmable",
         "dead_letters",
         "events",
+        "failures",
         "queues_created",
         "queues_declared",
         "queues_deleted",
@@ -44,6 +46,7 @@ class Activity:
         self.dead_letters: Counter[str] = Counter()
         """Messages that queues have given up to a dead-letter exchange, by reason."""
         self.events = Events()
+        self.failures = Failures()
         self.sizes = Histogram(SIZE_BOUNDS)
         """Of published messages as they travel, in bytes: those of a run by their mean."""
         self._past: dict[str, Counts] = {}

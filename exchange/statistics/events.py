@@ -1,6 +1,7 @@
 """Events: what comes and goes in a broker, told at once to whoever listens.
 
     queue, exchange, binding, consumer          created, deleted
+    queue                                       suspended, resumed
     connection, channel                         created, closed
     user, vhost, permission, topic.permission,
     policy, parameter                           created, changed, deleted

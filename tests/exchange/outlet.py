@@ -37,5 +37,8 @@ class RecordingOutlet:
             self.room_bytes -= len(message.content)
             self.delivered.append(Delivered(consumer.tag, tag, body_of(message), redelivered))
 
+    def break_off(self, error: Exception) -> None:
+        raise error
+
     def cancelled(self, consumer: Consumer) -> None:
         self.cancelled_tags.append(consumer.tag)

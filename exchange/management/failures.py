@@ -1,0 +1,33 @@
+"""Failures: steps of the broker that have raised an exception, by their owners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warrener.exchange.failures import Failure
+from warrener.exchange.management.call import Call, answer
+from warrener.exchange.management.values import iso_time
+from warrener.protocol.http.response import Response
+
+
+def list_failures(call: Call) -> Response:
+    """The last ones, the latest first; those in virtual hosts that the user may see."""
+    visible = {vhost.name for vhost in call.visible_vhosts}
+    failures = [
+        describe(failure)
+        for failure in reversed(list(call.broker.failures))
+        if not failure.owner.vhost or failure.owner.vhost in visible
+    ]
+    return answer(failures)
+
+
+def describe(failure: Failure) -> dict[str, Any]:
+    return {
+        "kind": failure.owner.kind,
+        "name": failure.owner.name,
+        "vhost": failure.owner.vhost,
+        "error": failure.error,
+        "count": failure.count,
+        "first_at": iso_time(failure.first_ms),
+        "last_at": iso_time(failure.last_ms),
+    }

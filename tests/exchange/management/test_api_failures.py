@@ -1,0 +1,34 @@
+"""What has failed, and queues that are suspended for it, over HTTP."""
+
+from tests.exchange.management.managed import managed
+
+PLACE = "/api/x/queues/%2F/q"
+
+
+async def test_a_suspended_queue_says_so_and_can_be_resumed():
+    async with managed() as broker:
+        await broker.api.put("/api/queues/%2F/q")
+        queue = broker.broker.vhosts["/"].queues["q"]
+        queue.suspend(ZeroDivisionError("a mistake"))
+        assert (await broker.api.get("/api/queues/%2F/q"))["state"] == "suspended"
+        found = await broker.api.get(f"{PLACE}/why")
+        assert found["suspended"] == "ZeroDivisionError: a mistake"
+        assert found["why"].startswith("it is suspended")
+        get = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+        answer = await broker.api.ask("POST", "/api/queues/%2F/q/get", get)
+        assert answer.status == 400
+        assert (await broker.api.ask("POST", f"{PLACE}/resume", {})).status == 204
+        assert (await broker.api.get("/api/queues/%2F/q"))["state"] == "running"
+
+
+async def test_failures_are_listed_the_latest_first():
+    async with managed() as broker:
+        assert await broker.api.get("/api/x/failures") == []
+        for name in ("a", "b"):
+            await broker.api.put(f"/api/queues/%2F/{name}")
+            broker.broker.vhosts["/"].queues[name].suspend(ZeroDivisionError("a mistake"))
+        latest, first = await broker.api.get("/api/x/failures")
+        assert (first["kind"], first["name"], first["vhost"]) == ("queue", "a", "/")
+        assert (latest["name"], latest["count"]) == ("b", 1)
+        assert latest["error"] == "ZeroDivisionError: a mistake"
+        assert latest["first_at"] == latest["last_at"]
