@@ -77,6 +77,12 @@ class Config:
     consumer_timeout_ms: int = option(
         0, "time a delivery may stay unacknowledged, 0 for any; then its channel is closed", COUNT
     )
+    connections_max: int = option(
+        0, "AMQP connections that may be open at once, 0 for as many as descriptors allow", COUNT
+    )
+    handshakes_per_address_max: int = option(
+        1000, "connections of one address that may be open without a login", COUNT[1:]
+    )
     handshake_timeout_s: int = option(10, "time a client has to log in", COUNT)
     output_mark_bytes: int = option(
         1 << 20,

@@ -17,7 +17,7 @@ import re
 from typing import NamedTuple
 
 from warrener.storage.errors import UnknownVersion
-from warrener.storage.files import MEDIA_ERRORS, Files, Handle
+from warrener.storage.files import MEDIA_ERRORS, Files, Handle, NoDescriptor
 from warrener.storage.index import Index, decode_index, encode_index
 from warrener.storage.record import decode
 from warrener.storage.segment import REWRITTEN_HEADER_BYTES, Segment, decode_header
@@ -311,10 +311,20 @@ class Directory:
         if handle is None:
             if len(self._readers) >= READERS_MAX:
                 self.close_reader(next(iter(self._readers)))
-            handle = self._files.open(self._path(name))
+            handle = self._open_reader(name)
         # to the end: the first is the one not used for longest
         self._readers[name] = handle
         return handle
+
+    def _open_reader(self, name: str) -> Handle:
+        """Open a file, with the descriptor of another one if there is no free one."""
+        try:
+            return self._files.open(self._path(name))
+        except NoDescriptor:
+            if not self._readers:
+                raise
+            self.close_readers()
+            return self._files.open(self._path(name))
 
 
 def index_name(segment: Segment) -> str:

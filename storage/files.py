@@ -5,11 +5,12 @@ place: record the writes and replay every state that a power cut may leave, fail
 disk. `DiskFiles` is the real one.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from warrener.storage.store import Bytes
@@ -25,8 +26,19 @@ PIECES_MAX = os.sysconf("SC_IOV_MAX")
 MEDIA_ERRORS = frozenset((errno.EIO, errno.ENODATA, errno.EBADMSG, errno.ENOENT))
 
 
+# What opening a file reports when the process or the machine is out of descriptors or memory.
+OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+
+
+class NoDescriptor(OSError):
+    """A file could not be opened for now. Nothing was changed, so the call can be repeated."""
+
+
 class Files(Protocol):
-    """All a journal does with a file system; any of it may raise OSError."""
+    """All a journal does with a file system; any of it may raise OSError.
+
+    Whatever has to open a file or directory first raises NoDescriptor if that cannot be done now.
+    """
 
     def make_directory(self, path: str) -> None:
         """Make a directory, durably, unless it is there."""
@@ -85,14 +97,15 @@ class DiskFiles:
             self.sync_directory(parent)
 
     def names(self, directory: str) -> list[str]:
-        return os.listdir(directory)
+        with _opening():
+            return os.listdir(directory)
 
     def create(self, path: str) -> Handle:
         # messages are nobody else's business
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return _open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
 
     def open(self, path: str) -> Handle:
-        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        return _open(path, os.O_RDWR)
 
     def close(self, handle: Handle) -> None:
         os.close(handle)
@@ -151,7 +164,7 @@ class DiskFiles:
         os.fsync(handle)
 
     def sync_directory(self, path: str) -> None:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = _open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(handle)
         finally:
@@ -164,7 +177,7 @@ class DiskFiles:
         os.unlink(path)
 
     def allocate(self, path: str, size: int) -> None:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = _open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(handle, 0, size)
@@ -177,6 +190,23 @@ class DiskFiles:
     def free_bytes(self, directory: str) -> int:
         disk = os.statvfs(directory)
         return disk.f_bavail * disk.f_frsize
+
+
+@contextlib.contextmanager
+def _opening() -> Iterator[None]:
+    """Name the errors that say nothing about the file. Raises: NoDescriptor."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OUT_OF_DESCRIPTORS:
+            raise
+        raise NoDescriptor(error.errno, error.strerror, error.filename) from error
+
+
+def _open(path: str, flags: int, mode: int = 0o777) -> Handle:
+    """Raises: NoDescriptor, OSError."""
+    with _opening():
+        return os.open(path, flags | os.O_CLOEXEC, mode)
 
 
 def _write_some(handle: Handle, pieces: Sequence[Bytes], offset: int) -> int:

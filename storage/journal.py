@@ -35,6 +35,7 @@ from warrener.storage.index import run_entry
 from warrener.storage.lock import DirectoryLock
 from warrener.storage.opening import cut_log
 from warrener.storage.pace import Pace
+from warrener.storage.patient_files import PatientFiles
 from warrener.storage.record import (
     COMMIT,
     CRC_BYTES,
@@ -99,6 +100,7 @@ class Journal:
         "_part_first",
         "_part_offset",
         "_parts",
+        "_patient_files",
         "_pieces",
         "_released_from",
         "_reserve",
@@ -129,16 +131,17 @@ class Journal:
     ) -> None:
         if not 0 < segment_bytes <= SEGMENT_BYTES_MAX:
             raise ValueError(f"segment_bytes is 1 to {SEGMENT_BYTES_MAX}, not {segment_bytes}")
-        mode = SyncMode.parse(sync)
         self._files = files or DiskFiles()
+        # for the threads: the broker's own must not wait
+        patient = self._patient_files = PatientFiles(self._files)
         path = os.fspath(directory)
         self._directory = Directory(path, self._files)
         self._lock = DirectoryLock(path)
         self._reserve = Reserve(self._directory, reserve_bytes)
         self._writer = Writer(
-            self._directory,
-            self._files,
-            mode,
+            Directory(path, patient),
+            patient,
+            SyncMode.parse(sync),
             segment_bytes,
             self._reserve,
             pace or Pace(0),
@@ -150,7 +153,7 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._segments: list[Segment] = []
         self._caretaker = Caretaker(
-            Directory(path, self._files), self._files, meaning, on_durable, self._writer.fail
+            Directory(path, patient), patient, meaning, on_durable, self._writer.fail
         )
         self._space = Space(
             self._segments, self._caretaker, segment_bytes, self._directory.close_reader
@@ -382,6 +385,7 @@ class Journal:
         if self._closed:
             return
         failed_before = self._writer.failure is not None
+        self._patient_files.give_up()
         try:
             self._caretaker.end()
             if self.end:

@@ -7,10 +7,12 @@ then on the journal says that it is `full`, its owner hands in nothing large any
 was handed in before has its place. Once there is space again the file is made anew.
 """
 
+import contextlib
 import errno
 from collections.abc import Callable
 
 from warrener.storage.directory import Directory
+from warrener.storage.files import NoDescriptor
 
 FILE = "reserve"
 
@@ -37,12 +39,14 @@ class Reserve:
         return not self.held and self._size > 0
 
     def take(self) -> None:
-        """Set the space aside, if there is enough."""
+        """Set the space aside, if there is enough and a file can be opened."""
         if not self._size:
             return
         try:
             self._directory.allocate(FILE, self._size)
             self.held = True
+        except NoDescriptor:
+            return
         except OSError as error:
             if error.errno not in FULL_ERRORS:
                 raise
@@ -66,4 +70,7 @@ class Reserve:
 
     def _remove(self) -> None:
         self.held = False
-        self._directory.remove(FILE)
+        # Without a descriptor the removal is not synced. After a crash the file may then be there
+        # again, which harms nobody.
+        with contextlib.suppress(NoDescriptor):
+            self._directory.remove(FILE)

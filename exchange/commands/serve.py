@@ -32,6 +32,7 @@ from warrener.exchange.management.routes import ENDPOINTS
 from warrener.exchange.management.server import HttpServer
 from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
+from warrener.exchange.server.descriptors import raise_limit
 from warrener.exchange.server.entrance import Listener
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.exchange.server.tls import CertificateError, Certificates
@@ -87,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         topology = load_topology(config.topology)
     keep_freed_memory()
+    raise_limit()
     sys.setswitchinterval(THREAD_SWITCH_S)
     certificates = read_certificates(config)
     http = listen_for_http(config, "http_port", None, arguments.http_port is not None)
@@ -202,7 +204,7 @@ async def serve(
                 print("Server startup complete", flush=True)
                 # It costs 3 MiB and no wait: the first selector would hold up the loop for it, by
                 # some 0.05 s to 0.6 s.
-                server.start(partial(trio.to_thread.run_sync, prepare_selectors))
+                server.start(prepare_in_thread)
 
             http.application.show_listeners({"amqp": listeners, "http": http_listeners})
             await server.serve(listeners, ready)
@@ -210,12 +212,21 @@ async def serve(
     ending.on_stored = lambda: None
     if ending.failure is None:
         with contextlib.suppress(JournalFailed):
-            await trio.to_thread.run_sync(store.close)
+            # Nobody is served any more, so nobody waits for this thread.
+            store.close()
     if ending.failure is None:
         logger.info("ended in order")
         return 0
     logger.critical("cannot write to %s, so the broker ends: %s", config.data, ending.failure)
     return 1
+
+
+async def prepare_in_thread() -> None:
+    """Prepare for the first selector, if a thread can be started for it."""
+    try:
+        await trio.to_thread.run_sync(prepare_selectors)
+    except RuntimeError as error:
+        logger.warning("the first selector will take longer: %s", error)
 
 
 class Ending:

@@ -230,7 +230,7 @@ def _node(call: Call) -> Iterator[str]:
         ("process_open_fds", descriptors, "File descriptors in use"),
         ("process_max_fds", descriptors_max, "File descriptors there may be"),
         ("process_open_tcp_sockets", len(server.sessions), "AMQP connections"),
-        ("process_max_tcp_sockets", descriptors_max, "File descriptors there may be"),
+        ("process_max_tcp_sockets", server.connections_max, "AMQP connections there may be"),
         ("process_resident_memory_bytes", resident_bytes(), "Memory of the process"),
         ("resident_memory_limit_bytes", server.memory_mark_bytes, "Messages at which it alarms"),
         ("disk_space_available_bytes", disk_free_bytes(config.data), "Free space"),

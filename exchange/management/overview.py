@@ -40,12 +40,12 @@ from warrener.exchange.management.statistics import (
     with_rate,
 )
 from warrener.exchange.management.vhosts import channel_counts
+from warrener.exchange.server.descriptors import descriptor_limit
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
 
 PAGE_BYTES = resource.getpagesize()
 TASKS_MAX = 1 << 20
-FILES_MAX = (1 << 31) - 1
 HTTP_CONTEXT = "Warrener Management"
 
 
@@ -187,7 +187,7 @@ def describe_node(call: Call) -> dict[str, Any]:
         "disk_free_limit": config.disk_free_mark_bytes,
         "disk_free_alarm": "disk" in server.alarms,
         "fd_total": descriptors_max,
-        "sockets_total": descriptors_max,
+        "sockets_total": server.connections_max,
         "proc_total": TASKS_MAX,
         "db_dir": "" if config.memory else str(Path(config.data).absolute()),
         "config_files": [],
@@ -228,9 +228,7 @@ def resident_bytes() -> int:
 
 def open_files() -> tuple[int, int]:
     """File descriptors in use, and how many there may be."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # No limit is a negative number, or one that no tool has room for.
-    most = soft if 0 <= soft < FILES_MAX else FILES_MAX
+    most = descriptor_limit()
     try:
         return len(os.listdir("/proc/self/fd")), most
     except OSError:

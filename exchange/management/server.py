@@ -19,6 +19,7 @@ from warrener.exchange.management.application import Application, Peer
 from warrener.exchange.management.seats import Seat, Seats
 from warrener.exchange.management.session import HttpSession
 from warrener.exchange.management.stream import GuestStream
+from warrener.exchange.server.descriptors import connections_possible
 from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.server import is_loopback
 from warrener.exchange.server.tls import Certificates
@@ -37,7 +38,8 @@ class HttpServer:
         self.application = application
         self._config = config
         self._sessions: set[HttpSession] = set()
-        self._seats = Seats(config.http_connections_max)
+        _, seats = connections_possible(config.connections_max, config.http_connections_max)
+        self._seats = Seats(seats)
         self._accepting = trio.CancelScope()
         self._scope = trio.CancelScope()
 

@@ -7,6 +7,7 @@ closes the pass in the broker and then writes to every connection that has outpu
 
 from __future__ import annotations
 
+import errno
 import gc
 import ipaddress
 import logging
@@ -24,9 +25,11 @@ from warrener.exchange.access.users import Login, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.failures import Owner
+from warrener.exchange.server.admission import Admission, Place
 from warrener.exchange.server.alarm import DiskAlarm, MemoryAlarm
 from warrener.exchange.server.commits import Commits
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
+from warrener.exchange.server.descriptors import connections_possible
 from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
@@ -64,6 +67,10 @@ class Server:
         self._nursery: trio.Nursery | None = None
         self._accepting = trio.CancelScope()
         self._ending = False
+        connections_max, _ = connections_possible(
+            config.connections_max, config.http_connections_max
+        )
+        self._admission = Admission(connections_max, config.handshakes_per_address_max)
         self._logins = trio.CapacityLimiter(LOGINS_AT_ONCE)
         self._failed_logins = FailedLogins()
         self._now = 0.0
@@ -167,12 +174,15 @@ class Server:
         """Check a login in a thread: it takes longer than any pass may.
 
         Whoever has waited for his turn may be known by then: after a restart all clients come at
-        once, and most with the same name and password.
+        once, and most with the same name and password. Raises: OSError if no thread can be had.
         """
         async with self._logins:
             if self.broker.users.again(login) is not None:
                 return Verdict(right=True)
-            return await trio.to_thread.run_sync(login.check, abandon_on_cancel=True)
+            try:
+                return await trio.to_thread.run_sync(login.check, abandon_on_cancel=True)
+            except RuntimeError as error:
+                raise OSError(errno.EAGAIN, f"the login cannot be checked: {error}") from error
 
     async def wait_until_read(self, connection: Connection) -> None:
         """Wait while `connection` is a publisher and there is an alarm."""
@@ -204,6 +214,11 @@ class Server:
         return self._memory_alarm.mark_bytes
 
     @property
+    def connections_max(self) -> int:
+        """How many AMQP connections there may be, those that have not logged in included."""
+        return self._admission.connections_max
+
+    @property
     def sessions(self) -> list[Session]:
         """All sessions, whether their clients have logged in or not."""
         return list(self._sessions.values())
@@ -212,15 +227,37 @@ class Server:
         self._sessions.pop(session.connection, None)
 
     def _admit(self, sock: socket.socket, certificates: Certificates | None) -> None:
+        """Serve a client that has connected, or close its socket if there are too many.
+
+        Raises: OSError if it is gone already.
+        """
+        address = sock.getpeername()[:2]
+        place = self._admission.enter(address[0], trio.current_time())
+        if place is None:
+            sock.close()
+            return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if certificates is None and not self.config.proxy_protocol:
-            self.start(self._open_session(Guest(sock, sock.getpeername()[:2])).run)
-        else:
-            self.start(partial(self._serve_at_entrance, sock, certificates))
+        self.start(partial(self._serve_at, place, sock, certificates, address))
+
+    async def _serve_at(
+        self,
+        place: Place,
+        sock: socket.socket,
+        certificates: Certificates | None,
+        address: tuple[str, int],
+    ) -> None:
+        try:
+            with place.scope:
+                if certificates is None and not self.config.proxy_protocol:
+                    await self._open_session(Guest(sock, address), place).run()
+                else:
+                    await self._serve_at_entrance(sock, certificates, place)
+        finally:
+            place.leave()
 
     async def _serve_at_entrance(
-        self, sock: socket.socket, certificates: Certificates | None
+        self, sock: socket.socket, certificates: Certificates | None, place: Place
     ) -> None:
         """Serve a client that has something to pass first."""
         config = self.config
@@ -234,9 +271,9 @@ class Server:
         except (TurnedAway, OSError) as error:
             logger.warning("a client was turned away at the entrance: %s", error)
             return
-        await self._open_session(guest).run()
+        await self._open_session(guest, place).run()
 
-    def _open_session(self, guest: Guest) -> Session:
+    def _open_session(self, guest: Guest, place: Place) -> Session:
         tls = guest.socket.agreement if isinstance(guest.socket, TlsSocket) else None
         local = guest.socket.getsockname()[:2]
         traffic = Traffic(guest.address, local, int(time.time() * 1000), tls)
@@ -249,7 +286,7 @@ class Server:
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, guest.socket, connection, traffic)
+        session = Session(self, guest.socket, connection, traffic, place.opened)
         self._sessions[connection] = session
         return session
 
@@ -311,7 +348,7 @@ class Server:
                 try:
                     sock, _ = listening.accept()
                     self._admit(sock, listener.certificates)
-                except BlockingIOError:
+                except (BlockingIOError, ConnectionError):
                     continue
                 except OSError as error:
                     trouble.met(error)

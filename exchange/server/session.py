@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
-from warrener.exchange.access.users import Login
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
@@ -45,11 +44,15 @@ class Session:
         sock: socket.socket | TlsSocket,
         connection: Connection,
         traffic: Traffic,
+        on_open: Callable[[], None],
     ) -> None:
+        """`on_open` is called once the client has logged in and opened a virtual host."""
         self._server = server
         self._sock = sock
         self.connection = connection
         self.traffic = traffic
+        self._on_open = on_open
+        self._is_open = False
         self._drained: trio.Event | None = None
         """Set when the task that waits to write has written everything; None without one."""
         self._closed = False
@@ -109,8 +112,8 @@ class Session:
             self.traffic.reads += 1
             self.traffic.received_bytes += len(data)
             self._pass(connection.receive, data)
-            if connection.login is not None:
-                await self._check(connection.login)
+            if not self._is_open:
+                await self._go_on_with_handshake()
             if len(data) < size and not connection.finished:
                 await trio.lowlevel.wait_readable(self._sock)
             else:
@@ -138,10 +141,15 @@ class Session:
             connection.finished = True
         self._server.end_pass(connection)
 
-    async def _check(self, login: Login) -> None:
-        """Find out whether the client is who it says."""
-        verdict = await self._server.check_login(login, self.traffic.peer[0])
-        self._pass(self.connection.finish_login, verdict)
+    async def _go_on_with_handshake(self) -> None:
+        """Find out whether the client is who it says, and tell when the connection is open."""
+        connection = self.connection
+        if connection.login is not None:
+            verdict = await self._server.check_login(connection.login, self.traffic.peer[0])
+            self._pass(connection.finish_login, verdict)
+        if connection.state is ConnectionState.OPEN:
+            self._is_open = True
+            self._on_open()
 
     async def _linger(self) -> None:
         """Let the client read the last output: closing with bytes unread would destroy it."""
