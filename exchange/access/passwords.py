@@ -6,10 +6,12 @@ is kept, whatever the broker makes of new passwords by then. SALT, KEY and HASH 
     scrypt$16384$8$1$SALT$KEY             ours: scrypt with N, r and p
     rabbit_password_hashing_sha256$HASH   RabbitMQ's `password_hash` under the name it has for the
     rabbit_password_hashing_sha512$HASH   algorithm: 4 bytes of salt, digest of salt and password
+    rabbit_password_hashing_md5$HASH      the same, as RabbitMQ made it before version 3.6
 
 scrypt is slow on purpose: a hash that leaks must not be worth guessing at. It takes tens of
 milliseconds and lets other threads run meanwhile, so call these functions where that is no harm.
-RabbitMQ's hashes are fast ones; they are accepted and, once the password is known, replaced.
+RabbitMQ's hashes are fast ones; they are accepted and, once the password is known, replaced. MD5 is
+the fastest to guess at; its known collisions do not help to find a password.
 """
 
 from __future__ import annotations
@@ -33,9 +35,13 @@ RABBITMQ_SALT_BYTES = 4
 NO_PASSWORD = ""
 """The hash of a user who cannot log in with a password."""
 
+MD5 = "rabbit_password_hashing_md5"
+SHA256 = "rabbit_password_hashing_sha256"
+SHA512 = "rabbit_password_hashing_sha512"
 _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
-    "rabbit_password_hashing_sha256": lambda data: hashlib.sha256(data).digest(),
-    "rabbit_password_hashing_sha512": lambda data: hashlib.sha512(data).digest(),
+    MD5: lambda data: hashlib.md5(data, usedforsecurity=False).digest(),
+    SHA256: lambda data: hashlib.sha256(data).digest(),
+    SHA512: lambda data: hashlib.sha512(data).digest(),
 }
 
 
@@ -95,6 +101,18 @@ def from_rabbitmq(password_hash: str, algorithm: str) -> str:
     found = f"{algorithm}${password_hash}"
     check_hash(found)
     return found
+
+
+def algorithm_of(password_hash: str) -> str | None:
+    """Which of RabbitMQ's algorithms made a hash that does not say so; None if none of them did.
+
+    Their digests differ in length, so there is no doubt.
+    """
+    try:
+        size = len(b64decode(password_hash, validate=True)) - RABBITMQ_SALT_BYTES
+    except ValueError:
+        return None
+    return next((name for name, digest in _DIGESTS.items() if len(digest(b"")) == size), None)
 
 
 def _check_parts(password_hash: str) -> None:

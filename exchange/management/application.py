@@ -55,7 +55,8 @@ logger = logging.getLogger("warrener.http")
 
 SECURE = {"amqp": "amqp/ssl", "http": "https"}
 """What RabbitMQ calls the protocols under TLS."""
-CHALLENGE = ("WWW-Authenticate", 'Basic realm="Warrener Management"')
+CHALLENGE = ("WWW-Authenticate", 'Basic realm="RabbitMQ Management"')
+"""RabbitMQ's realm: tools that bind a login to a realm send it to no other."""
 ALWAYS: Headers = (
     ("Server", "Warrener"),
     ("Vary", "Accept, Accept-Encoding, Origin"),

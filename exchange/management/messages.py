@@ -162,7 +162,7 @@ def read_properties(values: Any) -> Properties:
     found: dict[str, Any] = {}
     for name in TEXTS:
         if fields.values.get(name) is not None:
-            found[name] = check_name(fields.text(name))
+            found[name] = check_name(_text(fields, name))
     for name, limit in NUMBERS.items():
         if fields.values.get(name) is not None:
             found[name] = fields.number(name)
@@ -173,6 +173,13 @@ def read_properties(values: Any) -> Properties:
     properties = Properties(encode_properties(**found))
     properties.check()
     return properties
+
+
+def _text(fields: Fields, name: str) -> str:
+    """A property that is a text; RabbitMQ takes no number for one. Raises: BadRequest."""
+    if not isinstance(fields.values[name], str):
+        raise BadRequest(f"not_string: {name}")
+    return fields.text(name)
 
 
 # Getting

@@ -1,7 +1,8 @@
-"""Parameters: global ones, which are kept, and those of components, of which there are none.
+"""Parameters: global ones, which are kept, and those of components.
 
-RabbitMQ's plugins (shovel, federation) keep what they do as parameters of a virtual host. Here is
-no such component; the limits of virtual hosts are listed in their place, as RabbitMQ does it.
+RabbitMQ's plugins (shovel, federation) keep their settings as parameters of a virtual host. There
+are no such components here. As in RabbitMQ, the limits of virtual hosts and the operator policies
+are listed as parameters, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from warrener.exchange.access.limits import limit_fields
 from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.fields import check_value
 from warrener.exchange.management.node import NODE
+from warrener.exchange.management.policies import policies_in
 from warrener.exchange.management.users import shown_limits
 from warrener.exchange.management.values import plain
 from warrener.exchange.policy import Policy
@@ -22,6 +24,7 @@ from warrener.protocol.http.response import Response
 
 LIMITS = "vhost-limits"
 OPERATOR_POLICY = "operator_policy"
+POLICY = "policy"
 CLUSTER_NAME = "cluster_name"
 
 
@@ -70,24 +73,31 @@ def operator_parameters(policies: Iterable[Policy]) -> list[dict[str, Any]]:
     ]
 
 
+def parameters_in(call: Call, vhosts: list[VirtualHost]) -> list[dict[str, Any]]:
+    """All parameters of these virtual hosts."""
+    operator = policies_in(call, vhosts, operator=True)
+    return [*limit_parameters(vhosts), *operator_parameters(operator)]
+
+
 def list_parameters(call: Call) -> Response:
     vhosts = [call.vhost] if "vhost" in call.path else call.visible_vhosts
-    wanted = call.path.get("component", LIMITS)
-    return answer(limit_parameters(vhosts) if wanted == LIMITS else [])
+    wanted = call.path.get("component")
+    found = parameters_in(call, vhosts)
+    return answer([each for each in found if wanted in (None, each["component"])])
 
 
 def get_parameter(call: Call) -> Response:
-    for parameter in limit_parameters([call.vhost]):
-        if (parameter["component"], parameter["name"]) == (
-            call.path["component"],
-            call.path["name"],
-        ):
+    wanted = (call.path["component"], call.path["name"])
+    for parameter in parameters_in(call, [call.vhost]):
+        if (parameter["component"], parameter["name"]) == wanted:
             return answer(parameter)
     raise TargetNotFound("Not Found")
 
 
 def put_parameter(call: Call) -> Response:
     call.fields.any("value")
+    if call.path["component"] == POLICY:
+        raise BadRequest("policies may not be set using this method")
     raise BadRequest(f"component {call.path['component']} not found")
 
 
@@ -96,10 +106,15 @@ def delete_parameter(call: Call) -> Response:
 
 
 def list_global_parameters(call: Call) -> Response:
-    return answer([{"name": name, "value": value} for name, value in call.broker.parameters])
+    kept = dict(call.broker.parameters)
+    # The cluster has a name even if nobody has given it one.
+    shown = {CLUSTER_NAME: cluster_name(call), **kept}
+    return answer([{"name": name, "value": shown[name]} for name in sorted(shown)])
 
 
 def get_global_parameter(call: Call) -> Response:
+    if call.path["name"] == CLUSTER_NAME:
+        return answer({"name": CLUSTER_NAME, "value": cluster_name(call)})
     name = _known(call)
     return answer({"name": name, "value": call.broker.parameters.get(name)})
 

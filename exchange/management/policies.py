@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from warrener.exchange.arguments import kind, show
 from warrener.exchange.errors import NotFound
 from warrener.exchange.management.call import Call, answer, done, made
 from warrener.exchange.management.fields import Fields
@@ -35,12 +36,15 @@ def read_policy(fields: Fields, name: str) -> dict[str, Any]:
     definition = fields.any("definition")
     if not isinstance(definition, dict):
         raise BadRequest("not_table: definition")
+    priority = fields.any("priority", 0)
+    if kind(priority) != "int":
+        raise BadRequest(f"not_int: priority should be a number, not {show(priority)}")
     return {
         "name": name,
         "pattern": fields.text("pattern"),
         "definition": definition,
         "priority": fields.number("priority", 0),
-        "apply_to": fields.text("apply-to", ALL) or ALL,
+        "apply_to": fields.text("apply-to", ALL),
     }
 
 

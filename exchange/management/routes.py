@@ -263,7 +263,13 @@ _TABLE = (
         "clear it",
     ),
     # Parameters
-    ("GET", "/api/parameters", POLICYMAKER, parameters.list_parameters, "limits, as parameters"),
+    (
+        "GET",
+        "/api/parameters",
+        POLICYMAKER,
+        parameters.list_parameters,
+        "limits and operator policies",
+    ),
     (
         "GET",
         "/api/parameters/{component}",

@@ -4,6 +4,7 @@ from warrener.exchange.access import passwords
 from warrener.exchange.access.passwords import (
     NO_PASSWORD,
     NotAHash,
+    algorithm_of,
     check_hash,
     fits,
     from_rabbitmq,
@@ -12,8 +13,10 @@ from warrener.exchange.access.passwords import (
 )
 from warrener.exchange.access.users import GUEST_HASH
 
-# Made by RabbitMQ 3.10.8 for "test12"; the first is also the example in its documentation.
+# Made by RabbitMQ 3.10.8 for "test12"; the first is also the example in its documentation. It only
+# checks MD5, and lets somebody in with this one.
 RABBITMQ = {
+    "rabbit_password_hashing_md5": "kI3GChNpte2FApYFXScl+0dIluk=",
     "rabbit_password_hashing_sha256": "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR",
     "rabbit_password_hashing_sha512": (
         "oRIR8qmHagpOG5qEBDvO2VZjTGqExzdi3W3jpL/b0v8iF9m7lE0c0r0oKIKmWowapdlmBqdeWvbSMdnduQJ1pIalkjo="
@@ -56,6 +59,12 @@ def test_hashes_of_rabbitmq_fit_and_are_outdated(algorithm):
     assert fits("test12", made)
     assert not fits("test13", made)
     assert is_outdated(made)
+
+
+def test_the_algorithm_of_a_hash_of_rabbitmq_is_known_by_its_length():
+    assert {name: algorithm_of(text) for name, text in RABBITMQ.items()} == {n: n for n in RABBITMQ}
+    assert algorithm_of("cGxhY2Vob2xkZXI=") is None
+    assert algorithm_of("not base64") is None
 
 
 def test_without_a_hash_no_password_fits():

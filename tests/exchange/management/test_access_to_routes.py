@@ -99,7 +99,7 @@ async def test_a_wrong_password_is_refused_and_the_client_is_told_how_to_log_in(
         answer = await broker.api.as_("guest:wrong").ask("GET", "/api/overview")
         assert answer.status == 401
         assert answer.document == {"error": "not_authorised", "reason": "Login failed"}
-        assert answer.headers["www-authenticate"] == 'Basic realm="Warrener Management"'
+        assert answer.headers["www-authenticate"] == 'Basic realm="RabbitMQ Management"'
         assert "wrong" not in answer.body.decode()
 
 

@@ -152,6 +152,8 @@ async def test_a_publish_is_counted():
         {"properties": {"delivery_mode": "z"}},
         {"properties": {"priority": 256}},
         {"properties": {"expiration": "soon"}},
+        {"properties": {"expiration": 5}},
+        {"properties": {"message_id": 5}},
         {"properties": {"user_id": "somebody"}},
         {"properties": {"headers": {"CC": "no list"}}},
         {"properties": {"headers": {"x": 1 << 70}}},

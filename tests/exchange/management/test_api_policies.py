@@ -4,7 +4,7 @@ import pytest
 
 from tests.exchange.management.managed import managed
 
-POLICY = {"pattern": "^q", "definition": {"max-length": 10}, "priority": "1", "apply-to": "queues"}
+POLICY = {"pattern": "^q", "definition": {"max-length": 10}, "priority": 1, "apply-to": "queues"}
 PLACES = ["/api/policies/%2F/p", "/api/operator-policies/%2F/p"]
 
 
@@ -13,7 +13,7 @@ async def test_a_policy_is_set_listed_and_cleared(place: str):
     async with managed() as broker:
         assert (await broker.api.put(place, POLICY)).status == 201
         assert (await broker.api.put(place, POLICY)).status == 204
-        shown = {"vhost": "/", "name": "p", **POLICY, "priority": 1}
+        shown = {"vhost": "/", "name": "p", **POLICY}
         assert await broker.api.get(place) == shown
         assert await broker.api.get(place.removesuffix("/p")) == [shown]
         assert await broker.api.get(place.removesuffix("/%2F/p")) == [shown]
@@ -52,6 +52,10 @@ async def test_an_exchange_tells_what_applies_to_it():
         {"definition": 5},
         {"definition": {"max-length": "x"}},
         {"priority": "x"},
+        {"priority": "5"},
+        {"priority": None},
+        {"priority": 5.5},
+        {"apply-to": ""},
         {"apply-to": "nothing"},
     ],
 )

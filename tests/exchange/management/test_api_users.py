@@ -210,6 +210,28 @@ async def test_the_cluster_has_a_name():
         assert (await broker.api.get("/api/overview"))["cluster_name"] == "shop"
 
 
+async def test_operator_policies_are_parameters_and_policies_are_not():
+    async with managed() as broker:
+        policy = {"pattern": "^q", "definition": {"max-length": 10}, "apply-to": "queues"}
+        await broker.api.put("/api/operator-policies/%2F/op", policy)
+        await broker.api.put("/api/policies/%2F/p", policy)
+        (parameter,) = await broker.api.get("/api/parameters")
+        assert parameter["value"] == policy | {"priority": 0}
+        assert await broker.api.get("/api/parameters/operator_policy/%2F") == [parameter]
+        assert await broker.api.get("/api/parameters/operator_policy/%2F/op") == parameter
+        refused = await broker.api.put("/api/parameters/policy/%2F/p", {"value": policy})
+        assert refused.status == 400
+        assert refused.document["reason"] == "policies may not be set using this method"
+
+
+async def test_a_cluster_without_a_name_of_its_own_has_that_of_its_node():
+    async with managed() as broker:
+        (parameter,) = await broker.api.get("/api/global-parameters")
+        assert parameter["name"] == "cluster_name"
+        assert await broker.api.get("/api/global-parameters/cluster_name") == parameter
+        assert (await broker.api.delete("/api/global-parameters/cluster_name")).status == 404
+
+
 async def test_there_are_no_components_with_parameters():
     async with managed() as broker:
         place = "/api/parameters/shovel/%2F/mine"

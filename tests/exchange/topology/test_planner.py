@@ -1,10 +1,12 @@
 """Plans: what is found to be done, in which order, and what it needs to be told."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
 from warrener.exchange.access.passwords import fits, hash_password
+from warrener.exchange.topology.credentials import rabbitmq_hash
 from warrener.exchange.topology.desired import Management
 from warrener.exchange.topology.plan import LOSING, REPLACING, Action, Plan, operations
 from warrener.exchange.topology.planner import make_plan
@@ -220,6 +222,12 @@ def test_a_hash_that_the_broker_has_renewed_is_left_and_noted():
     plan = planned([before], [User("ann", (), IMPORTED)])
     assert plan.is_empty
     assert "whether it is still the one in the file cannot be told" in plan.notes[0]
+
+
+def test_a_hash_of_the_password_that_guest_has_anyway_changes_nothing():
+    hashes = (hash_password("guest"), rabbitmq_hash("guest"), rabbitmq_hash("guest"))
+    for now, given in permutations(hashes, 2):
+        assert planned([User("guest", (), now)], [User("guest", (), given)]).is_empty
 
 
 def test_the_password_that_a_new_broker_gives_its_guest_does_not_stay():
