@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Bindings:
     """All bindings of one virtual host."""
 
-    __slots__ = ("_definitions", "_inbound", "_router", "_tell", "_unused")
+    __slots__ = ("_abandoned", "_definitions", "_inbound", "_router", "_tell", "_unused")
 
     def __init__(
         self,
@@ -39,6 +39,8 @@ class Bindings:
         self._unused = unused
         self._inbound: dict[Destination, dict[Binding, None]] = {}
         """By destination the bindings that lead there, in the order in which they came."""
+        self._abandoned: list[Exchange] = []
+        """Exchanges that go because they have lost their last binding, until all are gone."""
 
     def to(self, destination: Destination) -> Sequence[Binding]:
         """The bindings that lead to a queue or an exchange."""
@@ -90,7 +92,22 @@ class Bindings:
         self._take_off(binding)
         source = binding.source
         if source.auto_delete and not source.bindings:
-            self._unused(source)
+            self._abandon(source)
+
+    def _abandon(self, source: Exchange) -> None:
+        """Have an exchange go that has lost its last binding.
+
+        Another may lose its last one by that, in a chain as long as clients make it: so they go one
+        after the other, and not one within the other.
+        """
+        self._abandoned.append(source)
+        if len(self._abandoned) > 1:
+            return
+        try:
+            for each in self._abandoned:
+                self._unused(each)
+        finally:
+            self._abandoned.clear()
 
     def _take_off(self, binding: Binding) -> None:
         removed = binding.source.unbind(binding)

@@ -17,7 +17,14 @@ from weakref import WeakValueDictionary
 
 from warrener.exchange.filters import nodes
 from warrener.exchange.filters.compiler import Compiler, Test, all_of, always
-from warrener.exchange.filters.fields import NO_HEADERS, MessageProperties, field_of
+from warrener.exchange.filters.failing import note_failure
+from warrener.exchange.filters.fields import (
+    NO_HEADERS,
+    Headers,
+    Message,
+    MessageProperties,
+    field_of,
+)
 from warrener.exchange.filters.folding import fold
 from warrener.exchange.filters.recursion import room_to_recurse
 from warrener.exchange.filters.tags import parse_tags
@@ -81,7 +88,17 @@ class Filter:
             now: milliseconds since 1970; may be None unless `reads` names it.
         """
         headers = properties.headers
-        return self.test(NO_HEADERS if headers is None else headers, (properties, redelivered, now))
+        return self.passes(
+            NO_HEADERS if headers is None else headers, (properties, redelivered, now)
+        )
+
+    def passes(self, headers: Headers, message: Message) -> bool:
+        """`test`, which does not pass if it raises an exception."""
+        try:
+            return self.test(headers, message)
+        except Exception as error:
+            note_failure(self.sql, self.tags, error, message[2])
+            return False
 
     @property
     def matches_all(self) -> bool:

@@ -19,7 +19,14 @@ from weakref import WeakSet
 
 from warrener.exchange.filters.access import Access, Attribute, IsPresent, accesses, rank
 from warrener.exchange.filters.attribute import AttributeIndex
-from warrener.exchange.filters.fields import NO_HEADERS, Field, Message, MessageProperties
+from warrener.exchange.filters.failing import note_failure
+from warrener.exchange.filters.fields import (
+    NO_HEADERS,
+    Field,
+    Headers,
+    Message,
+    MessageProperties,
+)
 from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.recursion import room_to_recurse
 
@@ -69,11 +76,13 @@ class FilterWork:
         again: evaluates it once more for the message that was the last; None before the first.
             So whoever has a clock can say what an evaluation costs, and nobody pays who does not
             ask.
+        errors: messages for which it raised an exception, and so did not match.
     """
 
     evaluations: int
     matches: int
     again: Callable[[], object] | None
+    errors: int = 0
 
 
 NO_WORK = FilterWork(0, 0, None)
@@ -136,6 +145,35 @@ class FilterIndex(Generic[Value]):
         """
         headers = properties.headers or NO_HEADERS
         message = properties, redelivered, now
+        try:
+            found = self._candidates(headers, message)
+        except Exception as error:
+            # The index only saves evaluations.
+            note_failure("index of filters", None, error, now)
+            found = dict.fromkeys(self._entries.values())
+        matching: list[Value] = []
+        for entry in found:
+            entry.last = message
+            try:
+                # One addition either way: evaluations are the sum of both.
+                if entry.test(headers, message):
+                    entry.matches += 1
+                    matching += entry.values
+                else:
+                    entry.refusals += 1
+            except Exception as error:
+                entry.refusals += 1
+                entry.errors += 1
+                note_failure(entry.filter.sql, entry.filter.tags, error, now)
+        work = self._work
+        work.messages += 1
+        work.evaluations += len(found)
+        work.matches += len(matching)
+        work.unmatched += not matching
+        return matching
+
+    def _candidates(self, headers: Headers, message: Message) -> "dict[_Entry[Value], None]":
+        """The filters that the message may match."""
         found = self._unindexed.copy()
         indexed = self._headers
         for name in headers if len(headers) < len(indexed) else indexed:
@@ -144,21 +182,7 @@ class FilterIndex(Generic[Value]):
                 indexed[name].collect(value, found)
         for field, attribute in self._fields.items():
             attribute.collect(field.read(message), found)
-        matching: list[Value] = []
-        for entry in found:
-            entry.last = message
-            # One addition either way: evaluations are the sum of both.
-            if entry.test(headers, message):
-                entry.matches += 1
-                matching += entry.values
-            else:
-                entry.refusals += 1
-        work = self._work
-        work.messages += 1
-        work.evaluations += len(found)
-        work.matches += len(matching)
-        work.unmatched += not matching
-        return matching
+        return found
 
     def add(self, filter: Filter, value: Value) -> None:
         """Add a value; the same value may be there with other filters."""
@@ -186,8 +210,8 @@ class FilterIndex(Generic[Value]):
             return NO_WORK
         again = None
         if entry.last is not None:
-            again = partial(entry.test, entry.last[0].headers or NO_HEADERS, entry.last)
-        return FilterWork(entry.matches + entry.refusals, entry.matches, again)
+            again = partial(filter.passes, entry.last[0].headers or NO_HEADERS, entry.last)
+        return FilterWork(entry.matches + entry.refusals, entry.matches, again, entry.errors)
 
     def statistics(self) -> IndexStatistics:
         work = self._work
@@ -256,11 +280,13 @@ def _is_wide(access: Access) -> bool:
 class _Entry(Generic[Value]):
     """A filter, what it is filed under, its values, and what it has done."""
 
-    __slots__ = ("access", "last", "matches", "refusals", "test", "values")
+    __slots__ = ("access", "errors", "filter", "last", "matches", "refusals", "test", "values")
 
     def __init__(self, filter: Filter, access: Access | None) -> None:
+        self.filter = filter
         self.test = filter.test
         self.access = access
+        self.errors = 0
         self.values: dict[Value, None] = {}
         self.matches = 0
         self.refusals = 0

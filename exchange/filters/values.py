@@ -36,6 +36,9 @@ INTEGER_MAX = 2**63 - 1
 
 # Python refuses to read integers of more than 4300 digits; a double has 767 at the very most.
 SPELLED_NUMBER_CHARS_MAX = 1000
+# Enough for every integer of the wire. A longer one is read as a double, which may be infinite:
+# as an integer it would be too large for a double, and arithmetic on it would raise OverflowError.
+SPELLED_INTEGER_CHARS_MAX = 21
 
 PLAIN_NUMBERS = frozenset({int, float})
 """The types whose values need no rounding: comparing them is Python's own comparing."""
@@ -172,7 +175,7 @@ def number_spelled(text: str) -> object:
     """The number that a string spells, or the string when it spells none."""
     if len(text) > SPELLED_NUMBER_CHARS_MAX:
         return text
-    if _INTEGER.fullmatch(text):
+    if len(text) <= SPELLED_INTEGER_CHARS_MAX and _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text
 
@@ -229,8 +232,16 @@ def signed(sign: str, value: int | float) -> int | float:
 def within_64_bits(value: int | float) -> int | float:
     """The number, as a double if it is an integer that 64 bits do not hold."""
     if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
-        return float(value)
+        return as_double(value)
     return value
+
+
+def as_double(value: int) -> float:
+    """The nearest double, which is infinite for an integer that is larger than all of them."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _remainder(left: int | float, right: int | float) -> int | float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from warrener.exchange.failures import Failure
+from warrener.exchange.filters.failing import FAILURES
 from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.values import iso_time
 from warrener.protocol.http.response import Response
@@ -13,12 +14,14 @@ from warrener.protocol.http.response import Response
 def list_failures(call: Call) -> Response:
     """The last ones, the latest first; those in virtual hosts that the user may see."""
     visible = {vhost.name for vhost in call.visible_vhosts}
-    failures = [
-        describe(failure)
-        for failure in reversed(list(call.broker.failures))
-        if not failure.owner.vhost or failure.owner.vhost in visible
-    ]
-    return answer(failures)
+    failures = sorted((*call.broker.failures, *FAILURES), key=lambda failure: -failure.last_ms)
+    return answer(
+        [
+            describe(failure)
+            for failure in failures
+            if not failure.owner.vhost or failure.owner.vhost in visible
+        ]
+    )
 
 
 def describe(failure: Failure) -> dict[str, Any]:

@@ -66,6 +66,7 @@ COLUMNS: Columns[FilterIn] = {
     "key": lambda each: _place(each)["key"],
     "evaluations": lambda each: each.work().evaluations,
     "matches": lambda each: each.work().matches,
+    "errors": lambda each: each.work().errors,
     "cost_ns": lambda each: cost_ns(each.work().again),
 }
 LISTING = Listing(COLUMNS, name="filter", on_request=frozenset(("selector", "tags")))

@@ -19,6 +19,7 @@ from typing import Any
 
 import trio
 
+from warrener.exchange.filters.failing import FAILURES
 from warrener.exchange.filters.index import work_done
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.channels import channels_of
@@ -375,7 +376,7 @@ def _ours(call: Call) -> Iterator[str]:
     yield _counter(
         "warrener_failures_total",
         meaning="Steps of the broker that raised an exception",
-        value=call.broker.failures.total,
+        value=call.broker.failures.total + FAILURES.total,
     )
     yield Metric("warrener_exchange_filters", GAUGE, "Bindings with a filter").head()
     for vhost in call.broker.vhosts.values():

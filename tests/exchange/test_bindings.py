@@ -267,3 +267,23 @@ def test_an_alternate_exchange_that_is_no_name_is_refused(client: Client, wrong:
     with pytest.raises(PreconditionFailed, match="alternate-exchange"):
         declare_with_alternate(client, "e", wrong)
     assert "e" not in client.vhost.exchanges
+
+
+def test_a_long_chain_of_auto_delete_exchanges_goes_with_its_last_queue(client):
+    """Longer than the interpreter's limit of recursion."""
+    client.declare("q")
+    names = [f"e{number}" for number in range(3000)]
+    declare_fanouts(client, *names, auto_delete=True)
+    declare_fanouts(client, "kept")
+    link(client, "kept", *names)
+    client.bind(names[-1], "q")
+    client.vhost.delete_queue("q", client)
+    assert not client.vhost.exchanges.keys() & set(names)
+    assert not client.vhost.exchanges["kept"].bindings
+
+
+def test_exchanges_that_are_bound_in_a_ring_go_with_one_of_them(client):
+    declare_fanouts(client, *"abc", auto_delete=True)
+    link(client, *"abca")
+    client.vhost.delete_exchange("a")
+    assert not client.vhost.exchanges.keys() & set("abc")

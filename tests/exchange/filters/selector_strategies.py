@@ -45,6 +45,10 @@ TEXTS = (
     "🥕",
     "a\nb",
     "z",
+    "9" * 20,
+    "9" * 400,
+    "-" + "9" * 400,
+    "-1e999",
 )
 INTEGERS = (0, 1, 2, 3, 10, 100, -1, -3, 2**53 + 1, 2**63 - 1, -(2**63))
 DECIMALS = (0.0, -0.0, 0.5, 1.0, 1.5, 10.1, -10.1, 0.1, 1e39, 5e-324, 1e300, 3.4028235e38)
@@ -73,8 +77,8 @@ messages = st.builds(
     headers=st.none() | st.dictionaries(st.sampled_from(NAMES), header_values),
     priority=st.none() | st.integers(0, 9),
     delivery_mode=st.sampled_from((None, 1, 2)),
-    timestamp=st.sampled_from((None, 0, 1, 100)),
-    expiration=st.sampled_from((None, "0", "100", "soon")),
+    timestamp=st.sampled_from((None, 0, 1, 100, 2**64 - 1)),
+    expiration=st.sampled_from((None, "0", "100", "soon", "9" * 255)),
     type=st.sampled_from((None, "a", "abc")),
 )
 

@@ -73,7 +73,7 @@ def test_a_right_side_is_not_asked_when_the_left_decides():
 
 def test_a_filter_with_the_time_insists_on_being_told_it():
     with pytest.raises(AssertionError, match="told the time"):
-        compile_filter("UTC() > 5").matches(SampleProperties())
+        compile_filter("UTC() > 5").test({}, (SampleProperties(), False, None))
 
 
 @pytest.mark.parametrize("levels", [10, 31])

@@ -68,6 +68,7 @@ async def test_filters_of_bindings_say_what_they_have_done(kind: str):
             "key": "k",
             "evaluations": 2,
             "matches": 2,
+            "errors": 0,
         }
 
 
