@@ -27,6 +27,7 @@ from warrener.exchange.filters import nodes, values
 from warrener.exchange.filters.fields import Headers, Message, field_of
 from warrener.exchange.filters.predicates import constant_last, decide, predicate_of
 from warrener.exchange.filters.shortcuts import header_is, header_passes, header_test
+from warrener.exchange.filters.text_limit import SEARCH_MAX
 
 Test = Callable[[Headers, Message], bool]
 Reader = Callable[[Headers, Message], object]
@@ -45,11 +46,15 @@ def never(headers: Headers, message: Message) -> bool:
 
 
 class Compiler:
-    """Compiles the nodes of one selector; `convert_strings` as in nodes.Selector."""
+    """Compiles the nodes of one selector; `convert_strings` as in nodes.Selector.
 
-    __slots__ = ("_as_number", "_relations")
+    A text of more than `text_max` characters is not searched (text_limit.py).
+    """
 
-    def __init__(self, convert_strings: bool = False) -> None:
+    __slots__ = ("_as_number", "_relations", "_text_max")
+
+    def __init__(self, convert_strings: bool = False, text_max: int = SEARCH_MAX) -> None:
+        self._text_max = text_max
         self._relations = values.RELATIONS
         self._as_number = values.as_number
         if convert_strings:
@@ -69,7 +74,7 @@ class Compiler:
 
     def read(self, node: nodes.Node) -> Reader:
         """The value of `node`; None for NULL and UNKNOWN."""
-        about_one = predicate_of(node, self._relations)
+        about_one = predicate_of(node, self._relations, self._text_max)
         if about_one is None:
             return _READERS[type(node)](self, node)
         operand, predicate = about_one
@@ -87,7 +92,7 @@ class Compiler:
         name = header_name(node)
         if name is not None:
             return header_is(name, wanted)
-        about_one = predicate_of(node, self._relations)
+        about_one = predicate_of(node, self._relations, self._text_max)
         if about_one is None:
             return None
         operand, predicate = about_one

@@ -17,7 +17,7 @@ from decimal import Decimal
 from warrener.exchange.filters import nodes
 from warrener.exchange.filters.compiler import Compiler
 from warrener.exchange.filters.fields import NO_HEADERS, Message, MessageProperties
-from warrener.exchange.filters.filter import Filter, parse_filter
+from warrener.exchange.filters.filter import Filter, compiler_of, parse_filter
 from warrener.exchange.filters.recursion import room_to_recurse
 
 SHOWN_CHARS_MAX = 40
@@ -58,7 +58,7 @@ def explain(
             step
             for selector in parse_filter(filter.sql, filter.tags)
             if selector.condition is not None
-            for step in _steps(selector.condition, 0, Compiler(selector.convert_strings), message)
+            for step in _steps(selector.condition, 0, compiler_of(selector), message)
         ]
 
 

@@ -28,6 +28,7 @@ from warrener.exchange.filters.fields import (
 from warrener.exchange.filters.folding import fold
 from warrener.exchange.filters.recursion import room_to_recurse
 from warrener.exchange.filters.tags import parse_tags
+from warrener.exchange.filters.text_limit import text_limit
 
 # ActiveMQ keeps 100 parsed selectors, Artemis 1000.
 FILTERS_KEPT_MAX = 1000
@@ -73,8 +74,9 @@ class Filter:
         self.sql = sql
         self.tags = tags
         with room_to_recurse():
-            self.selectors = tuple(_folded(selector) for selector in parsed)
-            self.test: Test = all_of(_compiled(selector) for selector in self.selectors)
+            compilers = [compiler_of(selector) for selector in parsed]
+            self.selectors = tuple(map(_folded, parsed, compilers))
+            self.test: Test = all_of(map(_compiled, self.selectors, compilers))
             self.reads = frozenset().union(*(_sources(selector) for selector in parsed))
 
     def matches(
@@ -131,17 +133,19 @@ def _compile_filter(sql: str | None, tags: str | None) -> Filter:
     return found
 
 
-def _folded(selector: nodes.Selector) -> nodes.Selector:
+def compiler_of(selector: nodes.Selector) -> Compiler:
+    """What compiles a selector and its parts."""
+    return Compiler(selector.convert_strings, text_limit(selector.condition))
+
+
+def _folded(selector: nodes.Selector, compiler: Compiler) -> nodes.Selector:
     if selector.condition is None:
         return selector
-    compiler = Compiler(selector.convert_strings)
     return nodes.Selector(fold(selector.condition, compiler), selector.convert_strings)
 
 
-def _compiled(selector: nodes.Selector) -> Test:
-    if selector.condition is None:
-        return always
-    return Compiler(selector.convert_strings).test(selector.condition, True)
+def _compiled(selector: nodes.Selector, compiler: Compiler) -> Test:
+    return always if selector.condition is None else compiler.test(selector.condition, True)
 
 
 def _sources(selector: nodes.Selector) -> frozenset[str]:

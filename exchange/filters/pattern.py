@@ -4,15 +4,20 @@ A pattern is cut at its `%` into segments. The first segment must stand at the s
 the last at its end, and each one between at the first place behind its predecessor: the leftmost
 place leaves the most for the others, so nothing is ever tried twice.
 
-A segment is found with `str.find` where one run of characters tells its place, and with a
-bit-parallel scan (Shift-And: Baeza-Yates and Gonnet, CACM 1992) where `_` splits it into several
-runs. Either passes over the text once, so the time grows with the text, whatever the pattern. A
-regular expression would go back for each `%`, and even without going back would compare a
-segment anew at every place.
+A segment is found with `str.find` where one run of characters tells its place. Where `_` splits it
+into several runs, all places of the text are looked at together: a number has a bit for each place
+(occurrences.py), and each character of the segment leaves only the places where it fits too. A
+regular expression would go back for each `%`, and even without going back would compare a segment
+anew at every place.
+
+So the time is at most that of the text's length times the pattern's, divided by the bits that a
+processor takes at once; text_limit.py has the limit of that product.
 """
 
 from collections.abc import Callable
 from enum import Enum
+
+from warrener.exchange.filters.occurrences import KEPT
 
 
 class Wildcard(Enum):
@@ -28,6 +33,11 @@ def compile_pattern(pattern: str, escape: str | None) -> Callable[[str], bool]:
     *middle, last = others
     middle = [segment for segment in middle if segment.length]
     return _simple(first, middle, last) or _in_order(first, middle, last)
+
+
+def searched_lengths(pattern: str, escape: str | None) -> list[int]:
+    """How long the parts of a pattern are that are looked for all over a text."""
+    return [each.length for each in _segments(pattern, escape)[1:-1] if each.length]
 
 
 def literal_prefix(pattern: str, escape: str | None) -> tuple[str, list[Wildcard]]:
@@ -50,13 +60,13 @@ def has_dangling_escape(pattern: str, escape: str | None) -> bool:
 class Segment:
     """Characters and `_` between two `%`: runs of characters, each with its offset."""
 
-    __slots__ = ("_masks", "_runs", "length", "text")
+    __slots__ = ("_runs", "_symbols", "length", "text")
 
     def __init__(self, symbols: list[str | Wildcard]) -> None:
         self.length = len(symbols)
         self.text = None if Wildcard.ONE in symbols else "".join(map(str, symbols))
         self._runs = _runs(symbols)
-        self._masks = _masks(symbols) if len(self._runs) > 1 else {}
+        self._symbols = symbols
 
     def stands_at(self, text: str, start: int) -> bool:
         for offset, run in self._runs:  # noqa: SIM110 (a generator would cost more than the rest)
@@ -67,7 +77,7 @@ class Segment:
     def end_of_first(self, text: str, start: int, end: int) -> int:
         """Where the leftmost occurrence within text[start:end] ends; -1 if there is none."""
         if len(self._runs) > 1:
-            return self._scan(text, start, end)
+            return self._end_of_runs(text, start, end)
         if not self._runs:
             return start + self.length if start + self.length <= end else -1
         ((offset, run),) = self._runs
@@ -76,17 +86,19 @@ class Segment:
         place = text.find(run, start + offset, max(room, 0))
         return place - offset + self.length if place >= 0 else -1
 
-    def _scan(self, text: str, start: int, end: int) -> int:
-        # Bit i of `matched` says that the symbols up to i match the text that ends here.
-        accepts = self._masks.get
-        any_other = self._masks[""]
-        found = 1 << (self.length - 1)
-        matched = 0
-        for place in range(start, end):
-            matched = (matched << 1 | 1) & accepts(text[place], any_other)
-            if matched & found:
-                return place + 1
-        return -1
+    def _end_of_runs(self, text: str, start: int, end: int) -> int:
+        places_of = KEPT.occurrences(text).of
+        # The bits of the places at which the symbols from the one that was last seen match.
+        places = -1
+        for symbol in reversed(self._symbols):
+            places >>= 1
+            if isinstance(symbol, str):
+                places &= places_of(symbol)
+                if not places:
+                    return -1
+        places >>= start
+        leftmost = start + (places & -places).bit_length() - 1
+        return leftmost + self.length if places and leftmost + self.length <= end else -1
 
 
 def _simple(first: Segment, middle: list[Segment], last: Segment) -> Callable[[str], bool] | None:
@@ -152,13 +164,3 @@ def _runs(symbols: list[str | Wildcard]) -> list[tuple[int, str]]:
         else:
             runs.append((place, symbol))
     return runs
-
-
-def _masks(symbols: list[str | Wildcard]) -> dict[str, int]:
-    """For each character the places that take it; under "" those that take any character."""
-    any_character = sum(1 << i for i, symbol in enumerate(symbols) if symbol is Wildcard.ONE)
-    masks: dict[str, int] = {"": any_character}
-    for place, symbol in enumerate(symbols):
-        if isinstance(symbol, str):
-            masks[symbol] = masks.get(symbol, any_character) | 1 << place
-    return masks

@@ -10,12 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from warrener.exchange.filters import nodes, values
-from warrener.exchange.filters.pattern import compile_pattern
+from warrener.exchange.filters.pattern import compile_pattern, searched_lengths
+from warrener.exchange.filters.text_limit import SEARCH_MAX
 from warrener.exchange.filters.values import Predicate, Relations
 
 
-def predicate_of(node: nodes.Node, relations: Relations) -> tuple[nodes.Node, Predicate] | None:
-    """The operand that a node is about and what it says of it; None where it is about more."""
+def predicate_of(
+    node: nodes.Node, relations: Relations, text_max: int = SEARCH_MAX
+) -> tuple[nodes.Node, Predicate] | None:
+    """The operand that a node is about and what it says of it; None where it is about more.
+
+    Of a text of more than `text_max` characters it says nothing where it would have to search it.
+    """
     if isinstance(node, nodes.Comparison):
         operator, operand, right = constant_last(node)
         if isinstance(right, nodes.Literal):
@@ -27,8 +33,12 @@ def predicate_of(node: nodes.Node, relations: Relations) -> tuple[nodes.Node, Pr
         constants = [each.value for each in node.choices if isinstance(each, nodes.Literal)]
         if len(constants) == len(node.choices):
             return node.operand, _in(node, constants, relations)
-    elif isinstance(node, nodes.IsNull | nodes.Like | nodes.TextMatch):
-        return node.operand, _BUILDERS[type(node)](node)
+    elif isinstance(node, nodes.IsNull):
+        return node.operand, _is_null(node)
+    elif isinstance(node, nodes.Like):
+        return node.operand, _like(node, text_max)
+    elif isinstance(node, nodes.TextMatch):
+        return node.operand, _text_match(node, text_max)
     return None
 
 
@@ -91,18 +101,29 @@ def _is_null(node: nodes.IsNull) -> Predicate:
     return lambda value: (value is None) is not negated
 
 
-def _like(node: nodes.Like) -> Predicate:
+def _like(node: nodes.Like, text_max: int) -> Predicate:
     negated = node.negated
     matches = compile_pattern(node.pattern, node.escape)
-    return lambda value: matches(value) is not negated if isinstance(value, str) else None
+    if not searched_lengths(node.pattern, node.escape):
+        return lambda value: matches(value) is not negated if isinstance(value, str) else None
+
+    def is_like(value: object) -> bool | None:
+        if isinstance(value, str) and len(value) <= text_max:
+            return matches(value) is not negated
+        return None
+
+    return is_like
 
 
-def _text_match(node: nodes.TextMatch) -> Predicate:
+def _text_match(node: nodes.TextMatch, text_max: int) -> Predicate:
     text, negated = node.text, node.negated
     is_found = _TEXT_SEARCHES[node.operator]
+    searches = node.operator == "CONTAINS"
 
     def is_match(value: object) -> bool | None:
         if isinstance(value, str) and text:
+            if searches and len(value) > text_max:
+                return None
             return is_found(value, text) is not negated
         # RocketMQ: without text on either side, the negation is FALSE too.
         return None if value is None else False
@@ -110,11 +131,6 @@ def _text_match(node: nodes.TextMatch) -> Predicate:
     return is_match
 
 
-_BUILDERS: dict[type[nodes.Node], Callable[[Any], Predicate]] = {
-    nodes.IsNull: _is_null,
-    nodes.Like: _like,
-    nodes.TextMatch: _text_match,
-}
 _TEXT_SEARCHES: dict[str, Callable[[str, str], bool]] = {
     "CONTAINS": str.__contains__,
     "STARTSWITH": str.startswith,

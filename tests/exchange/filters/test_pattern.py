@@ -10,6 +10,7 @@ from warrener.exchange.filters.pattern import (
     compile_pattern,
     has_dangling_escape,
     literal_prefix,
+    searched_lengths,
 )
 
 patterns = st.text("ab%_", max_size=10)
@@ -21,6 +22,25 @@ texts = st.text("ab", max_size=14) | st.text(max_size=5)
 def test_a_pattern_matches_what_its_regular_expression_matches(pattern, text):
     expected = as_regex(pattern, None).fullmatch(text) is not None
     assert compile_pattern(pattern, None)(text) is expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.text("ab_", min_size=1, max_size=5), max_size=4).map(lambda each: "%".join(each)),
+    st.text("ab", min_size=60, max_size=300),
+)
+def test_a_long_text_is_searched_as_a_short_one(pattern, text):
+    pattern = f"%{pattern}%"
+    expected = as_regex(pattern, None).fullmatch(text) is not None
+    assert compile_pattern(pattern, None)(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lengths"),
+    [("a%", []), ("%a", []), ("%", []), ("a_c", []), ("%a_c%", [3]), ("a%bc%%d!%%e", [2, 2])],
+)
+def test_the_parts_between_two_percents_are_searched_for(pattern, lengths):
+    assert searched_lengths(pattern, "!") == lengths
 
 
 @pytest.mark.parametrize(
