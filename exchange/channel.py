@@ -11,18 +11,23 @@ none is left, so that `multiple` walks a range of numbers instead of searching.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.errors import NotAllowed, PreconditionFailed
 from warrener.exchange.message import Message
 from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.statistics.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 from warrener.exchange.statistics.sample import Sample
 
 
 class Outlet(Protocol):
     """Where a channel's deliveries go: the shell that writes them to a connection."""
+
+    waitlist: Waitlist
+    """Consumers that wait for room."""
 
     def room(self) -> int:
         """Bytes that may still be handed over before the client has taken what it was sent."""
@@ -61,6 +66,7 @@ class Channel:
         "sample",
         "unacked",
         "unacked_count",
+        "waitlist",
     )
 
     def __init__(self, outlet: Outlet) -> None:
@@ -71,6 +77,8 @@ class Channel:
         self.unacked: dict[int, Delivery] = {}
         self.unacked_count = 0
         """Deliveries of consumers that are unacknowledged; those of `get` count for no limit."""
+        self.waitlist = Waitlist(lambda: not self.is_full())
+        """Consumers that wait until fewer deliveries of this channel are unacknowledged."""
         self.counts = no_counts()
         self.sample: Sample | None = None
         """Belongs to whoever samples the counts."""
@@ -175,23 +183,17 @@ class Channel:
             consumer.queue.remove_consumer(consumer)
         return consumer
 
-    def set_prefetch(self, count: int, shared: bool, running: bool = False) -> None:
-        """Set the limit of all consumers together (`shared`) or of each one made from now on.
-
-        With `running`, the consumers that are there get the new limit as well.
-        """
+    def set_prefetch(self, count: int, shared: bool) -> None:
+        """Set the limit of all consumers together (`shared`) or of each one made from now on."""
         if shared:
             self.prefetch = count
+            self.waitlist.wake()
         else:
             self.consumer_prefetch = count
-            for consumer in self.consumers.values() if running else ():
-                consumer.prefetch = count
-        self.wake()
 
-    def wake(self) -> None:
-        """This channel may take more again."""
-        for consumer in self.consumers.values():
-            consumer.queue.wake()
+    def is_full(self) -> bool:
+        """Whether as many deliveries are unacknowledged as may be for all consumers together."""
+        return bool(self.prefetch) and self.unacked_count >= self.prefetch
 
     def close(self) -> list[Queue]:
         """End all consumers, give back all deliveries; returns the queues that lost one."""
@@ -266,7 +268,9 @@ class Channel:
         span = range(self._oldest, last + 1)
         # Tags settled one by one leave holes: walk the range or the dict, the shorter one.
         tags: Iterable[int] = (
-            span if len(span) <= 2 * len(unacked) else [t for t in unacked if t <= last]
+            span
+            if len(span) <= 2 * len(unacked)
+            else list(takewhile(lambda each: each <= last, unacked))
         )
         taken = [unacked.pop(t) for t in tags if t in unacked]
         self._oldest = max(self._oldest, last + 1)
@@ -282,11 +286,10 @@ class Channel:
             by_consumer = {}
             for delivery in deliveries:
                 by_consumer.setdefault(delivery.consumer, []).append(delivery)
-        was_full = self.prefetch and self.unacked_count >= self.prefetch
         for consumer, part in by_consumer.items():
             if consumer.tag:
-                consumer.unacked -= len(part)
                 self.unacked_count -= len(part)
-        if was_full:
-            self.wake()
+                consumer.settled(len(part))
+        if self.waitlist:
+            self.waitlist.wake()
         return list(by_consumer.items())

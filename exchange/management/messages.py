@@ -27,6 +27,7 @@ from warrener.exchange.management.listing import Turn, stream
 from warrener.exchange.management.values import plain
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.server.firehose import trace_publishes
 from warrener.exchange.server.preparation import prepare
 from warrener.exchange.statistics.counts import DROP_UNROUTABLE, PUBLISH, no_counts
@@ -189,6 +190,7 @@ class Collector:
     """The outlet of a channel that keeps what it is handed."""
 
     def __init__(self) -> None:
+        self.waitlist = Waitlist(lambda: True)
         self._latest: tuple[Message, bool] | None = None
         self.size = 0
         """Bytes of all that was delivered."""

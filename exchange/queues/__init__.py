@@ -7,7 +7,8 @@
     selection       messages of which not everybody may have each at any time:
                     `lines` by filter, `groups` in order, `dates` at which they leave;
                     `waiting`, `places` and `note` are what it keeps of them
-    consumers       whose turn it is; `deal` gives out, `pump` says which queue has something
+    consumers       who takes messages: `turns` says whose turn it is, `deal` gives out
+    pump            which queue has something to hand out; `waitlist`: consumers that wait for room
     dead_letter     what becomes of those that are given up; `expiry`, `retry` when
     browsing        looks without taking: `wanted`, `oldest`; `redrive` sends back
 

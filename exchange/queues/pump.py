@@ -6,27 +6,34 @@ end: `wake` notes it, `run` empties every noted queue as far as its consumers ta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from warrener.exchange.queues.queue import Queue
+
+class Pumped(Protocol):
+    """A queue with messages, or a waitlist of consumers."""
+
+    waiting: bool
+    """Whether the pump knows of it."""
+
+    def pump(self) -> None:
+        """Hand out what can be handed out."""
 
 
 class Pump:
-    """Queues that wait to be pumped."""
+    """Queues and waitlists that wait to be pumped."""
 
     __slots__ = ("_later", "_queues")
 
     def __init__(self) -> None:
-        self._queues: list[Queue] = []
-        self._later: list[Queue] = []
+        self._queues: list[Pumped] = []
+        self._later: list[Pumped] = []
 
-    def wake(self, queue: Queue) -> None:
+    def wake(self, queue: Pumped) -> None:
         """Have `queue` pumped at the end of this pass; it is not noted already."""
         queue.waiting = True
         self._queues.append(queue)
 
-    def wake_later(self, queue: Queue) -> None:
+    def wake_later(self, queue: Pumped) -> None:
         """Have `queue` pumped again in the next pass: it has work for more than one."""
         self._later.append(queue)
 

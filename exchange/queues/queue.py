@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from warrener.exchange.deduplication import Memory
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.queues.host import Host
+    from warrener.exchange.queues.waitlist import Waitlist
     from warrener.exchange.statistics.sample import Sample
 
 ANY_SIZE = 1 << 62
@@ -107,7 +108,9 @@ class Queue(Suspendable):
         self.applied = UNGOVERNED
         self.number = number
         self.ready: Ready | Selection = Ready(host.ledger.load_some if number else None)
-        self.consumers = Consumers(options.single_active)
+        self.consumers = Consumers(
+            options.single_active, self.arguments.get("x-queue-type") == "quorum"
+        )
         self.unacked = 0
         self.unacked_bytes = 0
         self.waiting = False
@@ -414,6 +417,14 @@ class Queue(Suspendable):
     def look_again(self) -> None:
         self._pump.wake_later(self)
         self._plan()
+
+    def pump_along(self, waitlist: Waitlist) -> None:
+        """Have a waitlist of consumers pumped at the end of this pass."""
+        self._pump.wake(waitlist)
+
+    def pump_later(self, waitlist: Waitlist) -> None:
+        """Have a waitlist of consumers pumped again in the next pass."""
+        self._pump.wake_later(waitlist)
 
     def statistics(self) -> QueueStatistics:
         return QueueStatistics(

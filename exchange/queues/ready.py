@@ -130,11 +130,10 @@ class Ready:
 
     def hand_out(self, consumers: Consumers) -> None:
         """Deal out what waits, in turn, until nothing is left or no consumer takes more."""
-        while waiting := len(self):
-            takers, share = consumers.takers(waiting)
+        while len(self):
+            takers, share, room = consumers.takers(self)
             if not takers:
                 return
-            room = min([consumer.channel.outlet.room() for consumer in takers])
             taken = self.take(share * len(takers), room)
             if taken.messages:
                 consumers.deal(taken, takers)

@@ -381,13 +381,14 @@ class Selection:
 
     def hand_out(self, consumers: Consumers) -> None:
         """Deal out what consumers may have, those of the highest priority first."""
-        for priority in sorted({consumer.priority for consumer in consumers.able()}, reverse=True):
-            while hands := self._deal([c for c in consumers.able() if c.priority == priority]):
+        standing = self.waiting.standing
+        for priority in consumers.priorities if standing else ():
+            while takers := consumers.able(priority, len(standing), self.next_for):
+                hands = self._deal(takers)
                 for consumer, taken in hands:
                     if taken.messages:
                         consumer.deliver(*taken)
-                last, _ = hands[-1]
-                consumers.served(last)
+                consumers.served(consumer for consumer, _ in hands)
 
     def _deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
         """Take what consumers of one priority may have and want, one message each in turn.

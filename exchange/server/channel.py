@@ -51,6 +51,7 @@ class ServerChannel:
         self.connection = connection
         self.number = number
         self.state = ChannelState.CLOSED
+        self.waitlist = connection.waitlist
         self.core = Channel(self)
         self.patience = Patience(
             self.core,

@@ -21,6 +21,7 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
 from warrener.exchange.errors import PreconditionFailed, Refused
 from warrener.exchange.message import Message
+from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.server.channel import ServerChannel
 from warrener.exchange.server.greeting import (
     HANDSHAKE_FRAME_MAX_BYTES,
@@ -31,6 +32,7 @@ from warrener.exchange.server.greeting import (
     has_capability,
     negotiated,
     refused_login,
+    shares_prefetch,
     speaks_amqp,
     start,
     tune,
@@ -109,6 +111,8 @@ class Connection:
         """What a step for this client has raised in the work for others: it is to be closed."""
         self._on_pending = on_pending
         self.output = Output(lambda: on_pending(self))
+        self.waitlist = Waitlist(lambda: self.room() > 0)
+        """Consumers of any channel that wait for room in the output."""
         self.channels: dict[int, ServerChannel] = {}
         self.publications: dict[bytes, Any] = {}
         self.frame_max = config.frame_max_bytes
@@ -124,8 +128,8 @@ class Connection:
         self.rights: Rights
         """Where the client is, and what it may do there, once it has opened the connection."""
         self.notifies_cancel = False
-        self.retunes = False
-        """Whether a new prefetch counts for this client's running consumers, too."""
+        self.shares_prefetch = False
+        """Whether this client means the whole channel by a prefetch that is not global."""
         self.last_sent = now
         self._excluded = frozenset() if from_loopback else config.loopback_names
         self._certified_name = certified_name
@@ -189,8 +193,7 @@ class Connection:
 
     def drained(self) -> None:
         """The output has been written after it had not all been taken: deliver again."""
-        for channel in self.channels.values():
-            channel.core.wake()
+        self.waitlist.wake()
 
     # What the broker tells the client
 
@@ -404,9 +407,7 @@ class Connection:
     def _start_ok(self, method: m.ConnectionStartOk) -> None:
         self.client_properties = method.client_properties
         self.notifies_cancel = has_capability(self.client_properties, "consumer_cancel_notify")
-        # Celery raises the prefetch of its running consumer for each task with an ETA, and counts
-        # on the specification's reading of basic.qos, not on RabbitMQ's.
-        self.retunes = self.client_properties.get("product") == "py-amqp"
+        self.shares_prefetch = shares_prefetch(self.client_properties, self.config)
         self.mechanism = method.mechanism
         login = begin_login(self.broker.users, method, self._certified_name, self._excluded)
         if login.user is not None:

@@ -136,6 +136,19 @@ def server_properties(config: Config) -> dict[str, Any]:
     }
 
 
+def shares_prefetch(client_properties: dict[str, Any], config: Config) -> bool:
+    """Whether a client means all consumers of a channel by a prefetch that is not global.
+
+    The specification says so; RabbitMQ means each consumer made from then on. Kombu asks what the
+    server is: it sends RabbitMQ, from 3.3 to 3.x, a global prefetch for what it sends anybody else
+    without the flag. Celery relies on it: a worker with several queues is to hold no more tasks
+    than it has been allowed to, and raises the limit while its consumers run. Kombu does not tell
+    its name, but it is what the client py-amqp is used with.
+    """
+    is_kombu = client_properties.get("product") == "py-amqp"
+    return is_kombu and server_properties(config)["product"] != "RabbitMQ"
+
+
 def has_capability(client_properties: dict[str, Any], name: str) -> bool:
     """Whether a client says of itself that it can do something."""
     capabilities = client_properties.get("capabilities")

@@ -53,9 +53,9 @@ def access_request(channel: ServerChannel, method: m.AccessRequest) -> Method:
 def basic_qos(channel: ServerChannel, method: m.BasicQos) -> Method:
     if method.prefetch_size:
         raise NotSupported("prefetch_size != 0")
-    channel.core.set_prefetch(
-        method.prefetch_count, shared=method.global_, running=channel.connection.retunes
-    )
+    # Kombu means the whole channel, as the specification has it, and RabbitMQ each new consumer.
+    shared = method.global_ or channel.connection.shares_prefetch
+    channel.core.set_prefetch(method.prefetch_count, shared)
     return m.BasicQosOk()
 
 

@@ -25,6 +25,7 @@ from warrener.exchange.consumer import Consumer
 from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.server import GC_THRESHOLDS
 
@@ -37,6 +38,9 @@ TTL_MS = 60_000
 
 class Client:
     """Takes whatever it is given."""
+
+    def __init__(self) -> None:
+        self.waitlist = Waitlist(lambda: True)
 
     def room(self) -> int:
         return 1 << 40

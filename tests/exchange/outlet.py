@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tests.exchange.messages import body_of
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.message import Message
+from warrener.exchange.queues.waitlist import Waitlist
 
 PLENTY_BYTES = 1 << 40
 
@@ -24,6 +25,7 @@ class RecordingOutlet:
 
     def __init__(self) -> None:
         self.room_bytes = PLENTY_BYTES
+        self.waitlist = Waitlist(lambda: self.room_bytes > 0)
         self.delivered: list[Delivered] = []
         self.cancelled_tags: list[str] = []
 

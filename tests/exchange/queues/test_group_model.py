@@ -200,7 +200,7 @@ class Histories(RuleBasedStateMachine):
     @rule(client=clients, blocked=st.booleans())
     def block(self, client: int, blocked: bool) -> None:
         self.clients[client].outlet.room_bytes = 0 if blocked else PLENTY_BYTES
-        self.clients[client].channel.wake()
+        self.clients[client].outlet.waitlist.wake()
 
     @rule()
     def purge(self) -> None:

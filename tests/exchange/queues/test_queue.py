@@ -1,20 +1,12 @@
 """A queue: order, turns, limits, counts. test_queue_model.py holds it against a plain list."""
 
-from collections import deque
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.exchange.core_client import Client
 from tests.exchange.messages import make_message
-from warrener.exchange.broker import Broker
-from warrener.exchange.consumer import Consumer
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.filters.filter import compile_filter
-from warrener.exchange.server.codec import CODEC
 from warrener.storage.errors import UnknownPosition
-from warrener.storage.null import NullStore
 
 SIX = [b"1", b"2", b"3", b"4", b"5", b"6"]
 
@@ -148,74 +140,6 @@ def test_a_consumer_that_finds_nothing_leaves_the_limit_of_its_channel_to_others
     assert received(client) == {"any": [b"1"]}
 
 
-class Turns:
-    """Who is served next, the plain way: go round from behind the last one served."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
-        self.ring: deque[tuple[Client, Consumer]] = deque()
-        self.expected: dict[str, list[bytes]] = {}
-        self.waiting: list[bytes] = []
-        self.unacked: dict[str, int] = {}
-
-    def has_room(self, client: Client, consumer: Consumer) -> bool:
-        own, shared = consumer.prefetch, client.channel.prefetch
-        all_of_channel = sum(self.unacked[other.tag] for peer, other in self.ring if peer is client)
-        return (not own or self.unacked[consumer.tag] < own) and (
-            not shared or all_of_channel < shared
-        )
-
-    def serve(self) -> None:
-        while self.waiting:
-            taker = next((each for each in self.ring if self.has_room(*each)), None)
-            if taker is None:
-                return
-            self.ring.rotate(-self.ring.index(taker) - 1)
-            tag = taker[1].tag
-            self.expected.setdefault(tag, []).append(self.waiting.pop(0))
-            self.unacked[tag] += 1
-
-
-@given(
-    channels=st.lists(
-        st.tuples(st.integers(0, 4), st.lists(st.integers(0, 3), max_size=3)),
-        min_size=1,
-        max_size=3,
-    ),
-    steps=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 8)), max_size=8),
-)
-def test_turns_are_exact_whatever_the_capacities(
-    channels: list[tuple[int, list[int]]], steps: list[tuple[int, int]]
-) -> None:
-    """Channels with a shared limit, each with consumers with limits of their own."""
-    broker = Broker(NullStore(), CODEC)
-    turns = Turns(broker)
-    clients = [Client(broker) for _ in channels]
-    clients[0].declare("q")
-    for client, (shared, prefetches) in zip(clients, channels, strict=True):
-        client.channel.set_prefetch(shared, shared=True)
-        for prefetch in prefetches:
-            tag = f"c{len(turns.ring)}"
-            turns.ring.append((client, client.consume("q", tag, prefetch=prefetch)))
-            turns.unacked[tag] = 0
-    published = 0
-    for count, acknowledged in steps:
-        bodies = [b"%d" % number for number in range(published, published + count)]
-        published += count
-        clients[0].publish("", "q", *bodies)
-        turns.waiting += bodies
-        turns.serve()
-        found: dict[str, list[bytes]] = {}
-        for client in clients:
-            found |= received(client)
-        assert found == turns.expected
-        turns.expected = {}
-        client = clients[acknowledged % len(clients)]
-        for tag in list(client.channel.unacked)[:acknowledged]:
-            turns.unacked[client.channel.unacked[tag].consumer.tag] -= 1
-            client.ack(tag)
-
-
 # Limits of the outlet
 
 
@@ -228,7 +152,7 @@ def test_a_client_behind_with_its_output_gets_no_more_until_it_has_drained(
     client.publish("", "q", *SIX)
     assert received(client) == {"c": SIX[:2]}
     client.outlet.room_bytes = 1 << 20
-    client.channel.wake()
+    client.outlet.waitlist.wake()
     assert received(client) == {"c": SIX[2:]}
 
 

@@ -163,7 +163,7 @@ class Histories(RuleBasedStateMachine):
     @rule(client=clients, blocked=st.booleans())
     def block(self, client: int, blocked: bool) -> None:
         self.clients[client].outlet.room_bytes = 0 if blocked else PLENTY_BYTES
-        self.clients[client].channel.wake()
+        self.clients[client].outlet.waitlist.wake()
 
     @rule()
     def purge(self) -> None:
@@ -293,10 +293,9 @@ class Histories(RuleBasedStateMachine):
         if self.clients[client].outlet.room_bytes <= 0:
             return False
         own, shared = consumer.prefetch, consumer.channel.prefetch
-        return consumer.no_ack or (
-            (not own or self.held(client, consumer.tag) < own)
-            and (not shared or self.held(client) < shared)
-        )
+        if shared and self.held(client) >= shared:
+            return False
+        return consumer.no_ack or not own or self.held(client, consumer.tag) < own
 
     def teardown(self) -> None:
         """What is left goes; then the store holds nothing."""

@@ -162,10 +162,11 @@ class Client:
         frame_max: int = 0,
         heartbeat: int = 0,
         virtual_host: str = "/",
+        product: str = "",
     ) -> "Client":
         """The whole handshake, which must succeed."""
         self.send_bytes(PROTOCOL_HEADER)
-        properties = {"capabilities": dict(capabilities)}
+        properties: dict[str, Any] = {"capabilities": dict(capabilities), "product": product}
         self.send(0, m.ConnectionStartOk(properties, mechanism, response, "en_US"))
         self.send(0, m.ConnectionTuneOk(channel_max, frame_max, heartbeat))
         self.inbox.frame_max = frame_max or self.wire.config.frame_max_bytes
