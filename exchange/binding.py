@@ -26,7 +26,9 @@ class Binding:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     filter: Filter | None = None
     """What `arguments` ask for, compiled; None for every message."""
+    identity: Hashable = field(init=False)
 
-    @property
-    def identity(self) -> Hashable:
-        return (self.destination, self.routing_key, identity(self.arguments))
+    def __post_init__(self) -> None:
+        # Once: it takes as long as there are arguments, and unbinding asks for it again.
+        found = (self.destination, self.routing_key, identity(self.arguments))
+        object.__setattr__(self, "identity", found)

@@ -134,12 +134,36 @@ def _positive(arguments: Mapping[str, Any], name: str) -> int | None:
 
 
 def _canonical(value: Any) -> str:
-    """A text that is the same for values that mean the same, and in every process."""
+    """A text that is the same for values that mean the same, and in every process.
+
+    It is not much longer than the value, however deep its lists and tables are.
+    """
+    if not isinstance(value, list | Mapping):
+        return _scalar(value)
+    pieces: list[str] = []
+    _add_pieces(value, pieces)
+    return "".join(pieces)
+
+
+def _add_pieces(value: Any, pieces: list[str]) -> None:
+    """Each scalar and name with its length before it, so that no two values have one text."""
+    if isinstance(value, Mapping):
+        pieces.append("table{")
+        for name in sorted(value):
+            pieces.append(f"{len(name)}:{name}")
+            _add_pieces(value[name], pieces)
+        pieces.append("}")
+    elif isinstance(value, list):
+        pieces.append("list[")
+        for item in value:
+            _add_pieces(item, pieces)
+        pieces.append("]")
+    else:
+        text = _scalar(value)
+        pieces.append(f"{len(text)}:{text}")
+
+
+def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return f"str:{value}"
-    if isinstance(value, Mapping):
-        items = sorted((repr(name), _canonical(item)) for name, item in value.items())
-        return f"table:{items!r}"
-    if isinstance(value, list):
-        return f"list:{[_canonical(item) for item in value]!r}"
     return f"{kind(value)}:{bytes(value) if isinstance(value, bytearray) else value!r}"

@@ -16,6 +16,9 @@ DELIVERY_BYTES = 100
 """What a delivery puts around the content, in round numbers: it counts against the room that a
 connection has for output, without which many small messages would take several times as much."""
 
+COPIES_MAX = 100
+"""Routing keys in the headers `CC` and `BCC` of one message: each is routed, all in one step."""
+
 
 class Properties(MessageProperties, Protocol):
     """The AMQP basic properties of a message; an absent one is None."""
@@ -65,7 +68,21 @@ class Message:
 
     def copies(self) -> list[str]:
         """The further routing keys that the header `CC` asks for (`BCC` is gone by delivery)."""
-        return carbon_copies(self.properties.headers, "CC")
+        return list(dict.fromkeys(carbon_copies(self.properties.headers, "CC")))
+
+
+def further_keys(headers: Mapping[str, object] | None, routing_key: str) -> list[str]:
+    """The routing keys in `CC` and `BCC`, each once, beside that of the message.
+
+    Raises: PreconditionFailed if they are no lists of strings, or more than COPIES_MAX.
+    """
+    keys = dict.fromkeys(carbon_copies(headers, "CC") + carbon_copies(headers, "BCC"))
+    keys.pop(routing_key, None)
+    if len(keys) > COPIES_MAX:
+        raise PreconditionFailed(
+            f"{len(keys)} routing keys in the headers 'CC' and 'BCC': at most {COPIES_MAX}"
+        )
+    return list(keys)
 
 
 def carbon_copies(headers: Mapping[str, object] | None, name: str) -> list[str]:

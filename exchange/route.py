@@ -74,10 +74,10 @@ class Route:
         )
         self.head = message_head(numbers, exchange, routing_key) if numbers else b""
 
-    def knowing(self, properties: Properties, now: int) -> list[Queue]:
+    def knowing(self, properties: Properties, now: int) -> set[Queue]:
         """The queues that do not want a message, as they have had one like it."""
-        return [
+        return {
             queue
             for queue in self.queues
             if queue.memory is not None and queue.memory.knows(properties, now)
-        ]
+        }

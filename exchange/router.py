@@ -8,7 +8,7 @@ route writes the messages down, once for all queues, and puts them into each.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence, Set
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ logger = logging.getLogger("warrener.router")
 
 VARIANTS_MAX = 4096
 """Routes kept for exchanges that look at each message."""
+VARIANTS_QUEUES_MAX = 1 << 20
+"""The queues of these routes, 16 bytes each: messages to many queues may each take another way."""
 
 
 class Router:
@@ -51,6 +53,7 @@ class Router:
         self._ledger = ledger
         self._quarantine = quarantine
         self._variants: dict[Hashable, Route] = {}
+        self._variants_queues = 0
 
     def exchange(self, name: str) -> Exchange:
         """Raises: NotFound."""
@@ -173,7 +176,7 @@ class Router:
         place: Envelope,
         keys: Sequence[str],
         properties: Properties,
-        closed: Sequence[Exchange] = (),
+        closed: Collection[Exchange] = (),
         *,
         refuses: bool = False,
     ) -> Route:
@@ -184,6 +187,7 @@ class Router:
         """
         queues: dict[Queue, None] = {}
         seen = [first]
+        known = {first}
         lasting = len(keys) == 1
         for source in seen:
             lasting = lasting and not source.reads_properties and source.window is None
@@ -192,7 +196,8 @@ class Router:
             for destination in self._destinations(source, keys, properties):
                 if isinstance(destination, Queue):
                     queues[destination] = None
-                elif destination not in seen:
+                elif destination not in known:
+                    known.add(destination)
                     seen.append(destination)
         if len(queues) > HOLDERS_MAX:
             _limit(queues, place, refuses)
@@ -216,6 +221,8 @@ class Router:
         self, source: Exchange, keys: Sequence[str], properties: Properties
     ) -> list[Destination]:
         now = self._ledger.now_ms
+        if not source.matches_keys:
+            keys = keys[:1]
         found = [b.destination for key in keys for b in source.match(key, properties, now)]
         if not found and source.alternate is not None:
             alternate = self._exchanges.get(source.alternate)
@@ -236,8 +243,10 @@ class Router:
         key = (place.exchange, place.routing_key, queues, observers, windows, start, keys)
         route = self._variants.get(key)
         if route is None or route.generation != self.generation:
-            if len(self._variants) >= VARIANTS_MAX:
+            self._variants_queues += len(queues)
+            if len(self._variants) >= VARIANTS_MAX or self._variants_queues > VARIANTS_QUEUES_MAX:
                 self._variants.clear()
+                self._variants_queues = len(queues)
             route = self._variants[key] = Route(
                 place.exchange,
                 place.routing_key,
@@ -266,7 +275,7 @@ class Router:
             known = way.knowing(message.properties, self._ledger.now_ms)
             size = len(message.content)
             full = [queue for queue in way.queues if queue not in known and _is_full(queue, size)]
-            self._put(message, way, [*known, *full], expiring)
+            self._put(message, way, known.union(full), expiring)
             if not full:
                 # A publisher that is refused will try again, and must not be known by then.
                 self._note(message, windows)
@@ -290,7 +299,7 @@ class Router:
         """
         way, windows = self._sift(message, route, passed)
         known = way.knowing(message.properties, self._ledger.now_ms)
-        self._put(message, way, [*without, *known], expiring)
+        self._put(message, way, known.union(without), expiring)
         self._note(message, windows)
 
     def _sift(
@@ -298,11 +307,11 @@ class Router:
     ) -> tuple[Route, list[Window]]:
         """The way of a message past exchanges that have seen it; and who has not."""
         now = self._ledger.now_ms
-        closed = [
+        closed = {
             exchange
             for exchange, window in route.windows
             if exchange is not passed and window.knows(message.properties, now)
-        ]
+        }
         if closed:
             assert route.start is not None, "who has windows has been found"
             route = self._find(
@@ -314,9 +323,7 @@ class Router:
         for window in windows:
             window.note(message, self._ledger)
 
-    def _put(
-        self, message: Message, route: Route, without: Sequence[Queue], expiring: bool
-    ) -> None:
+    def _put(self, message: Message, route: Route, without: Set[Queue], expiring: bool) -> None:
         """Put one message into the queues of a route, leaving some out."""
         queues = tuple(queue for queue in route.queues if queue not in without)
         if without:

@@ -20,6 +20,7 @@ from warrener.exchange.bindings import Bindings
 from warrener.exchange.durability.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
+from warrener.exchange.exclusive import ExclusiveQueues
 from warrener.exchange.failures import Owner
 from warrener.exchange.filters.arguments import filter_from
 from warrener.exchange.policies import Rules
@@ -59,6 +60,7 @@ class VirtualHost:
         self.description = ""
         self.tags: tuple[str, ...] = ()
         self.queues: dict[str, Queue] = {}
+        self._exclusive = ExclusiveQueues()
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
         self._definitions = Definitions(name, ledger)
@@ -277,6 +279,7 @@ class VirtualHost:
             consumer.channel.outlet.cancelled(consumer)
         self._bindings.remove_all_to(queue)
         del self.queues[queue.name]
+        self._exclusive.discard(queue)
         self.deadlines.cancel(queue)
         if queue.declared:
             self._activity.queues_deleted += 1
@@ -301,7 +304,7 @@ class VirtualHost:
 
     def connection_left(self, owner: object) -> None:
         """A connection is gone: its exclusive queues go with it."""
-        for queue in [queue for queue in self.queues.values() if queue.owner is owner]:
+        for queue in self._exclusive.of(owner):
             try:
                 self.remove_queue(queue)
             except Exception as error:
@@ -401,6 +404,7 @@ class VirtualHost:
 
     def _add_queue(self, queue: Queue) -> Queue:
         self.queues[queue.name] = queue
+        self._exclusive.add(queue)
         queue.govern(self.rules.applied_to(queue))
         if queue.declared:
             self._activity.queues_created += 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from warrener.exchange.errors import PreconditionFailed
-from warrener.exchange.message import Message, carbon_copies
+from warrener.exchange.message import Message, further_keys
 from warrener.exchange.queues.expiry import check_expiration
 from warrener.exchange.server.codec import rewrite
 from warrener.protocol.properties import DIRECT_REPLY_TO
@@ -51,7 +51,7 @@ def prepare(channel: Publishing, message: Message) -> tuple[Message, list[str]]:
             raise PreconditionFailed("fast reply consumer does not exist")
         changes["reply_to"] = channel.reply_queue
     headers = properties.headers
-    copies = carbon_copies(headers, "CC") + carbon_copies(headers, "BCC")
+    copies = further_keys(headers, message.envelope.routing_key)
     if headers and "BCC" in headers:
         changes["headers"] = {key: value for key, value in headers.items() if key != "BCC"}
     if not (changes or copies or properties.expiration is not None):

@@ -29,7 +29,7 @@ class DelayedExchange(Exchange):
 
     type = "x-delayed-message"
     matches_headers = True
-    __slots__ = ("_inner", "own_queue")
+    __slots__ = ("_inner", "matches_keys", "own_queue")
 
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
@@ -47,6 +47,7 @@ class DelayedExchange(Exchange):
     def prepare(self) -> None:
         self._inner = _types()[self.routes_as](self.name, arguments=self.arguments)
         self.own_queue = None
+        self.matches_keys = self._inner.matches_keys
 
     @property
     def own_queue_name(self) -> str:

@@ -37,6 +37,8 @@ class Exchange(Governed):
     type: ClassVar[str]
     matches_headers: ClassVar[bool] = False
     """Whether `match` looks at more than the routing key even without filters."""
+    matches_keys: bool = True
+    """Whether the routing key matters to `match`; if not, one of many is enough."""
     observes: ClassVar[bool] = False
     """Whether `published` wants to know what passes; without, a publish does not pay for it."""
     own_queue: Queue | None = None

@@ -12,6 +12,7 @@ class FanoutExchange(Exchange):
     """All bindings in one bucket."""
 
     type = "fanout"
+    matches_keys = False
     __slots__ = ("_bucket",)
 
     def prepare(self) -> None:

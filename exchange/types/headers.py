@@ -8,7 +8,7 @@ equal if they are of one class: 1 equals 1 in any integer width, but not 1.0, tr
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
 from warrener.exchange.arguments import identity
@@ -22,26 +22,29 @@ from warrener.exchange.types.exchange import Exchange
 NOT_COMPARED = frozenset(("x-match", SELECTOR, TAGS))
 MATCHES = ("all", "any", "all-with-x", "any-with-x")
 
+Pair = tuple[str, Hashable]
+"""The name of a header, and what identifies its value."""
+
 
 class _Condition(NamedTuple):
     """A binding's arguments, prepared when it is bound so that a publish need not."""
 
     any: bool
-    values: tuple[tuple[str, Hashable], ...]
-    present: tuple[str, ...]
+    pairs: frozenset[Pair]
+    present: frozenset[str]
 
-    def holds(self, headers: Mapping[str, Any]) -> bool:
-        checks = (
-            *(key in headers and identity(headers[key]) == value for key, value in self.values),
-            *(key in headers for key in self.present),
-        )
-        return any(checks) if self.any else all(checks)
+    def holds(self, pairs: Set[Pair], names: Set[str]) -> bool:
+        """Whether it holds for a message with these headers, and these names of headers."""
+        if self.any:
+            return not (self.pairs.isdisjoint(pairs) and self.present.isdisjoint(names))
+        return self.pairs <= pairs and self.present <= names
 
 
 class HeadersExchange(Exchange):
     """Bindings with their conditions."""
 
     type = "headers"
+    matches_keys = False
     matches_headers = True
     __slots__ = ("_bucket", "_conditions")
 
@@ -69,8 +72,12 @@ class HeadersExchange(Exchange):
 
     def match(self, routing_key: str, properties: Properties, now: int) -> Iterable[Binding]:
         headers = properties.headers or {}
+        # Once for all bindings: what identifies a value takes as long as the value has parts.
+        pairs = {(name, identity(value)) for name, value in headers.items()}
+        names = headers.keys()
         conditions = self._conditions
-        return [b for b in self._bucket.match(properties, now) if conditions[b].holds(headers)]
+        matching = self._bucket.match(properties, now)
+        return [binding for binding in matching if conditions[binding].holds(pairs, names)]
 
 
 def _condition(arguments: Mapping[str, Any]) -> _Condition:
@@ -83,6 +90,6 @@ def _condition(arguments: Mapping[str, Any]) -> _Condition:
     }
     return _Condition(
         any=match.startswith("any"),
-        values=tuple((key, identity(v)) for key, v in compared.items() if v is not None),
-        present=tuple(key for key, value in compared.items() if value is None),
+        pairs=frozenset((key, identity(v)) for key, v in compared.items() if v is not None),
+        present=frozenset(key for key, value in compared.items() if value is None),
     )

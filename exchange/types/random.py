@@ -21,6 +21,7 @@ class RandomExchange(Exchange):
     """All bindings in one bucket, and the generator."""
 
     type = "x-random"
+    matches_keys = False
     matches_headers = True
     __slots__ = ("_bucket", "_random")
 

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.exchange.messages import Properties
+from warrener.exchange.arguments import identity
 from warrener.exchange.deduplication import (
     NEVER,
     SIZE_MAX,
     Deduplication,
+    _canonical,
     exchange_deduplication,
     queue_deduplication,
 )
@@ -132,3 +134,26 @@ def test_a_message_may_say_how_long_it_is_remembered() -> None:
         assert timed.deadline(outspoken, 1000) == endless.deadline(outspoken, 1000) == 1007
     for nonsense in ("soon", 1.5, True, None):
         assert timed.deadline(Properties(headers={"x-cache-ttl": nonsense}), 1000) == 1100
+
+
+def nested(depth: int, width: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value, *([""] * width)]
+    return value
+
+
+@pytest.mark.parametrize(("depth", "width"), [(31, 0), (200, 0), (20, 3)])
+def test_the_text_of_a_nested_value_is_about_as_long_as_the_value(depth: int, width: int) -> None:
+    text = _canonical(nested(depth, width))
+    assert len(text) < (depth + 1) * (10 + 10 * width)
+
+
+@given(values, values)
+def test_two_values_have_one_text_only_if_they_mean_the_same(one: Any, other: Any) -> None:
+    assert (_canonical(one) == _canonical(other)) == (identity(one) == identity(other))
+
+
+def test_what_is_inside_cannot_be_taken_for_what_is_around_it() -> None:
+    alike = [["a", "b"], ["a5:str:b"], [["a"], "b"], [["a", "b"]], ["list[", "b", "]"], {"a": "b"}]
+    assert len({_canonical(value) for value in alike}) == len(alike)

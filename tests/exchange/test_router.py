@@ -1,6 +1,8 @@
 """The router: which queues a message reaches, and what becomes of the dead, the full, the old."""
 
-from collections.abc import Sequence
+import cProfile
+import pstats
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -563,3 +565,72 @@ def test_a_dead_letter_for_too_many_durable_queues_goes_to_as_many_as_may_be(
     crowded.reject(1, requeue=False)
     assert [len(crowded.vhost.queues[name].ready) for name in "abcd"] == [1, 1, 0, 1]
     assert "only the first 2 get it" in caplog.text
+
+
+# Work that grows with what is there, and no faster
+
+
+def steps_of(action: Callable[[], object]) -> int:
+    """How many calls of Python functions an action makes, and of those of hashing and comparing."""
+    profile = cProfile.Profile()
+    profile.runcall(action)
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+def test_finding_a_route_through_many_exchanges_takes_as_many_steps_as_there_are(
+    exchanges: Client,
+) -> None:
+    def comparisons(count: int) -> int:
+        exchanges.vhost.declare_exchange(f"from-{count}", "fanout")
+        for number in range(count):
+            name = f"{count}-{number}"
+            exchanges.vhost.declare_exchange(name, "fanout")
+            bind_exchange(exchanges, f"from-{count}", name)
+        return steps_of(lambda: route(exchanges, f"from-{count}", "k"))
+
+    assert comparisons(400) < 5 * comparisons(100)
+
+
+def test_many_keys_match_once_where_keys_do_not_matter(exchanges: Client) -> None:
+    for number in range(50):
+        exchanges.bind("fanout", "a", str(number))
+    few = steps_of(lambda: route(exchanges, "fanout", "k", "k1"))
+    many = steps_of(lambda: route(exchanges, "fanout", "k", *[f"k{n}" for n in range(100)]))
+    assert many < few + 10
+
+
+@pytest.mark.parametrize("kind", ["fanout", "headers", "x-random", "x-recent-history"])
+def test_an_exchange_that_ignores_keys_treats_many_as_one(client: Client, kind: str) -> None:
+    client.vhost.declare_exchange("e", kind)
+    client.declare("a", "b")
+    client.bind("e", "a", "1")
+    client.bind("e", "b", "2")
+    alone = names(route(client, "e", "k"))
+    assert len(names(route(client, "e", "k", "1", "2", "3"))) == len(alone)
+
+
+def test_copies_from_many_full_queues_take_as_many_steps_as_there_are_queues(
+    client: Client,
+) -> None:
+    def steps(count: int) -> int:
+        client.vhost.declare_exchange(f"e{count}", "fanout")
+        limits = {"x-max-length": 0, "x-overflow": "reject-publish"}
+        for number in range(count):
+            client.declare(f"{count}-{number}", arguments=limits)
+            client.bind(f"e{count}", f"{count}-{number}")
+        way = route(client, f"e{count}", "k")
+        return steps_of(lambda: publish(client, way, b"1"))
+
+    assert steps(400) < 5 * steps(100)
+
+
+def test_routes_that_are_kept_have_few_queues_together(
+    exchanges: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(router, "VARIANTS_QUEUES_MAX", 10)
+    exchanges.bind("headers", "a")
+    exchanges.bind("headers", "b")
+    for number in range(20):
+        assert names(route(exchanges, "headers", f"k{number}")) == ["a", "b"]
+        kept = exchanges.vhost._router._variants.values()
+        assert sum(len(each.queues) for each in kept) <= 10

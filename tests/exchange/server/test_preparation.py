@@ -9,6 +9,7 @@ import pytest
 
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Channel, Client
+from warrener.exchange.message import COPIES_MAX
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import Properties, encode_properties
@@ -112,6 +113,19 @@ def test_with_only_a_blind_copy_the_headers_are_empty(channel):
 def test_a_queue_gets_one_copy_only(channel):
     publish(channel, b"1", headers={"CC": ["a", "b", "b"], "BCC": ["b", "a"]})
     assert [bodies(channel, name) for name in "abc"] == [[b"1"], [b"1"], []]
+
+
+def test_the_same_key_many_times_is_one_key(channel):
+    publish(channel, b"1", headers={"CC": ["b"] * 5_000, "BCC": ["a", "b"] * 2_500})
+    assert [bodies(channel, name) for name in "abc"] == [[b"1"], [b"1"], []]
+
+
+def test_as_many_different_keys_as_may_be_are_taken_and_one_more_is_refused(channel):
+    keys = [f"key-{number}" for number in range(COPIES_MAX - 1)]
+    publish(channel, b"1", headers={"CC": ["b", *keys]})
+    assert bodies(channel, "b") == [b"1"]
+    publish(channel, b"1", headers={"CC": ["b", *keys], "BCC": ["c"]})
+    assert_refused(channel, 406, "101 routing keys in the headers 'CC' and 'BCC': at most 100")
 
 
 def test_no_copies_are_copies_too(channel):

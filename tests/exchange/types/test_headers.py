@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -127,3 +128,20 @@ def test_a_condition_is_what_its_words_say(
     )
     expected = any(held) if match in ("any", "any-with-x") else all(held)
     assert headers.match(**sent) == (["a"] if expected else [])
+
+
+def test_what_identifies_a_header_is_found_once_for_all_bindings(headers: Matching) -> None:
+    """The value counts how often it is walked through."""
+
+    class Counting(list[Any]):
+        walks = 0
+
+        def __iter__(self) -> Iterator[Any]:
+            Counting.walks += 1
+            return super().__iter__()
+
+    for number in range(100):
+        headers.bind(str(number), x_match="any", value=[number], other=number)
+    value = Counting([7])
+    assert headers.match(value=value) == ["7"]
+    assert Counting.walks == 1

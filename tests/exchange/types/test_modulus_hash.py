@@ -66,3 +66,19 @@ def test_routes_are_remembered_unless_there_is_a_filter() -> None:
     assert not spread.exchange.reads_properties
     spread.bind("red", "", x_filter_tags="red")
     assert spread.exchange.reads_properties
+
+
+@given(st.lists(st.tuples(st.booleans(), st.text("ab", min_size=1, max_size=2)), max_size=20))
+def test_bindings_that_come_and_go_leave_the_order_of_those_that_are_there(
+    changes: list[tuple[bool, str]],
+) -> None:
+    spread = Spread(TYPE)
+    there: set[str] = set()
+    for comes, name in changes:
+        if comes and name not in there:
+            spread.bind(name)
+            there.add(name)
+        elif not comes and name in there:
+            spread.unbind(name)
+            there.remove(name)
+    assert spread.targets(SAMPLE) == bound(*sorted(there)).targets(SAMPLE)
