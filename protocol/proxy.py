@@ -17,7 +17,6 @@ from typing import NamedTuple
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V1_MAX = 107
 """Bytes of the longest header of version 1, its line end included."""
-HEADER_MAX = 16 + 0xFFFF
 
 _V2 = struct.Struct(">12sBBH")
 _LOCAL, _PROXY = 0x20, 0x21
@@ -37,7 +36,7 @@ class Proxied(NamedTuple):
     """Address and port of the client; None if the proxy speaks for itself."""
 
 
-def read_proxy_header(data: bytes) -> Proxied | None:
+def read_proxy_header(data: bytes | bytearray) -> Proxied | None:
     """The header that `data` begins with; None as long as more bytes are needed.
 
     Raises: NotProxied.
@@ -49,7 +48,7 @@ def read_proxy_header(data: bytes) -> Proxied | None:
     raise NotProxied("no PROXY header")
 
 
-def _read_v1(data: bytes) -> Proxied | None:
+def _read_v1(data: bytes | bytearray) -> Proxied | None:
     line, found, _ = data[:V1_MAX].partition(b"\r\n")
     if not found:
         if len(data) >= V1_MAX:
@@ -73,7 +72,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _read_v2(data: bytes) -> Proxied | None:
+def _read_v2(data: bytes | bytearray) -> Proxied | None:
     _, command, family, length = _V2.unpack_from(data)
     size = _V2.size + length
     if command not in (_LOCAL, _PROXY):
@@ -82,7 +81,7 @@ def _read_v2(data: bytes) -> Proxied | None:
         return None
     if command == _LOCAL or family == _UNSPECIFIED:
         return Proxied(size, None)
-    addresses = data[_V2.size : size]
+    addresses = bytes(data[_V2.size : size])
     if family == _TCP4 and length >= 12:
         return Proxied(size, (str(ipaddress.IPv4Address(addresses[:4])), _u16(addresses, 8)))
     if family == _TCP6 and length >= 36:

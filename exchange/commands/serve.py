@@ -22,6 +22,7 @@ import trio
 from warrener import __version__
 from warrener.exchange.broker import Broker
 from warrener.exchange.commands import CommandError
+from warrener.exchange.commands.log_lines import LOG_FORMAT, LineFormatter
 from warrener.exchange.config import Config, ConfigError
 from warrener.exchange.durability.records import head_bytes, refers_to
 from warrener.exchange.durability.recovery import restore
@@ -59,7 +60,6 @@ WAIT_FOR_DISK_S = 0.0003
 the journal's thread and back (docs/adr/0019-sync-in-place.md)."""
 NO_PORT = -1
 DEFAULTS = Config()
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +80,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
-    logging.basicConfig(level=config.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr)
+    log = logging.StreamHandler(sys.stderr)
+    log.setFormatter(LineFormatter(LOG_FORMAT))
+    logging.basicConfig(level=config.log_level.upper(), handlers=[log])
     topology = None
     if config.topology:
         # Here, because a broker without such a file does not need YAML.

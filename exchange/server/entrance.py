@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import trio
 
 from warrener.exchange.server.tls import Certificates, TlsSocket
-from warrener.protocol.proxy import HEADER_MAX, NotProxied, read_proxy_header
+from warrener.protocol.proxy import NotProxied, read_proxy_header
 
-PEEK_S = 0.01
-"""Pause before a header that has come in part is looked at again."""
+PEEK_BYTES = 4096
+"""Bytes of a PROXY header looked at in one step; most headers are far smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +88,26 @@ async def enter(
 
 
 async def _source(sock: socket.socket) -> tuple[str, int] | None:
-    """Take a PROXY header, and not a byte more; the address in it. Raises: TurnedAway."""
-    seen = 0
+    """Read a PROXY header, and not a byte more; return the address in it. Raises: TurnedAway.
+
+    As long as the header is incomplete, everything received so far belongs to it and can be
+    consumed: each byte is received once, however slowly it comes.
+    """
+    received = bytearray()
     while True:
         await trio.lowlevel.wait_readable(sock)
-        data = sock.recv(HEADER_MAX, socket.MSG_PEEK)
+        try:
+            data = sock.recv(PEEK_BYTES, socket.MSG_PEEK)
+        except BlockingIOError:
+            continue
         if not data:
             raise TurnedAway("gone without a PROXY header")
+        consumed = len(received)
+        received += data
         try:
-            header = read_proxy_header(data)
+            header = read_proxy_header(received)
         except NotProxied as error:
             raise TurnedAway(str(error)) from None
+        sock.recv((header.size if header else len(received)) - consumed)
         if header is not None:
-            sock.recv(header.size)
             return header.source
-        if len(data) == seen:
-            # What is peeked at keeps the socket readable: nothing new means that no more comes
-            # for now, and asking again at once would be a busy loop.
-            await trio.sleep(PEEK_S)
-        seen = len(data)

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -54,3 +56,38 @@ def test_two_journals_cannot_open_one_directory(tmp_path: Path) -> None:
         Journal(tmp_path, on_durable=list, on_failure=print)
     first.close()
     Journal(tmp_path, on_durable=list, on_failure=print).close()
+
+
+def test_a_deleted_lock_file_does_not_let_a_second_broker_in(tmp_path: Path) -> None:
+    first = DirectoryLock(str(tmp_path))
+    (tmp_path / "lock").unlink()
+    with pytest.raises(DirectoryInUse, match="is in use by another process"):
+        DirectoryLock(str(tmp_path))
+    first.release()
+    DirectoryLock(str(tmp_path)).release()
+
+
+def test_a_directory_that_is_renamed_stays_locked(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    first = DirectoryLock(str(tmp_path / "data"))
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(DirectoryInUse):
+        DirectoryLock(str(tmp_path / "elsewhere"))
+    first.release()
+
+
+def test_a_file_system_that_locks_no_directories_still_has_the_lock_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def flock_of_files_only(handle: int, operation: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_of_files_only)
+    first = DirectoryLock(str(tmp_path))
+    with pytest.raises(DirectoryInUse):
+        DirectoryLock(str(tmp_path))
+    first.release()
