@@ -21,6 +21,7 @@ from warrener.exchange.deadlines import Deadlines
 from warrener.exchange.durability.entries import Entries
 from warrener.exchange.durability.ledger import Codec, Ledger, Store
 from warrener.exchange.durability.records import Kind
+from warrener.exchange.durability.unreadable import UnreadableRecords
 from warrener.exchange.errors import NotFound, PreconditionFailed
 from warrener.exchange.parameters import Parameters
 from warrener.exchange.policies import Policies
@@ -54,6 +55,7 @@ class Broker:
         self.activity = Activity()
         self.failures = self.activity.failures
         self.ledger = Ledger(store, codec, self.failures)
+        self.unreadable = UnreadableRecords(self.ledger)
         self.pump = Pump()
         self.deadlines = Deadlines()
         self.confirms = Confirms()
@@ -256,11 +258,11 @@ class Broker:
 
     def restore_vhost(self, position: int, fields: Mapping[str, Any]) -> None:
         vhost = self._make_vhost(fields["name"])
+        self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
         vhost.limits = VirtualHostLimits(**fields["limits"])
         vhost.tracing = fields.get("tracing", False)
         vhost.description = fields.get("description", "")
         vhost.tags = tuple(fields.get("tags", ()))
-        self.entries.restored(Kind.VHOST_SET, vhost.name, fields, position)
 
     def _next_number(self) -> int:
         self.last_number += 1

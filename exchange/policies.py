@@ -172,6 +172,7 @@ class Policies:
     def restore(self, position: int, fields: Mapping[str, Any]) -> None:
         """Take up a policy; called before there are queues, which ask for what applies to them."""
         policy = Policy(**fields)
+        rule = _restored(policy)
         self._entries.restored(Kind.POLICY_SET, _key(policy), fields, position)
         if policy.vhost not in self._vhosts:
             logger.error(
@@ -180,7 +181,7 @@ class Policies:
             self._entries.end(Kind.POLICY_SET, _key(policy))
             return
         host = self._vhosts[policy.vhost]
-        host.rules.put(_restored(policy))
+        host.rules.put(rule)
         _govern(host, policy, list(host.exchanges.values()))
 
 

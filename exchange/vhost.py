@@ -19,10 +19,11 @@ from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.bindings import Bindings
 from warrener.exchange.durability.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
-from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
+from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.exclusive import ExclusiveQueues
-from warrener.exchange.failures import Owner
+from warrener.exchange.failures import Owner, describe
 from warrener.exchange.filters.arguments import filter_from
+from warrener.exchange.placeholders import QueuePlaceholder, exchange_placeholder
 from warrener.exchange.policies import Rules
 from warrener.exchange.predeclared import predeclared_exchanges
 from warrener.exchange.quarantine import QUARANTINE, Quarantine, quarantined, require_quarantine
@@ -30,6 +31,8 @@ from warrener.exchange.queues.deduplicating_queue import make_queue
 from warrener.exchange.queues.options import queue_options
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.reply_queue import ReplyQueue
+from warrener.exchange.queues.schedule import SCHEDULE_PREFIX
+from warrener.exchange.refusals import locked, refuse_reserved
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
 from warrener.exchange.types import TYPES, Exchange
@@ -158,7 +161,7 @@ class VirtualHost:
         if there is not None:
             require_same_exchange(self.name, there, kind, durable, auto_delete, internal, arguments)
             return there
-        self._refuse_reserved("exchange", name)
+        refuse_reserved("exchange", name, self.name)
         check_exchange_arguments(arguments)
         exchange = self._make_exchange(name, kind, durable, auto_delete, internal, arguments)
         if exchange.own_queue_name is not None:
@@ -176,8 +179,7 @@ class VirtualHost:
         """
         if name == "":
             raise AccessRefused("operation not permitted on the default exchange")
-        if name.startswith("amq."):
-            self._refuse_reserved("exchange", name)
+        refuse_reserved("exchange", name, self.name)
         exchange = self.exchanges.get(name)
         if exchange is None:
             return
@@ -193,15 +195,8 @@ class VirtualHost:
         if queue is None:
             raise NotFound(f"no queue '{name}' in vhost '{self.name}'")
         if queue.owner is not None and queue.owner is not owner:
-            raise self._locked(name)
+            raise locked(name, self.name)
         return queue
-
-    def _locked(self, name: str) -> ResourceLocked:
-        return ResourceLocked(
-            f"cannot obtain exclusive access to locked queue '{name}' in vhost '{self.name}'. "
-            "It could be originally declared on another connection or the exclusive property "
-            "value does not match that of the original declaration."
-        )
 
     def declare_queue(
         self,
@@ -225,13 +220,13 @@ class VirtualHost:
         if name in self.queues:
             queue = self.queue(name, owner)
             if exclusive != queue.exclusive:
-                raise self._locked(name)
+                raise locked(name, self.name)
             require_same_queue(self.name, queue, durable, auto_delete, arguments)
             queue.last_used_ms = self.ledger.now_ms
             return queue
         options = queue_options(arguments)
         if name and not made_up:
-            self._refuse_reserved("queue", name)
+            refuse_reserved("queue", name, self.name)
         if name == QUARANTINE:
             require_quarantine(durable, exclusive, auto_delete, arguments)
         name = name or self.make_up_name()
@@ -437,12 +432,6 @@ class VirtualHost:
         """How many queues there are, not counting those that the broker has for itself."""
         return sum([queue.declared for queue in self.queues.values()])
 
-    def _refuse_reserved(self, what: str, name: str) -> None:
-        if name.startswith("amq."):
-            raise AccessRefused(
-                f"{what} name '{name}' contains reserved prefix 'amq.*' in vhost '{self.name}'"
-            )
-
     # After a restart, from the records of `Definitions`
 
     def restore_exchange(self, position: int, fields: Mapping[str, Any]) -> None:
@@ -463,6 +452,8 @@ class VirtualHost:
         exchange = self._without_queue.pop(fields["name"], None)
         if exchange is not None:
             queue = self._make_own_queue(exchange, fields["number"])
+        elif fields["name"].startswith(SCHEDULE_PREFIX):
+            raise NotFound("the exchange that it belongs to could not be restored")
         else:
             queue = self._make_queue(
                 fields["name"],
@@ -472,6 +463,22 @@ class VirtualHost:
                 options=queue_options(fields["arguments"]),
                 number=fields["number"],
             )
+        self._definitions.restored(queue, position)
+        return queue
+
+    def keep_exchange(self, position: int, fields: Mapping[str, Any], error: Exception) -> None:
+        """An exchange cannot be restored: see `ExchangePlaceholder`."""
+        exchange = exchange_placeholder(fields, describe(error))
+        self.exchanges[exchange.name] = exchange
+        self._router.generation += 1
+        self.note_failure("exchange", exchange.name, error)
+        self._definitions.restored(exchange, position)
+
+    def keep_queue(self, position: int, fields: Mapping[str, Any], error: Exception) -> Queue:
+        """A queue cannot be restored: see `QueuePlaceholder`."""
+        queue = self.queues[fields["name"]] = QueuePlaceholder(self, fields)
+        self._router.generation += 1
+        queue.suspend(error)
         self._definitions.restored(queue, position)
         return queue
 

@@ -266,14 +266,19 @@ class Permissions:
     def restore(self, position: int, fields: Mapping[str, Any]) -> None:
         permission = Permission(**fields)
         key = (permission.user, permission.vhost)
-        self._entries.restored(Kind.PERMISSION_SET, key, fields, position)
         self.rights(*key).take(permission)
+        self._entries.restored(Kind.PERMISSION_SET, key, fields, position)
 
     def restore_topic(self, position: int, fields: Mapping[str, Any]) -> None:
         permission = TopicPermission(**fields)
         key = (permission.user, permission.vhost, permission.exchange)
-        self._entries.restored(Kind.TOPIC_PERMISSION_SET, key, fields, position)
         self.rights(permission.user, permission.vhost).take_topic(permission)
+        self._entries.restored(Kind.TOPIC_PERMISSION_SET, key, fields, position)
+
+    def deny_topic(self, user: str, vhost: str, exchange: str) -> None:
+        """Allow a user no routing key in an exchange, for as long as this broker runs."""
+        denied = TopicPermission(user, vhost, exchange, "(?!)", "(?!)")
+        self.rights(user, vhost).take_topic(denied)
 
 
 def _check(*expressions: str) -> None:

@@ -9,7 +9,7 @@ records after a restart and keeps those that were not ended, in whatever order t
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("warrener.definitions")
 
 Thing = Exchange | Queue | Binding
+Fields = dict[str, Any]
 
 ENDS = {
     Kind.EXCHANGE_DELETED: Kind.EXCHANGE_DECLARED,
@@ -109,24 +110,60 @@ class Survivors:
     def vhosts(self) -> set[str]:
         """The virtual hosts in which there is something."""
         kinds = (Kind.EXCHANGE_DECLARED, Kind.QUEUE_DECLARED, Kind.BOUND)
-        return {fields["vhost"] for kind in kinds for _, fields in self.live[kind].values()}
+        return {
+            fields["vhost"]
+            for kind in kinds
+            for _, fields in self.live[kind].values()
+            if isinstance(fields.get("vhost"), str)
+        }
 
-    def restore(self, vhosts: Mapping[str, VirtualHost]) -> dict[int, Queue]:
-        """Build what survived; returns the queues by their numbers."""
-        for position, fields in self.live[Kind.EXCHANGE_DECLARED].values():
-            vhosts[fields["vhost"]].restore_exchange(position, fields)
+    def restore(
+        self, vhosts: Mapping[str, VirtualHost], unreadable: Callable[..., None]
+    ) -> dict[int, Queue]:
+        """Build what survived; returns the queues by their numbers.
+
+        An exchange or a queue that cannot be built is kept as a placeholder; any other record that
+        means nothing goes to `unreadable`.
+        """
         queues = {}
-        for position, fields in self.live[Kind.QUEUE_DECLARED].values():
-            queue = vhosts[fields["vhost"]].restore_queue(position, fields)
+
+        def restore_exchange(position: int, fields: Fields) -> None:
+            vhost = vhosts[fields["vhost"]]
+            try:
+                vhost.restore_exchange(position, fields)
+            except Exception as error:
+                vhost.keep_exchange(position, fields, error)
+
+        def restore_queue(position: int, fields: Fields) -> None:
+            vhost = vhosts[fields["vhost"]]
+            try:
+                queue = vhost.restore_queue(position, fields)
+            except Exception as error:
+                queue = vhost.keep_queue(position, fields, error)
             queues[queue.number] = queue
-        for position, fields in self.live[Kind.BOUND].values():
+
+        def restore_binding(position: int, fields: Fields) -> None:
             vhost = vhosts[fields["vhost"]]
             if _has_both_ends(vhost, fields):
                 vhost.restore_binding(position, fields)
-            else:
-                ends = fields["source"], fields["destination"], vhost.name
-                logger.error("the binding from '%s' to '%s' in '%s' has lost an end", *ends)
+                return
+            ends = fields["source"], fields["destination"], vhost.name
+            logger.error("the binding from '%s' to '%s' in '%s' has lost an end", *ends)
+
+        self.each(Kind.EXCHANGE_DECLARED, restore_exchange, unreadable)
+        self.each(Kind.QUEUE_DECLARED, restore_queue, unreadable)
+        self.each(Kind.BOUND, restore_binding, unreadable)
         return queues
+
+    def each(
+        self, kind: Kind, restore: Callable[[int, Fields], None], unreadable: Callable[..., None]
+    ) -> None:
+        """Restore each live record of a kind; one that cannot be goes to `unreadable`."""
+        for position, fields in self.live[kind].values():
+            try:
+                restore(position, fields)
+            except Exception as error:
+                unreadable(kind, (position,), error, fields)
 
 
 _KEYS = frozenset(

@@ -65,9 +65,9 @@ class Entries:
 
     def end(self, kind: Kind, key: Hashable) -> None:
         """Write down that an entry is gone, if it ever was written."""
-        fields, position = self._entries.pop((kind, key))
-        if position:
-            self._ledger.write_end(ENDED_BY[kind], fields, position)
+        entry = self._entries.pop((kind, key), None)
+        if entry is not None and entry.position:
+            self._ledger.write_end(ENDED_BY[kind], entry.fields, entry.position)
         self._tell(kind, key, "deleted")
 
     def assume(self, kind: Kind, key: Hashable, fields: Fields) -> None:

@@ -8,8 +8,10 @@ a message only its position and size are kept, in arrays (`unsettled.py`), and i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from warrener.exchange.broker import Broker
 from warrener.exchange.durability.definitions import Survivors, lasting_windows
@@ -17,6 +19,7 @@ from warrener.exchange.durability.entries import ENDED_BY
 from warrener.exchange.durability.ledger import Run
 from warrener.exchange.durability.records import Kind, Return, returned_messages, settled_positions
 from warrener.exchange.durability.unsettled import Unsettled
+from warrener.exchange.failures import Owner
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.window import Sightings
 
@@ -47,7 +50,7 @@ def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
     """Take up the state that a store recovered; called once, on a new broker."""
     survivors, found = _read(broker, runs)
     _restore_entries(broker, survivors)
-    queues = survivors.restore(broker.vhosts)
+    queues = survivors.restore(broker.vhosts, broker.unreadable.keep)
     nameless = found.unsettled.waiting() - queues.keys()
     queues |= {number: _remake_queue(broker, number) for number in sorted(nameless)}
     # Numbers are not used again, not even that of a queue of which nothing but a message is left.
@@ -56,9 +59,21 @@ def restore(broker: Broker, runs: Iterable[Run]) -> Restored:
         positions, size = found.unsettled.take(number)
         broker.ledger.hold_all(positions)
         expiring = number in found.unsettled.expiring
-        queue.restore(positions, size, expiring, found.returns.get(number, {}))
-    found.seen.restore(lasting_windows(broker.vhosts.values()), broker.ledger)
+        try:
+            queue.restore(positions, size, expiring, found.returns.get(number, {}))
+        except Exception as error:
+            queue.restore_suspended(positions, size, error)
+    _restore_windows(broker, found.seen)
     return Restored(len(queues), sum(len(queue.ready) for queue in queues.values()))
+
+
+def _restore_windows(broker: Broker, seen: Sightings) -> None:
+    for window in lasting_windows(broker.vhosts.values()):
+        try:
+            seen.restore((window,), broker.ledger)
+        except Exception as error:
+            owner = Owner("window of queue or exchange number", str(window.number))
+            broker.failures.note(owner, error, broker.ledger.now_ms)
 
 
 def _remake_queue(broker: Broker, number: int) -> Queue:
@@ -83,34 +98,54 @@ def _restore_entries(broker: Broker, survivors: Survivors) -> None:
         broker.entries.rewrite()
         return
     broker.forget_assumed()
-    for position, fields in survivors.live[Kind.VHOST_SET].values():
-        broker.restore_vhost(position, fields)
+    keep = broker.unreadable.keep
+    survivors.each(Kind.VHOST_SET, partial(_restore_vhost, broker), keep)
     for name in survivors.vhosts() - broker.vhosts.keys():
         logger.error("virtual host '%s' was damaged and is made again", name)
         broker.add_vhost(name)
-    for position, fields in survivors.live[Kind.USER_SET].values():
-        broker.users.restore(position, fields)
-    for position, fields in survivors.live[Kind.PERMISSION_SET].values():
-        broker.permissions.restore(position, fields)
-    for position, fields in survivors.live[Kind.TOPIC_PERMISSION_SET].values():
-        broker.permissions.restore_topic(position, fields)
-    for position, fields in survivors.live[Kind.POLICY_SET].values():
-        broker.policies.restore(position, fields)
+    survivors.each(Kind.USER_SET, broker.users.restore, keep)
+    survivors.each(Kind.PERMISSION_SET, broker.permissions.restore, keep)
+    survivors.each(Kind.TOPIC_PERMISSION_SET, partial(_restore_topic, broker), keep)
+    survivors.each(Kind.POLICY_SET, broker.policies.restore, keep)
     broker.permissions.drop_orphans()
-    for position, fields in survivors.live[Kind.PARAMETER_SET].values():
-        broker.parameters.restore(position, fields)
+    survivors.each(Kind.PARAMETER_SET, broker.parameters.restore, keep)
+
+
+def _restore_vhost(broker: Broker, position: int, fields: Mapping[str, Any]) -> None:
+    """Its record is live in any case: what it holds must have somewhere to be."""
+    try:
+        broker.restore_vhost(position, fields)
+    except Exception as error:
+        owner = Owner("virtual host", str(fields.get("name")))
+        broker.failures.note(owner, error, broker.ledger.now_ms)
+
+
+def _restore_topic(broker: Broker, position: int, fields: Mapping[str, Any]) -> None:
+    """One that cannot be restored allows nothing: without it everything would be allowed."""
+    try:
+        broker.permissions.restore_topic(position, fields)
+    except Exception:
+        broker.permissions.deny_topic(fields["user"], fields["vhost"], fields["exchange"])
+        raise
 
 
 def _read(broker: Broker, runs: Iterable[Run]) -> tuple[Survivors, Found]:
     survivors = Survivors()
     found = Found()
+    unread: list[tuple[int, Sequence[int], Exception]] = []
     # Called for each run: an enumeration's name takes as long as the rest.
     message = int(Kind.MESSAGE)
     for run in runs:
-        if run.kind == message:
-            found.unsettled.add(run)
-        else:
-            _read_other(broker, run, survivors, found)
+        try:
+            if run.kind == message:
+                found.unsettled.add(run)
+            else:
+                _read_other(broker, run, survivors, found)
+        except Exception as error:
+            unread.append((run.kind, run.positions, error))
+    for kind, positions, found_wrong in unread:
+        # Not before all is read: until then the store knows of no holders.
+        broker.unreadable.keep(kind, positions, found_wrong)
     return survivors, found
 
 

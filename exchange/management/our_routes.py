@@ -13,6 +13,7 @@ from warrener.exchange.management import (
     redrives,
     standstill,
     topology,
+    unreadable,
 )
 from warrener.exchange.management.access import Access
 from warrener.exchange.management.application import Endpoint
@@ -49,6 +50,14 @@ _TABLE = (
     ("GET", f"{QUEUE}/why", USER, standstill.get_why, "why its messages do not move"),
     ("POST", f"{QUEUE}/resume", USER, queues.resume_queue, "try again, if it is suspended"),
     ("GET", "/api/x/failures", MONITOR, failures.list_failures, "steps that have failed"),
+    ("GET", "/api/x/unreadable", ADMIN, unreadable.list_records, "records without a meaning"),
+    (
+        "DELETE",
+        "/api/x/unreadable/{position}",
+        ADMIN,
+        unreadable.drop_record,
+        "keep one no longer",
+    ),
     ("GET", "/api/x/filters", USER, filters.list_filters, "all filters, and what they have done"),
     ("GET", "/api/x/filters/{vhost}", USER, filters.list_filters, "in a virtual host"),
     ("GET", "/api/x/messages/{vhost}", USER, browse.search, "search all queues"),

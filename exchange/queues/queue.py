@@ -196,11 +196,17 @@ class Queue(Suspendable):
 
         `returns` is, by position, what is known of those that had come back.
         """
-        if expiring or returns:
+        if (expiring or returns) and not self.suspended:
             self._select()
         self.ready.restore(positions, size, returns or {})
         self._plan()
         self.wake()
+
+    def restore_suspended(self, positions: Sequence[int], size: int, error: Exception) -> None:
+        """The same if `restore` has raised `error`: they wait here, and nobody looks at them."""
+        self.suspend(error)
+        self._simplify()
+        self.ready.restore(positions, size, {})
 
     # Messages out
 
@@ -415,6 +421,8 @@ class Queue(Suspendable):
             self._pump.wake(self)
 
     def look_again(self) -> None:
+        if self.options.indexed:
+            self._select()
         self._pump.wake_later(self)
         self._plan()
 

@@ -49,7 +49,10 @@ class Suspendable(Governed):
             self.suspended = ""
             self.waiting = False
             self._host.tell("queue.resumed", name=self.name)
-            self.look_again()
+            try:
+                self.look_again()
+            except Exception as error:
+                self.suspend(error)
 
     def look_again(self) -> None:
         """Find out what can be handed out and when something is due."""

@@ -177,8 +177,8 @@ class Exchange(Governed):
         self.check_binding(binding)
         if binding.identity in self.bindings:
             return False
-        self.bindings[binding.identity] = binding
         self.index(binding)
+        self.bindings[binding.identity] = binding
         self.filters += binding.filter is not None
         return True
 

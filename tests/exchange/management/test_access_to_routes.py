@@ -26,6 +26,7 @@ SEGMENTS = {
     "protocol": "amqp",
     "within": "1",
     "sequence": "1",
+    "position": "1",
     "id": "1",
     "unit": "weeks",
 }

@@ -1,6 +1,10 @@
 """What has failed, and queues that are suspended for it, over HTTP."""
 
+import pytest
+
 from tests.exchange.management.managed import managed
+from warrener.exchange.durability.ledger import Ledger
+from warrener.exchange.durability.records import Kind
 
 PLACE = "/api/x/queues/%2F/q"
 
@@ -32,3 +36,22 @@ async def test_failures_are_listed_the_latest_first():
         assert (latest["name"], latest["count"]) == ("b", 1)
         assert latest["error"] == "ZeroDivisionError: a mistake"
         assert latest["first_at"] == latest["last_at"]
+
+
+async def test_a_record_that_means_nothing_is_shown_and_can_be_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    # The null store has no records of an earlier start that could be held.
+    monkeypatch.setattr(Ledger, "hold", lambda ledger, position: None)
+    async with managed() as broker:
+        assert await broker.api.get("/api/x/unreadable") == []
+        ledger = broker.broker.ledger
+        fields = {"name": "u", "password_hash": "secret", "tags": [b"\xff"]}
+        position = ledger.write(Kind.USER_SET, fields)
+        broker.broker.unreadable.keep(Kind.USER_SET, (position,), KeyError("limits"), fields)
+        (record,) = await broker.api.get("/api/x/unreadable")
+        assert (record["position"], record["kind"]) == (position, "USER_SET")
+        assert record["fields"] == {"name": "u", "tags": ["/w=="]}
+        place = f"/api/x/unreadable/{position}"
+        assert (await broker.api.ask("DELETE", place)).status == 204
+        assert (await broker.api.ask("DELETE", place)).status == 404
