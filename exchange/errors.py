@@ -7,6 +7,7 @@
     |   |-- ResourceLocked       405   an exclusive queue of another connection
     |   `-- PreconditionFailed   406   it exists, but otherwise than asked
     `-- ends the connection
+        |-- Busy               320   not now: the same may succeed later
         |-- NotAllowed           530   against a rule of the whole connection
         `-- NotSupported         540   AMQP has it, Warrener does not
 
@@ -47,6 +48,12 @@ class ResourceLocked(Refused):
 class PreconditionFailed(Refused):
     code = 406
     name = "PRECONDITION_FAILED"
+
+
+class Busy(Refused):
+    code = 320
+    name = "CONNECTION_FORCED"
+    ends_connection = True
 
 
 class NotAllowed(Refused):

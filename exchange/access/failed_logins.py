@@ -21,7 +21,7 @@ FREE_PER_USER = 5
 FREE_PER_ADDRESS = 50
 """Failures that cost nothing."""
 DELAY_S = 0.25
-DELAY_MAX_S = 4.0
+DELAY_MAX_S = 6.0
 """Less than the time a client has to log in."""
 QUIET_S = 300.0
 KEPT_MAX = 10_000

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from warrener.exchange.access.users import User
-from warrener.exchange.errors import Refused
+from warrener.exchange.errors import Busy, Refused
 from warrener.exchange.management.access import (
     Access,
     read_credentials,
@@ -246,7 +246,10 @@ class Application:
         self.logins += 1
         if login.user is not None:
             return login.user
-        verdict = await self.server.check_login(login, peer.host)
+        try:
+            verdict = await self.server.check_login(login, peer.host)
+        except Busy as error:
+            raise Unavailable(error.text) from error
         user = self.within_pass(lambda: users.finish(login, verdict))
         if user is None:
             self.failed_logins += 1

@@ -7,7 +7,6 @@ closes the pass in the broker and then writes to every connection that has outpu
 
 from __future__ import annotations
 
-import errno
 import gc
 import ipaddress
 import logging
@@ -20,7 +19,6 @@ from typing import Any
 
 import trio
 
-from warrener.exchange.access.failed_logins import FailedLogins
 from warrener.exchange.access.users import Login, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
@@ -31,6 +29,7 @@ from warrener.exchange.server.commits import Commits
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.descriptors import connections_possible
 from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.logins import Logins
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
 from warrener.exchange.server.traffic import Traffic
@@ -43,8 +42,6 @@ SHUTDOWN_S = 5
 """Time clients have to answer when the broker ends."""
 ACCEPT_RETRY_S = 0.1
 """Pause after an accept that failed because the machine is out of something."""
-LOGINS_AT_ONCE = 2
-"""Logins that are checked at the same time: each takes a core, and 16 MiB, for a while."""
 GC_THRESHOLDS = (25_000, 1, 200)
 """Objects made before the garbage collector looks at the new ones, how often it does so before it
 looks at the last of them again, and how often that before it looks at all: messages have no cycles,
@@ -71,8 +68,7 @@ class Server:
             config.connections_max, config.http_connections_max
         )
         self._admission = Admission(connections_max, config.handshakes_per_address_max)
-        self._logins = trio.CapacityLimiter(LOGINS_AT_ONCE)
-        self._failed_logins = FailedLogins()
+        self._logins = Logins(broker.users)
         self._now = 0.0
         self._continuing = False
         self._sooner = trio.Event()
@@ -158,31 +154,8 @@ class Server:
             self.note_failure(getattr(task, "__qualname__", repr(task)), error, "task")
 
     async def check_login(self, login: Login, address: str) -> Verdict:
-        """Find out whether a login from a peer's address is right.
-
-        One that has failed there too often has to wait first.
-        """
-        await trio.sleep(self._failed_logins.delay_s(address, login.name, trio.current_time()))
-        verdict = await self._check_in_turn(login)
-        if verdict.right:
-            self._failed_logins.succeeded(address, login.name)
-        else:
-            self._failed_logins.failed(address, login.name, trio.current_time())
-        return verdict
-
-    async def _check_in_turn(self, login: Login) -> Verdict:
-        """Check a login in a thread: it takes longer than any pass may.
-
-        Whoever has waited for his turn may be known by then: after a restart all clients come at
-        once, and most with the same name and password. Raises: OSError if no thread can be had.
-        """
-        async with self._logins:
-            if self.broker.users.again(login) is not None:
-                return Verdict(right=True)
-            try:
-                return await trio.to_thread.run_sync(login.check, abandon_on_cancel=True)
-            except RuntimeError as error:
-                raise OSError(errno.EAGAIN, f"the login cannot be checked: {error}") from error
+        """Find out whether a login from a peer's address is right. Raises: Busy; OSError."""
+        return await self._logins.check(login, address)
 
     async def wait_until_read(self, connection: Connection) -> None:
         """Wait while `connection` is a publisher and there is an alarm."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
+from warrener.exchange.errors import Busy
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
@@ -145,11 +146,20 @@ class Session:
         """Find out whether the client is who it says, and tell when the connection is open."""
         connection = self.connection
         if connection.login is not None:
-            verdict = await self._server.check_login(connection.login, self.traffic.peer[0])
-            self._pass(connection.finish_login, verdict)
+            try:
+                verdict = await self._server.check_login(connection.login, self.traffic.peer[0])
+            except Busy as error:
+                self._pass(self._turn_away, error)
+            else:
+                self._pass(connection.finish_login, verdict)
         if connection.state is ConnectionState.OPEN:
             self._is_open = True
             self._on_open()
+
+    def _turn_away(self, error: Busy, now: float) -> None:
+        """The login of the client is not checked."""
+        self.connection.login = None
+        self.connection.fail(error)
 
     async def _linger(self) -> None:
         """Let the client read the last output: closing with bytes unread would destroy it."""
