@@ -213,6 +213,11 @@ class FilterIndex(Generic[Value]):
             again = partial(filter.passes, entry.last[0].headers or NO_HEADERS, entry.last)
         return FilterWork(entry.matches + entry.refusals, entry.matches, again, entry.errors)
 
+    @property
+    def evaluations(self) -> int:
+        """How many filters have been evaluated here."""
+        return self._work.evaluations
+
     def statistics(self) -> IndexStatistics:
         work = self._work
         return IndexStatistics(

@@ -68,7 +68,7 @@ def standing(queue: Queue, now: int) -> Standing:
     coming, examining = None, False
     if isinstance(ready, Selection):
         coming = ready.held.next if ready.held else None
-        examining = any(line.unexamined for line in ready.lines)
+        examining = ready.lines.examining
     return Standing(
         ready=len(ready),
         unacked=queue.unacked,

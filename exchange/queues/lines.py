@@ -5,9 +5,8 @@ A message is held against the filters once, when it comes to stand in line (an i
 that match), so one that nobody wants costs nothing from then on: it blocks none, and waits for a
 consumer that wants it or for a `get`.
 
-A consumer with a new filter finds messages that came before it. They are examined in order and
-in slices, a slice a pass, so that a long queue does not hold up the broker; until that is done,
-its line gives out only what lies before the place reached.
+A consumer with a new filter finds messages that came before it: they are examined in slices
+(examination.py), and until that is done, its line gives out what lies before the place reached.
 
 A message may stand in several lines. Whoever takes it first has it; the places left behind in
 other lines are passed over when they come up. So is the place of a message that has been given
@@ -20,12 +19,12 @@ again later.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Container, Iterator, Mapping
 
 from warrener.exchange.filters.filter import Filter
 from warrener.exchange.filters.index import FilterIndex, FilterWork
 from warrener.exchange.message import Message
+from warrener.exchange.queues.examination import Examination
 from warrener.exchange.queues.places import Places
 from warrener.exchange.queues.waiting import MessageOrPosition, Waiting
 
@@ -33,42 +32,39 @@ from warrener.exchange.queues.waiting import MessageOrPosition, Waiting
 class Line(Places):
     """The places that match one filter, or all of them if there is none.
 
-    `unexamined` are those that were there before the filter and have not been held against it:
-    until a message has been, none behind it is given out.
+    `examination` holds messages that were there before the filter against it: until a message has
+    been, none behind it is given out.
     """
 
-    __slots__ = ("consumers", "filter", "unexamined")
+    __slots__ = ("consumers", "examination", "filter")
 
     def __init__(self, filter: Filter | None, places: list[int] | None = None) -> None:
         super().__init__(places)
         self.filter = filter
-        self.unexamined: deque[int] = deque()
+        self.examination: Examination | None = None
         self.consumers = 0
 
     def first(self, valid: Container[int]) -> int | None:
         place = super().first(valid)
-        if place is None or (self.unexamined and place > self.unexamined[0]):
-            return None
-        return place
+        return place if place is not None and self._may_go(place) else None
 
     def pop(self, standing: Mapping[int, MessageOrPosition]) -> int | None:
         """Take out the lowest place that still stands in line, if it may be given out."""
         heap = self.heap
-        while heap and not (self.unexamined and heap[0] > self.unexamined[0]):
+        while heap and self._may_go(heap[0]):
             place = heapq.heappop(heap)
             if place in standing:
                 return place
         return None
 
-    def clear(self) -> None:
-        self.heap.clear()
-        self.unexamined.clear()
+    def _may_go(self, place: int) -> bool:
+        return self.examination is None or self.examination.has_passed(place)
 
 
 class Lines:
     """All lines of one queue."""
 
-    __slots__ = ("_by_filter", "_everything", "_index", "_waiting")
+    __slots__ = ("_by_filter", "_everything", "_examination", "_index", "_next", "_waiting")
 
     def __init__(self, waiting: Waiting) -> None:
         self._waiting = waiting
@@ -76,6 +72,9 @@ class Lines:
         self._index: FilterIndex[Line] = FilterIndex()
         self._everything: Line | None = None
         """The line of consumers without a filter, made when the first one asks."""
+        self._examination: Examination | None = None
+        self._next = Examination()
+        """That of filters which have come since the other one began."""
 
     def __iter__(self) -> Iterator[Line]:
         """The lines of consumers with filters."""
@@ -91,8 +90,9 @@ class Lines:
         line = self._by_filter.get(filter)
         if line is None:
             line = self._by_filter[filter] = Line(filter)
-            line.unexamined.extend(sorted(self._waiting.standing))
             self._index.add(filter, line)
+            if self._waiting.standing:
+                self._next.add(line, filter)
         line.consumers += 1
 
     def leave(self, filter: Filter) -> None:
@@ -102,6 +102,22 @@ class Lines:
         if not line.consumers:
             del self._by_filter[filter]
             self._index.remove(filter, line)
+            if line.examination is not None:
+                line.examination.discard(line)
+
+    @property
+    def examining(self) -> bool:
+        """Whether messages are still to be held against a filter that came later."""
+        return bool(self._examination or self._next)
+
+    def examination(self) -> Examination | None:
+        """What is to be examined now; None if nothing is."""
+        if self._examination is not None and self._examination.over:
+            self._examination.end()
+        if not self._examination and self._next:
+            self._examination, self._next = self._next, Examination()
+            self._examination.begin(sorted(self._waiting.standing))
+        return self._examination or None
 
     def work(self, filter: Filter) -> FilterWork:
         """What the filter of a consumer here has done to messages that came to stand in line."""
@@ -128,5 +144,9 @@ class Lines:
 
     def clear(self) -> None:
         self._everything = None
+        for examination in (self._examination, self._next):
+            if examination is not None:
+                examination.end()
+        self._examination, self._next = None, Examination()
         for line in self._by_filter.values():
-            line.clear()
+            line.heap.clear()

@@ -37,7 +37,7 @@ from warrener.exchange.queues.dates import Dates, Deadline
 from warrener.exchange.queues.dead_letter import DELIVERY_COUNT
 from warrener.exchange.queues.deal import Card, deal
 from warrener.exchange.queues.groups import Group, Groups, Holder
-from warrener.exchange.queues.lines import Line, Lines
+from warrener.exchange.queues.lines import Lines
 from warrener.exchange.queues.note import Note, Notes
 from warrener.exchange.queues.options import QueueOptions
 from warrener.exchange.queues.places import Held, Places, rank
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from warrener.exchange.queues.consumers import Consumers
 
 EXAMINED_MAX = 2000
-"""Waiting messages held against a new filter in one pass, a few milliseconds."""
+"""Waiting messages that are held against new filters in one pass, a few milliseconds."""
 EXPIRED_MAX = 1000
 """Messages given up for their time at once, some ten milliseconds if they are dead letters."""
 ADMITTED_MAX = 5000
@@ -293,29 +293,18 @@ class Selection:
         return None if self.groups is None else self.notes.group(place >> 1)
 
     def examine(self) -> bool:
-        """Hold a slice of the messages that were there first against each new filter, and against a
+        """Hold a slice of the messages that were there first against new filters, and against a
         new time to live.
 
         Returns whether to call again.
         """
-        dated = self._dates.find_some(EXAMINED_MAX)
-        unfinished = [line for line in self.lines if line.unexamined]
-        for line in unfinished:
-            self._examine(line)
-        return dated or any(line.unexamined for line in unfinished)
-
-    def _examine(self, line: Line) -> None:
-        assert line.filter is not None, "what takes everything need not look"
-        count = min(EXAMINED_MAX, len(line.unexamined))
-        places = [line.unexamined.popleft() for _ in range(count)]
-        standing = self.waiting.standing
-        entries = [(place, standing[place]) for place in places if place in standing]
-        messages = self._read(entries)
-        for place, _ in entries:
-            if place not in messages:
+        dated = self._dates.find_some(self.waiting.some(EXAMINED_MAX))
+        examination = self.lines.examination()
+        if examination is not None:
+            most, standing = self.waiting.some(EXAMINED_MAX), self.waiting.standing
+            for place in examination.look(most, standing, self._read, self._ledger.now_ms):
                 self._lose(place)
-            elif self._matches(line.filter, place, messages[place]):
-                line.push(place, standing)
+        return dated or self.lines.examining
 
     # What is remembered
 

@@ -16,6 +16,9 @@ from warrener.exchange.queues.ready import WINDOW_BYTES, Ready
 if TYPE_CHECKING:
     from warrener.exchange.durability.ledger import Ledger
 
+READ_BYTES = 4 << 20
+"""About how much is read back from the store at once, by the mean size of what waits."""
+
 MessageOrPosition = Message | int
 """A waiting message, or where the store holds it."""
 
@@ -68,6 +71,11 @@ class Waiting:
         first = sequence << 1
         found = [*self.standing, *self.aside]
         return sorted([place for place in found if place >= first] if first else found)
+
+    def some(self, most: int) -> int:
+        """How many messages to look at in one go: fewer if they are large and in the store."""
+        mean = self.bytes // (len(self) or 1)
+        return max(1, min(most, READ_BYTES // (mean or 1))) if self.stored else most
 
     def keep(self, message: Message) -> Message:
         """Count a message that waits in memory."""
