@@ -7,8 +7,11 @@ that were looked at, and says how far it came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
+
+import trio
 
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.filters.errors import FilterSyntaxError
@@ -20,9 +23,10 @@ from warrener.exchange.management.messages import describe, read_properties
 from warrener.exchange.management.queues import queues_in
 from warrener.exchange.queues.browsing import Look, Sight
 from warrener.exchange.queues.queue import Queue
-from warrener.exchange.queues.wanted import wanted
+from warrener.exchange.queues.wanted import Wanted
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
+from warrener.protocol.properties import Properties
 
 PIECE = 200
 COUNT_MAX = 1000
@@ -36,7 +40,8 @@ EXAMINED_MAX = 100_000
 
 async def peek(call: Call) -> Response:
     """The first messages of a queue, or those that a filter wants."""
-    is_wanted, count = read_wanted(call.query, call.broker.ledger.now_ms), read_count(call.query)
+    is_wanted = await read_wanted(call.query, call.broker.ledger.now_ms)
+    count = read_count(call.query)
 
     def look() -> Look:
         call.rights.require_read("queue", call.path["name"])
@@ -52,9 +57,9 @@ async def search(call: Call) -> Response:
     """Messages in all queues of a virtual host that the user may read."""
     if not {"selector", "tags", "message_id", "key"} & call.query.keys():
         raise BadRequest("search by message_id, key, selector or tags")
-    is_wanted, count = read_wanted(call.query, call.broker.ledger.now_ms), read_count(call.query)
-    found = Found(count)
-    for queue in readable_queues(call):
+    is_wanted = await read_wanted(call.query, call.broker.ledger.now_ms)
+    found = Found(read_count(call.query))
+    for queue in await readable_queues(call):
         await found.walk(call, Look(queue, call.broker.ledger), is_wanted)
         if not found.complete:
             break
@@ -68,41 +73,49 @@ class Found:
     def __init__(self, count: int) -> None:
         self._count = count
         self._size = 0
+        self._turn = Turn()
         self.sights: list[tuple[Queue, Sight]] = []
         self.examined = 0
         self.complete = True
         """Whether everything was looked at."""
 
-    async def walk(self, call: Call, look: Look, is_wanted: Callable[[Sight], bool]) -> None:
-        """Look at messages until there is enough, or no more."""
-        turn = Turn()
+    async def walk(self, call: Call, look: Look, is_wanted: Wanted) -> None:
+        """Look at messages until there is enough, or no more.
+
+        Turns are short whatever the messages and the filter are, and however many queues are empty.
+        """
         while not look.over and self.complete:
-            self._keep(look.queue, call.within_pass(lambda: look.piece(PIECE)), is_wanted)
-            if turn.is_over:
-                await turn.pass_on()
+            for sight in call.within_pass(lambda: look.piece(PIECE)):
+                self._keep(look.queue, sight, is_wanted)
+                if not self.complete:
+                    break
+                if self._turn.is_over:
+                    await self._turn.pass_on()
+            if self._turn.is_over:
+                await self._turn.pass_on()
 
-    def _keep(
-        self, queue: Queue, piece: Iterable[Sight], is_wanted: Callable[[Sight], bool]
-    ) -> None:
-        for sight in piece:
-            if (
-                len(self.sights) >= self._count
-                or self._size >= BYTES_MAX
-                or self.examined >= EXAMINED_MAX
-            ):
-                self.complete = False
-                return
-            self.examined += 1
-            if is_wanted(sight):
-                self.sights.append((queue, sight))
-                self._size += len(sight.message.content)
+    def _keep(self, queue: Queue, sight: Sight, is_wanted: Wanted) -> None:
+        if (
+            len(self.sights) >= self._count
+            or self._size >= BYTES_MAX
+            or self.examined >= EXAMINED_MAX
+        ):
+            self.complete = False
+            return
+        self.examined += 1
+        if is_wanted(sight):
+            self.sights.append((queue, sight))
+            self._size += len(sight.message.content)
 
 
-def readable_queues(call: Call) -> list[Queue]:
+async def readable_queues(call: Call) -> list[Queue]:
     """Those that belong to no connection, and that the user has the permission to read."""
     rights = call.rights
     found = []
+    turn = Turn()
     for _, queue in queues_in([call.vhost]):
+        if turn.is_over:
+            await turn.pass_on()
         if queue.owner is not None:
             continue
         try:
@@ -122,16 +135,11 @@ def _item(sight: Sight, query: Mapping[str, str]) -> dict[str, Any]:
 # Parameters
 
 
-def read_wanted(values: Mapping[str, Any], now: int) -> Callable[[Sight], bool]:
-    """Raises: BadRequest."""
+async def read_wanted(values: Mapping[str, Any], now: int) -> Wanted:
+    """What a request looks for; a selector is compiled in a thread. Raises: BadRequest."""
+    given = {name: values.get(name) for name in ("selector", "tags", "message_id", "key")}
     try:
-        return wanted(
-            values.get("selector"),
-            values.get("tags"),
-            values.get("message_id"),
-            values.get("key"),
-            now,
-        )
+        return await trio.to_thread.run_sync(partial(Wanted, **given, now=now))
     except FilterSyntaxError as error:
         raise BadRequest(str(error)) from None
 
@@ -151,21 +159,32 @@ def read_number(query: Mapping[str, str], name: str, default: int, most: int) ->
 # Filters
 
 
-def explain_filter(call: Call) -> Response:
-    """What a filter makes of a message that is told, and why."""
+async def explain_filter(call: Call) -> Response:
+    """What a filter makes of a message that is told, and why.
+
+    It is worked out in a thread: a selector may have a thousand parts.
+    """
     fields = call.fields
     selector, tags = fields.text("selector", ""), fields.text("tags", "")
     properties = read_properties(fields.any("properties", {}))
     redelivered = fields.flag("redelivered", False)
-    now = call.broker.ledger.now_ms
+    explained = partial(
+        _explain, selector or None, tags or None, properties, redelivered, call.broker.ledger.now_ms
+    )
+    return answer(await trio.to_thread.run_sync(explained))
+
+
+def _explain(
+    selector: str | None, tags: str | None, properties: Properties, redelivered: bool, now: int
+) -> dict[str, Any]:
     try:
-        filter = compile_filter(selector or None, tags or None)
+        filter = compile_filter(selector, tags)
     except FilterSyntaxError as error:
         wrong = {"reason": error.reason, "position": error.position, "line": error.line}
-        return answer({"valid": False} | wrong)
+        return {"valid": False} | wrong
     matches = filter.matches(properties, redelivered, now)
     steps = [_step(each) for each in explain(filter, properties, redelivered, now)]
-    return answer({"valid": True, "matches": matches, "steps": steps})
+    return {"valid": True, "matches": matches, "steps": steps}
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from warrener.protocol.http.response import Response
 
 async def list_delayed(call: Call) -> Response:
     """In the order in which they were published."""
-    is_wanted, count = read_wanted(call.query, call.broker.ledger.now_ms), read_count(call.query)
+    is_wanted = await read_wanted(call.query, call.broker.ledger.now_ms)
+    count = read_count(call.query)
 
     def find() -> Schedule:
         call.rights.require_read("exchange", exchange_name(call.path["name"]))

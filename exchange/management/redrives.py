@@ -19,15 +19,13 @@ from warrener.exchange.management.call import NOBODY, Call, answer, done, exchan
 from warrener.exchange.management.errors import Unavailable
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.values import iso_time
-from warrener.exchange.queues.redrive import Redrive
+from warrener.exchange.queues.redrive import PIECE, Redrive
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 from warrener.protocol.http.target import encode_segment
 
 logger = logging.getLogger("warrener.http")
 
-PIECE = 100
-"""Messages looked at in one pass: some milliseconds."""
 PAUSE_S = 0.1
 """Between passes of a redrive that has a rate."""
 KEPT_MAX = 100
@@ -80,12 +78,12 @@ class Job:
         began = trio.current_time()
         went = 0
         while not self.redrive.over:
-            most = PIECE
+            most = self.redrive.piece
             if self._rate:
                 allowed = int((trio.current_time() - began + PAUSE_S) * self._rate)
-                most = min(PIECE, allowed - went)
+                most = min(most, allowed - went)
             if most > 0:
-                went += self._application.within_pass(partial(self.redrive.step, most, PIECE))
+                went += self._application.within_pass(partial(self.redrive.step, most))
             await (trio.sleep(PAUSE_S) if self._rate else trio.lowlevel.checkpoint())
 
     def describe(self) -> dict[str, Any]:
@@ -138,8 +136,9 @@ class Jobs:
 # Endpoints
 
 
-def begin(call: Call) -> Response:
+async def begin(call: Call) -> Response:
     fields = call.fields
+    is_wanted = await read_wanted(_filters(fields), call.broker.ledger.now_ms)
     name = call.path["name"]
     call.rights.require_read("queue", name)
     queue = call.vhost.queue(name, NOBODY)
@@ -151,7 +150,6 @@ def begin(call: Call) -> Response:
         call.rights.require_write("exchange", exchange)
     elif key is not None:
         raise BadRequest("a routing_key needs an exchange")
-    is_wanted = read_wanted(_filters(fields), call.broker.ledger.now_ms)
     redrive = Redrive(
         call.vhost,
         queue,
@@ -163,6 +161,7 @@ def begin(call: Call) -> Response:
         exchange=exchange,
         routing_key=None if key is None else fields.name("routing_key"),
         dry_run=fields.flag("dry_run", False),
+        piece=is_wanted.piece(PIECE),
     )
     job = call.application.redrives.add(call, redrive, _positive(fields, "rate", 0))
     call.application.server.start(job.run)

@@ -21,7 +21,7 @@ from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.ready import Queued
 from warrener.exchange.queues.selection import Selection
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20
 """About how much is read back from the store at once, by the mean size of what waits."""
 
 

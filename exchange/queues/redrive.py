@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from warrener.exchange.errors import Refused
 from warrener.exchange.message import Envelope, Message
-from warrener.exchange.queues.browsing import Look, Sight
+from warrener.exchange.queues.browsing import PIECE_BYTES, Look, Sight
 from warrener.exchange.queues.dead_letter import DELIVERY_COUNT
 from warrener.exchange.queues.ready import Ready
 
@@ -35,6 +35,8 @@ TOO_FULL = "a queue, or the disk, is too full"
 KNOWN = "it would be dropped as seen before"
 OTHER = "..."
 KINDS_MAX = 1000
+PIECE = 100
+"""Messages that are looked at in one step: some milliseconds."""
 
 K = TypeVar("K")
 
@@ -57,7 +59,9 @@ class Redrive:
         exchange: str | None = None,
         routing_key: str | None = None,
         dry_run: bool = False,
+        piece: int = PIECE,
     ) -> None:
+        """`piece` is how many messages are looked at in one step."""
         self.queue = queue
         self.dry_run = dry_run
         self.examined = 0
@@ -69,6 +73,7 @@ class Redrive:
         self._vhost = vhost
         self._rights = rights
         self._is_wanted = is_wanted
+        self.piece = piece
         self._count = count
         self._among = among
         self._exchange = exchange
@@ -86,16 +91,17 @@ class Redrive:
             or self.queue.deleted
         )
 
-    def step(self, most: int, piece: int) -> int:
-        """Move at most so many, of so many that are looked at; returns how many went."""
-        went = 0
-        sights = self._look.piece(min(piece, self._among - self.examined))
+    def step(self, most: int) -> int:
+        """Look at a piece of the queue, and move at most so many of it; returns how many went."""
+        went = size = 0
+        sights = self._look.piece(min(self.piece, self._among - self.examined))
         self._in_order = bool(sights) and self._is_head(sights[0])
         for sight in sights:
-            if went == most or self.moved_count >= self._count:
+            if went == most or self.moved_count >= self._count or size >= PIECE_BYTES:
                 self._look.turn_back(sight.sequence)
                 break
             self.examined += 1
+            size += len(sight.message.content)
             if self._is_wanted(sight) and self._move(sight):
                 went += 1
             else:

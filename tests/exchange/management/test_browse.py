@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.exchange.management.managed import Managed, managed
-from warrener.exchange.management import browse
+from warrener.exchange.management import browse, listing
 from warrener.storage.null import NullStore
 
 PLACE = "/api/x/queues/%2F/q"
@@ -148,6 +148,49 @@ async def test_a_message_is_found_by_its_id_and_by_its_keys():
         assert await found("key=k2&message_id=m1") == [("a", "one")]
         assert await found("key=k") == []
         assert (await broker.api.ask("GET", "/api/x/messages/%2F")).status == 400
+
+
+class ShortTurn(listing.Turn):
+    """A turn that is over at once, and counts how often others have had theirs."""
+
+    passed_on = 0
+    is_over = True
+
+    async def pass_on(self) -> None:
+        ShortTurn.passed_on += 1
+        await super().pass_on()
+
+
+@pytest.mark.parametrize(
+    ("path", "turns"),
+    [(f"{PLACE}/peek?selector=a%3D1&count=50", 50), ("/api/x/messages/%2F?key=none", 150)],
+    ids=["peek", "search"],
+)
+async def test_others_have_their_turn_between_two_messages_and_two_queues(
+    monkeypatch: pytest.MonkeyPatch, path: str, turns: int
+):
+    async with managed() as broker:
+        for number in range(50):
+            await broker.api.put(f"/api/queues/%2F/empty-{number}")
+        await broker.api.put("/api/queues/%2F/q")
+        for number in range(50):
+            await publish(broker, str(number), headers={"a": 1})
+        monkeypatch.setattr(browse, "Turn", ShortTurn)
+        monkeypatch.setattr(ShortTurn, "passed_on", 0)
+        await broker.api.get(path)
+        assert ShortTurn.passed_on >= turns
+
+
+async def test_a_selector_at_the_limits_is_explained_on_a_long_header():
+    selector = " OR ".join(f"h LIKE '%a_b{number}%'" for number in range(190))
+    asked = {"selector": selector, "properties": {"headers": {"h": "a" * 1000}}}
+    async with managed() as broker:
+        answer = await broker.api.post("/api/x/filters/explain", asked)
+        assert answer.document["matches"] is False
+        asked["properties"]["headers"]["h"] = "a" * 100_000
+        answer = await broker.api.post("/api/x/filters/explain", asked)
+        steps = answer.document["steps"]
+        assert {step["value"] for step in steps if step["is_condition"]} == {"UNKNOWN"}
 
 
 async def test_a_filter_is_explained():

@@ -37,7 +37,7 @@ def bodies(durable: DurableBroker, queue: str) -> list[bytes]:
 
 def test_what_was_moved_is_there_and_nowhere_else_after_a_kill(durable: DurableBroker) -> None:
     fill(durable)
-    assert begin(durable).step(10, 10) == 4
+    assert begin(durable).step(10) == 4
     durable.broker.end_pass()
     durable.wait_durable()
     durable.kill()
@@ -47,7 +47,7 @@ def test_what_was_moved_is_there_and_nowhere_else_after_a_kill(durable: DurableB
 
 def test_what_was_not_committed_is_where_it_was(durable: DurableBroker) -> None:
     fill(durable)
-    begin(durable).step(10, 10)
+    begin(durable).step(10)
     durable.kill()
     assert bodies(durable, "work") == []
     assert bodies(durable, "dead") == BODIES
@@ -55,10 +55,10 @@ def test_what_was_not_committed_is_where_it_was(durable: DurableBroker) -> None:
 
 def test_a_step_goes_on_where_the_one_before_had_enough(durable: DurableBroker) -> None:
     fill(durable)
-    redrive = begin(durable)
+    redrive = begin(durable, piece=3)
     steps = []
     while not redrive.over:
-        steps.append(redrive.step(1, 3))
+        steps.append(redrive.step(1))
     assert sum(steps) == 4
     assert max(steps) == 1
     assert redrive.examined == len(BODIES)
