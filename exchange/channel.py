@@ -10,6 +10,7 @@ none is left, so that `multiple` walks a range of numbers instead of searching.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Protocol
@@ -21,6 +22,9 @@ from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.statistics.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 from warrener.exchange.statistics.sample import Sample
+
+RECLAIMED_MAX = 65_536
+"""Deliveries taken back from a client for which it is remembered that an answer may still come."""
 
 
 class Outlet(Protocol):
@@ -58,6 +62,7 @@ class Channel:
         "_getter",
         "_next_tag",
         "_oldest",
+        "_reclaimed",
         "consumer_prefetch",
         "consumers",
         "counts",
@@ -84,6 +89,8 @@ class Channel:
         """Belongs to whoever samples the counts."""
         self._next_tag = 1
         self._oldest = 1
+        self._reclaimed: OrderedDict[int, None] = OrderedDict()
+        """Tags of deliveries that were taken back while the client still knew them."""
         self._getter: Consumer | None = None
         """Stands for the client in its latest `get`, as a consumer without a tag."""
 
@@ -164,6 +171,22 @@ class Channel:
         self.unacked.clear()
         self.requeue(deliveries, failed)
 
+    def reclaim(self, tags: Sequence[int]) -> list[Consumer]:
+        """Take back outstanding deliveries that have failed; returns the consumers that end by it.
+
+        The client may answer them before it knows: that has no effect, and is no mistake.
+        """
+        deliveries = [self.unacked.pop(tag) for tag in tags]
+        self._reclaimed.update(dict.fromkeys(tags))
+        while len(self._reclaimed) > RECLAIMED_MAX:
+            self._reclaimed.popitem(last=False)
+        consumers = dict.fromkeys(delivery.consumer for delivery in deliveries)
+        ended = [each for each in consumers if self.consumers.get(each.tag) is each]
+        for consumer in ended:
+            self.cancel(consumer.tag)
+        self.requeue(deliveries, failed=True)
+        return ended
+
     # Consumers
 
     def consume(self, consumer: Consumer) -> None:
@@ -214,6 +237,8 @@ class Channel:
         They count for the limits until they are put back and settled, or settled as they are.
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
+        if not multiple and self._was_reclaimed(tag):
+            return {}
         last = tag or self._next_tag - 1
         tags = [each for each in self.unacked if each <= last] if multiple else [tag]
         deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
@@ -255,6 +280,8 @@ class Channel:
     def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)
         if delivery is None:
+            if self._was_reclaimed(tag):
+                return []
             raise PreconditionFailed(f"unknown delivery tag {tag}")
         if tag == self._oldest:
             self._oldest = tag + 1
@@ -263,7 +290,7 @@ class Channel:
     def _take_up_to(self, tag: int) -> list[Delivery]:
         unacked = self.unacked
         last = tag or self._next_tag - 1
-        if tag and tag not in unacked:
+        if tag and tag not in unacked and not self._was_reclaimed(tag):
             raise PreconditionFailed(f"unknown delivery tag {tag}")
         span = range(self._oldest, last + 1)
         # Tags settled one by one leave holes: walk the range or the dict, the shorter one.
@@ -275,6 +302,10 @@ class Channel:
         taken = [unacked.pop(t) for t in tags if t in unacked]
         self._oldest = max(self._oldest, last + 1)
         return taken
+
+    def _was_reclaimed(self, tag: int) -> bool:
+        """Whether an answer to this tag comes too late; it is not to come again."""
+        return self._reclaimed.pop(tag, tag) is None
 
     def _release(self, deliveries: list[Delivery]) -> list[tuple[Consumer, list[Delivery]]]:
         """Count deliveries out; returns them by their consumers."""

@@ -75,7 +75,7 @@ class Config:
         "guest", "users who may log in from this machine only, separated by commas"
     )
     consumer_timeout_ms: int = option(
-        0, "time a delivery may stay unacknowledged, 0 for any; then its channel is closed", COUNT
+        0, "time a delivery may stay unacknowledged, 0 for any; then it is taken back", COUNT
     )
     connections_max: int = option(
         0, "AMQP connections that may be open at once, 0 for as many as descriptors allow", COUNT

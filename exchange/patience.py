@@ -1,7 +1,7 @@
 """Patience: how long a client may leave a delivery unacknowledged.
 
-Longer than the timeout, and its channel is closed, so that its messages go to somebody else. Times
-are remembered for whole stretches of delivery tags, not for each delivery: everything that goes out
+Longer than the timeout, and it is taken back, so that its message goes to somebody else. Times are
+remembered for whole stretches of delivery tags, not for each delivery: everything that goes out
 within a *step*, a part of the timeout, has the deadline that ends the step. So a channel remembers
 at most STEPS times for each timeout among its queues, and a delivery is found out up to one step
 late. Whether anything of a stretch is still outstanding is asked when its deadline comes.
@@ -25,7 +25,7 @@ class Patience:
     """What a channel owes an answer for, and until when.
 
     `timeout_ms` holds for queues that say nothing, 0 for no timeout. `on_timeout` is called with
-    the timeout that is over.
+    the timeout that is over and the tags of the deliveries for which it is.
     """
 
     __slots__ = ("_channel", "_deadlines", "_on_timeout", "_stretches", "timeout_ms")
@@ -35,7 +35,7 @@ class Patience:
         channel: Channel,
         deadlines: Deadlines,
         timeout_ms: int,
-        on_timeout: Callable[[int], None],
+        on_timeout: Callable[[int, list[int]], None],
     ) -> None:
         self.timeout_ms = timeout_ms
         self._channel = channel
@@ -71,12 +71,14 @@ class Patience:
 
     def check(self, stretches: Stretches, before: int) -> None:
         """The deadline of deliveries with tags below `before` (0 for all there are) has come."""
+        overdue = []
         for tag, delivery in self._channel.unacked.items():
             if before and tag >= before:
                 break
             if self.timeout_of(delivery.consumer.queue) == stretches.timeout:
-                self._on_timeout(stretches.timeout)
-                return
+                overdue.append(tag)
+        if overdue:
+            self._on_timeout(stretches.timeout, overdue)
         deadline = stretches.next_deadline
         if deadline is not None:
             self._deadlines.schedule(deadline, stretches)

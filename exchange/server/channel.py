@@ -7,6 +7,7 @@ and the two hot ends of the path of a message: `publish` and `deliver`.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Sequence
 from itertools import groupby
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from warrener.exchange.queues.queue import Queue
     from warrener.exchange.route import Route
     from warrener.exchange.server.connection import Connection
+
+logger = logging.getLogger("warrener.channel")
 
 _DELIVER_HEAD = struct.Struct(">BHIHH")
 _pack_tag = struct.Struct(">Q").pack
@@ -364,8 +367,23 @@ class ServerChannel:
             tag += 1
         connection.output.count(size)
 
-    def _lose_patience(self, timeout: int) -> None:
-        """A delivery was not acknowledged in time."""
+    def _lose_patience(self, timeout: int, tags: Sequence[int]) -> None:
+        """Deliveries were not acknowledged in time.
+
+        They are taken back and their consumers cancelled, if the client can be told that by
+        consumer; otherwise, or for what it got without a consumer, the channel is closed.
+        """
+        unacked = self.core.unacked
+        if self.connection.notifies_cancel and all(unacked[tag].consumer.tag for tag in tags):
+            for consumer in self.core.reclaim(tags):
+                logger.warning(
+                    "%s: consumer '%s' of queue '%s' on channel %d has not acknowledged for %d ms",
+                    *(self.connection.name, consumer.tag, consumer.queue.name, self.number),
+                    timeout,
+                )
+                self.cancelled(consumer)
+                self.connection.vhost.consumer_left(consumer.queue)
+            return
         text = (
             f"delivery acknowledgement on channel {self.number} timed out. "
             f"Timeout value used: {timeout} ms. "

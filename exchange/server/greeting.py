@@ -39,6 +39,7 @@ CAPABILITIES = (
     "authentication_failure_close",
     "per_consumer_qos",
     "direct_reply_to",
+    "accept_consumer_cancel_ok",
 )
 
 HEADERS = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")

@@ -109,7 +109,7 @@ def basic_cancel(channel: ServerChannel, method: m.BasicCancel) -> Method:
 
 
 def basic_cancel_ok(channel: ServerChannel, method: m.BasicCancelOk) -> None:
-    """A client's answer to a cancel of ours, which asks for none."""
+    """A client's answer to a cancel of ours: the consumer is gone already."""
 
 
 def basic_get(channel: ServerChannel, method: m.BasicGet) -> Method | None:

@@ -18,8 +18,11 @@ def wire() -> Wire:
     return wire_with(consumer_timeout_ms=10_000)
 
 
-def consumer_of(wire: Wire, queue: str = "q", number: int = 1, **arguments: Any) -> Channel:
-    channel = wire.login().channel(number)
+def consumer_of(
+    wire: Wire, queue: str = "q", number: int = 1, told: bool = False, **arguments: Any
+) -> Channel:
+    """A channel with a consumer; `told` says that the client can be told of the end of one."""
+    channel = wire.login(capabilities={"consumer_cancel_notify": told}).channel(number)
     channel.queue(queue, arguments=arguments)
     channel.consume(queue)
     return channel
@@ -83,6 +86,106 @@ def test_one_left_behind_is_found_among_many(wire: Wire) -> None:
     assert closed(channel) is None
     wire.advance(2.3)
     assert closed(channel) is not None
+
+
+# A client that can be told of the end of a consumer
+
+
+def test_a_client_that_can_be_told_loses_its_consumer_only(wire: Wire) -> None:
+    channel = consumer_of(wire, told=True)
+    channel.queue("p")
+    channel.consume("p", "other")
+    channel.publish("", "q", b"1")
+    assert channel.bodies() == [b"1"]
+    wire.advance(10.5)
+    assert channel.received() == [m.BasicCancel("c", no_wait=True)]
+    assert channel.ready("q") == 1
+    channel.publish("", "p", b"2")
+    assert channel.bodies() == [b"2"]
+
+
+def test_what_it_has_not_had_for_so_long_stays_with_it(wire: Wire) -> None:
+    channel = consumer_of(wire, told=True)
+    channel.publish("", "q", b"1")
+    wire.advance(6)
+    channel.publish("", "q", b"2")
+    assert channel.bodies() == [b"1", b"2"]
+    wire.advance(5)
+    assert channel.received() == [m.BasicCancel("c", no_wait=True)]
+    assert channel.ready("q") == 1
+    wire.advance(6)
+    assert channel.received() == []
+    assert channel.ready("q") == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        m.BasicAck(1),
+        m.BasicAck(1, multiple=True),
+        m.BasicNack(1, requeue=True),
+        m.BasicReject(1),
+        m.BasicCancelOk("c"),
+        m.BasicCancel("c", no_wait=True),
+    ],
+)
+def test_a_late_answer_is_no_mistake_once(wire: Wire, answer: Any) -> None:
+    channel = consumer_of(wire, told=True)
+    channel.publish("", "q", b"1")
+    wire.advance(10.5)
+    channel.received()
+    channel.send(answer)
+    assert channel.received() == []
+    assert channel.ready("q") == 1
+    channel.send(m.BasicAck(1), m.BasicAck(1))
+    assert closed(channel) is not None
+
+
+def test_a_late_acknowledgement_of_several_settles_those_that_are_still_there(wire: Wire) -> None:
+    channel = consumer_of(wire, told=True, **{"x-consumer-timeout": 1000})
+    channel.queue("patient")
+    channel.consume("patient", "p")
+    channel.publish("", "patient", b"1")
+    channel.publish("", "q", b"2")
+    wire.advance(1.5)
+    channel.received()
+    channel.send(m.BasicAck(2, multiple=True))
+    wire.advance(20)
+    assert channel.received() == []
+    assert (channel.ready("patient"), channel.ready("q")) == (0, 1)
+
+
+def test_a_late_acknowledgement_in_a_transaction_is_no_mistake(wire: Wire) -> None:
+    channel = consumer_of(wire, told=True)
+    channel.call(m.TxSelect())
+    channel.publish("", "q", b"1")
+    channel.send(m.TxCommit())
+    wire.advance(10.5)
+    channel.received()
+    channel.send(m.BasicAck(1))
+    assert channel.call(m.TxCommit()) == m.TxCommitOk()
+    assert channel.ready("q") == 1
+
+
+def test_of_a_delivery_without_a_consumer_a_client_cannot_be_told(wire: Wire) -> None:
+    channel = consumer_of(wire, told=True)
+    channel.queue("p")
+    channel.publish("", "p", b"1")
+    channel.call(m.BasicGet(queue="p"))
+    wire.advance(10.5)
+    assert closed(channel) is not None
+
+
+def test_a_queue_that_goes_with_its_last_consumer_goes_with_this_one(wire: Wire) -> None:
+    channel = wire.login().channel()
+    channel.queue("q", auto_delete=True)
+    channel.consume("q")
+    channel.publish("", "q", b"1")
+    wire.advance(10.5)
+    assert "q" not in wire.broker.vhosts["/"].queues
+
+
+# What counts
 
 
 def test_what_is_got_counts_too(wire: Wire) -> None:
