@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence, Set
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.delay import released_headers
@@ -34,6 +34,21 @@ VARIANTS_QUEUES_MAX = 1 << 20
 """The queues of these routes, 16 bytes each: messages to many queues may each take another way."""
 
 
+FIXED_MAX = 64
+"""Exchanges of which it is remembered that every message goes the same way."""
+
+
+class Reach(NamedTuple):
+    """The queues and the exchanges that a message reaches.
+
+    `lasting` says that this depends on its routing keys alone.
+    """
+
+    queues: tuple[Queue, ...]
+    passed: tuple[Exchange, ...]
+    lasting: bool
+
+
 class Router:
     """Routes between the exchanges of one virtual host.
 
@@ -54,6 +69,9 @@ class Router:
         self._quarantine = quarantine
         self._variants: dict[Hashable, Route] = {}
         self._variants_queues = 0
+        self._fixed: dict[Exchange, Reach] = {}
+        """Of one generation, by the exchange at which they begin."""
+        self._fixed_generation = 0
 
     def exchange(self, name: str) -> Exchange:
         """Raises: NotFound."""
@@ -185,12 +203,51 @@ class Router:
         `closed` are exchanges that do not let it through. `refuses` says that there is a publisher
         who can be told that the durable queues are too many; without one, some are left out.
         """
+        reach = self._fixed_reach(first) if not closed else None
+        if reach is None:
+            reach = self._follow(first, keys, properties, closed)
+        queues = reach.queues
+        if len(queues) > HOLDERS_MAX:
+            queues = _limited(queues, place, refuses)
+        observers = tuple(source for source in reach.passed if source.observes)
+        if reach.lasting and len(keys) == 1:
+            return Route(
+                place.exchange,
+                place.routing_key,
+                queues,
+                self.generation,
+                lasting=True,
+                observers=observers,
+                disk_is_full=self._ledger.full,
+                keys=keys,
+            )
+        windows = tuple((each, each.window) for each in reach.passed if each.window is not None)
+        return self._variant(place, queues, observers, windows, first, keys)
+
+    def _fixed_reach(self, first: Exchange) -> Reach | None:
+        """Where every message goes from an exchange, if keys and headers do not matter there."""
+        if first.matches_keys or first.reads_properties:
+            return None
+        if self._fixed_generation != self.generation or len(self._fixed) >= FIXED_MAX:
+            self._fixed.clear()
+            self._fixed_generation = self.generation
+        return self._fixed.get(first)
+
+    def _follow(
+        self,
+        first: Exchange,
+        keys: Sequence[str],
+        properties: Properties,
+        closed: Collection[Exchange],
+    ) -> Reach:
+        """Follow the bindings from `first` on, to each exchange once."""
         queues: dict[Queue, None] = {}
         seen = [first]
         known = {first}
-        lasting = len(keys) == 1
+        lasting = fixed = True
         for source in seen:
             lasting = lasting and not source.reads_properties and source.window is None
+            fixed = fixed and lasting and not source.matches_keys
             if source in closed:
                 continue
             for destination in self._destinations(source, keys, properties):
@@ -199,23 +256,11 @@ class Router:
                 elif destination not in known:
                     known.add(destination)
                     seen.append(destination)
-        if len(queues) > HOLDERS_MAX:
-            _limit(queues, place, refuses)
-        passed = [source for source in seen if source not in closed]
-        observers = tuple(source for source in passed if source.observes)
-        if lasting:
-            return Route(
-                place.exchange,
-                place.routing_key,
-                tuple(queues),
-                self.generation,
-                lasting=True,
-                observers=observers,
-                disk_is_full=self._ledger.full,
-                keys=keys,
-            )
-        windows = tuple((source, source.window) for source in passed if source.window is not None)
-        return self._variant(place, tuple(queues), observers, windows, first, keys)
+        passed = tuple(source for source in seen if source not in closed)
+        reach = Reach(tuple(queues), passed, lasting)
+        if fixed and not closed:
+            self._fixed[first] = reach
+        return reach
 
     def _destinations(
         self, source: Exchange, keys: Sequence[str], properties: Properties
@@ -336,17 +381,17 @@ class Router:
             exchange.published([message])
 
 
-def _limit(queues: dict[Queue, None], place: Envelope, refuses: bool) -> None:
-    """Leave out the durable queues that the ledger cannot name. Raises: PreconditionFailed."""
+def _limited(queues: Sequence[Queue], place: Envelope, refuses: bool) -> tuple[Queue, ...]:
+    """Those without the durable queues that the ledger cannot name. Raises: PreconditionFailed."""
     durable = [queue for queue in queues if queue.number]
     if len(durable) <= HOLDERS_MAX:
-        return
+        return tuple(queues)
     text = f"{len(durable)} durable queues for one message to exchange '{place.exchange}'"
     if refuses:
         raise PreconditionFailed(f"{text}: at most {HOLDERS_MAX}")
     logger.error("%s: only the first %d get it", text, HOLDERS_MAX)
-    for queue in durable[HOLDERS_MAX:]:
-        del queues[queue]
+    without = set(durable[HOLDERS_MAX:])
+    return tuple(queue for queue in queues if queue not in without)
 
 
 def _is_full(queue: Queue, size: int) -> bool:

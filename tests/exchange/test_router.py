@@ -3,19 +3,26 @@
 import cProfile
 import pstats
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of, make_message, size_of
 from warrener.exchange import router
+from warrener.exchange.broker import Broker
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route
+from warrener.exchange.server.codec import CODEC
+from warrener.exchange.types import Exchange
 from warrener.storage.errors import UnknownPosition
+from warrener.storage.null import NullStore
 
 SELECTOR = "x-filter-jms-selector"
 TAGS = "x-filter-tags"
@@ -634,3 +641,52 @@ def test_routes_that_are_kept_have_few_queues_together(
         assert names(route(exchanges, "headers", f"k{number}")) == ["a", "b"]
         kept = exchanges.vhost._router._variants.values()
         assert sum(len(each.queues) for each in kept) <= 10
+
+
+def test_every_key_of_a_fanout_goes_the_same_way_without_following_it_again(
+    client: Client,
+) -> None:
+    client.vhost.declare_exchange("e", "fanout")
+    client.declare("q")
+    for number in range(500):
+        client.bind("e", "q", str(number))
+        client.vhost.declare_exchange(f"e{number}", "fanout")
+        bind_exchange(client, "e", f"e{number}")
+    first = steps_of(lambda: route(client, "e", "k"))
+    second = steps_of(lambda: route(client, "e", "another"))
+    assert second < first / 10
+
+
+KINDS = ["fanout", "direct", "headers", "topic", "x-recent-history"]
+
+
+@given(
+    kinds=st.lists(st.sampled_from(KINDS), min_size=2, max_size=4),
+    steps=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 5), st.sampled_from(["", "k", "#"])),
+        max_size=15,
+    ),
+)
+def test_what_is_remembered_of_a_fanout_is_true_whatever_is_bound(
+    kinds: list[str], steps: list[tuple[int, int, str]]
+) -> None:
+    """Bind and unbind in turn; the routes are those of a router that remembers nothing."""
+    client = Client(Broker(NullStore(), CODEC))
+    for number, kind in enumerate(kinds):
+        client.vhost.declare_exchange(f"e{number}", kind)
+    client.declare("q4", "q5")
+    places: list[Exchange | Queue] = [*map(client.vhost.exchange, _names("e", len(kinds)))]
+    places += client.vhost.queues.values()
+    bound: set[tuple[str, Exchange | Queue, str]] = set()
+    for source, target, key in steps:
+        link = f"e{source % len(kinds)}", places[target % len(places)], key
+        (client.vhost.unbind if link in bound else client.vhost.bind)(*link)
+        bound ^= {link}
+        for name, key in product(_names("e", len(kinds)), ("k", "other", "")):
+            remembered = names(route(client, name, key))
+            client.vhost.forget_routes()
+            assert remembered == names(route(client, name, key))
+
+
+def _names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
