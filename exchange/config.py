@@ -89,6 +89,11 @@ class Config:
         "a connection with more unwritten output than this is given no deliveries",
         COUNT[1:],
     )
+    unread_output_max_bytes: int = option(
+        64 << 20,
+        "a client with more unread output than this is not read but for what costs nothing",
+        COUNT[1:],
+    )
     http_host_names: str = option(
         "", "names by which browsers may reach the management API, separated by commas"
     )

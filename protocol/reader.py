@@ -151,6 +151,7 @@ class Reader:
         "_parts",
         "_sink",
         "frame_max",
+        "paused",
     )
 
     def __init__(
@@ -160,6 +161,8 @@ class Reader:
         self._body_max = body_max
         self._make_message = make_message
         self.frame_max = frame_max
+        self.paused = False
+        """Set by the sink in `method` to have the rest kept; `take_back` gets it."""
         self._assemblies: dict[int, _Assembly] = {}
         self._known: dict[bytes, Properties] = {}
         self._parts: list[bytes] = []
@@ -177,6 +180,14 @@ class Reader:
     def abandon(self, channel: int) -> None:
         """Forget the content on its way on `channel`."""
         self._assemblies.pop(channel, None)
+
+    def take_back(self) -> bytes:
+        """What was fed and not read: an incomplete frame or message, or the rest after a pause.
+
+        It is forgotten here. It begins with the head of a frame.
+        """
+        parts, self._parts, self._missing = self._parts, [], 0
+        return b"".join(parts)
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes.
@@ -235,6 +246,8 @@ class Reader:
                 publication = self._method(key, channel)
                 if publication is None:
                     position = stop
+                    if self.paused:
+                        break
                     continue
             finish = stop + publication.content_size
             if finish > end or not (

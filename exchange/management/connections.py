@@ -69,7 +69,7 @@ COLUMNS: Columns[Session] = {
     "channels": lambda session: session.connection.channel_count,
     "channel_max": lambda session: session.connection.channel_max,
     "frame_max": lambda session: session.connection.frame_max,
-    "timeout": lambda session: session.connection.heartbeat_s,
+    "timeout": lambda session: session.connection.liveness.heartbeat_s,
     "auth_mechanism": lambda session: session.connection.mechanism,
     "client_properties": lambda session: plain(session.connection.client_properties),
     "ssl": lambda session: session.traffic.tls is not None,

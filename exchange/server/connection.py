@@ -23,6 +23,7 @@ from warrener.exchange.errors import PreconditionFailed, Refused
 from warrener.exchange.message import Message
 from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.server.channel import ServerChannel
+from warrener.exchange.server.deferral import Deferral
 from warrener.exchange.server.greeting import (
     HANDSHAKE_FRAME_MAX_BYTES,
     REFUSED_LOGIN_DELAY_S,
@@ -38,6 +39,7 @@ from warrener.exchange.server.greeting import (
     tune,
 )
 from warrener.exchange.server.handlers import handler_for, without_line_ends
+from warrener.exchange.server.liveness import Liveness
 from warrener.exchange.server.output import Output
 from warrener.exchange.server.publication import Publication
 from warrener.exchange.server.reading import read_bytes
@@ -131,6 +133,7 @@ class Connection:
         self.shares_prefetch = False
         """Whether this client means the whole channel by a prefetch that is not global."""
         self.last_sent = now
+        self.liveness = Liveness(now, now + config.handshake_timeout_s)
         self._excluded = frozenset() if from_loopback else config.loopback_names
         self._certified_name = certified_name
         self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
@@ -138,41 +141,36 @@ class Connection:
         """Bytes of a client that is not known yet."""
         self.mechanism = ""
         self.channel_max = config.channel_max
-        self.heartbeat_s = 0
-        self._last_received = now
-        self._now = now
-        self._deadline = now + config.handshake_timeout_s
-        """When to give up on a client that is late with its part of opening or closing."""
         self._target: Route | None = None
         self._gathered: set[Queue] | None = None
         """The queues of the runs that the reader gathers, None if one of them is unknown."""
         self.blocked = False
+        self.deferral = Deferral(self, self._reader)
 
     # Bytes and time
 
     def receive(self, data: bytes, now: float) -> None:
         """Take in bytes that were read at `now`, seconds on any monotonic clock."""
-        self._last_received = now
+        self.liveness.heard_at = now
         if self.finished:
             return
         if self.state is not ConnectionState.OPEN:
             data = self._greet(data)
-            if not data:
-                return
-        self._feed(data)
+        elif self.deferral.active:
+            data = self.deferral.sort(data)
+        if data:
+            self._feed(data)
 
     def tick(self, now: float) -> None:
         """Do what is due: heartbeats, and giving up on a client that is late."""
-        self._now = now
+        liveness = self.liveness
+        liveness.now = now
         if self.state is not ConnectionState.OPEN:
-            self.dropped = self.dropped or now >= self._deadline
-            return
-        if not self.heartbeat_s:
-            return
-        if now - self._last_received > 2 * self.heartbeat_s and not self.blocked:
-            logger.warning("%s: no heartbeat for %d s", self.name, 2 * self.heartbeat_s)
+            self.dropped = self.dropped or liveness.is_late
+        elif liveness.is_silent and not (self.blocked or self.deferral.full):
+            logger.warning("%s: no heartbeat for %d s", self.name, 2 * liveness.heartbeat_s)
             self.dropped = True
-        elif now - self.last_sent >= self.heartbeat_s / 2:
+        elif liveness.owes_heartbeat(self.last_sent):
             self.output.write(HEARTBEAT_FRAME)
 
     def lost(self) -> None:
@@ -193,6 +191,8 @@ class Connection:
 
     def drained(self) -> None:
         """The output has been written after it had not all been taken: deliver again."""
+        if self.deferral.holds and not self.deferral.needed:
+            self.receive(b"", self.liveness.heard_at)
         self.waitlist.wake()
 
     # What the broker tells the client
@@ -207,13 +207,14 @@ class Connection:
         self._target = route
 
     def block(self, reason: str) -> None:
-        """Tell a client that its publishes are not read for now."""
+        """Have the publishes of a client wait, and tell it so."""
         if not self.blocked and self.state is ConnectionState.OPEN:
-            self.blocked = True
+            self.blocked = self.deferral.blocked = True
             if has_capability(self.client_properties, "connection.blocked"):
                 self._send(m.ConnectionBlocked(reason))
 
     def unblock(self) -> None:
+        self.deferral.blocked = False
         if self.blocked:
             self.blocked = False
             if has_capability(self.client_properties, "connection.blocked"):
@@ -225,13 +226,13 @@ class Connection:
 
     def force_close(self, text: str) -> None:
         """The broker takes away what this connection stands on."""
-        self.close(CONNECTION_FORCED, text, max(self._now, self._last_received))
+        self.close(CONNECTION_FORCED, text, self.liveness.latest)
 
     def close(self, code: int, text: str, now: float) -> None:
         """End the connection from our side, in order."""
         if self.state is ConnectionState.OPEN:
             self._send_close(code, text, 0, 0)
-            self._deadline = now + self.config.handshake_timeout_s
+            self.liveness.deadline = now + self.config.handshake_timeout_s
         else:
             self._finish()
 
@@ -243,7 +244,7 @@ class Connection:
         if isinstance(error, ProtocolError) and error.class_id:
             class_id, method_id = error.class_id, error.method_id
         self._send_close(error.code, error.text, class_id, method_id)
-        self._deadline = self._last_received + self.config.handshake_timeout_s
+        self.liveness.deadline = self.liveness.heard_at + self.config.handshake_timeout_s
 
     def break_off(self, error: Exception) -> None:
         """A step for this client has raised `error` amid the work for others: `fail` later."""
@@ -262,6 +263,7 @@ class Connection:
                 self.broker.hand_out()
                 self._gathered = None
                 self._receive_on(number, decode_method(payload))
+                self.deferral.pause()
         except (ProtocolError, Refused) as error:
             self.fail(
                 error, int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
@@ -417,7 +419,7 @@ class Connection:
 
     def finish_login(self, verdict: Verdict, now: float) -> None:
         """The login has been checked: answer it, and go on with what came behind it."""
-        self._last_received = now
+        self.liveness.heard_at = now
         login, self.login = self.login, None
         if self.finished or login is None:
             return
@@ -439,14 +441,14 @@ class Connection:
             self.fail(refused_login(self.mechanism))
             return
         self.state = ConnectionState.CLOSING
-        self._deadline = self._last_received + REFUSED_LOGIN_DELAY_S
+        self.liveness.deadline = self.liveness.heard_at + REFUSED_LOGIN_DELAY_S
 
     def _tune_ok(self, method: m.ConnectionTuneOk) -> None:
         self.frame_max, self.channel_max = negotiated(method, self.config)
         self._reader.frame_max = self.frame_max
         if self.frame_max < self.config.frame_max_bytes:
             self.content_max = self.frame_max
-        self.heartbeat_s = method.heartbeat
+        self.liveness.heartbeat_s = method.heartbeat
 
     def _open(self, method: m.ConnectionOpen) -> None:
         self.vhost, self.rights = self.broker.connections.open(self, self.user, method.virtual_host)
@@ -457,10 +459,7 @@ class Connection:
         # The client closes the socket: one that says close twice at once wants both answered.
         self._end()
         self._send(m.ConnectionCloseOk())
-        self._deadline = self._last_received + LEAVING_S
-
-    def _update_secret(self, method: m.ConnectionUpdateSecret) -> None:
-        self._send(m.ConnectionUpdateSecretOk())
+        self.liveness.deadline = self.liveness.heard_at + LEAVING_S
 
     # The end
 
@@ -474,6 +473,7 @@ class Connection:
 
     def _end(self) -> None:
         """Give back everything this connection holds."""
+        self.deferral.end()
         channels, self.channels = self.channels, {}
         for channel in channels.values():
             channel.state = ChannelState.CLOSING
@@ -496,5 +496,5 @@ _OWN_METHODS: dict[type[Method], Callable[[Connection, Any], None]] = {
     m.ConnectionOpen: Connection._open,
     m.ConnectionClose: Connection._close,
     m.ConnectionCloseOk: lambda connection, method: connection._finish(),
-    m.ConnectionUpdateSecret: Connection._update_secret,
+    m.ConnectionUpdateSecret: lambda connection, _: connection._send(m.ConnectionUpdateSecretOk()),
 }

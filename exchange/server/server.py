@@ -29,6 +29,7 @@ from warrener.exchange.server.commits import Commits
 from warrener.exchange.server.connection import CONNECTION_FORCED, Connection
 from warrener.exchange.server.descriptors import connections_possible
 from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
+from warrener.exchange.server.liveness import Standstill
 from warrener.exchange.server.logins import Logins
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
@@ -59,7 +60,6 @@ class Server:
         self._pending: list[Connection] = []
         self._memory_alarm = MemoryAlarm(config.memory_mark_bytes)
         self._disk_alarm = DiskAlarm(config.disk_free_mark_bytes)
-        self._alarms_over = trio.Event()
         self._commits = Commits(broker, self._write_out)
         self._nursery: trio.Nursery | None = None
         self._accepting = trio.CancelScope()
@@ -71,6 +71,7 @@ class Server:
         self._logins = Logins(broker.users)
         self._now = 0.0
         self._continuing = False
+        self._standstill = Standstill(TICK_S)
         self._sooner = trio.Event()
         self._planned_ms = 0.0
         """The deadline for which the task that ticks will wake up, in ms since 1970."""
@@ -156,11 +157,6 @@ class Server:
     async def check_login(self, login: Login, address: str) -> Verdict:
         """Find out whether a login from a peer's address is right. Raises: Busy; OSError."""
         return await self._logins.check(login, address)
-
-    async def wait_until_read(self, connection: Connection) -> None:
-        """Wait while `connection` is a publisher and there is an alarm."""
-        while self.alarms and connection.publishes and not self._ending:
-            await self._alarms_over.wait()
 
     @property
     def alarms(self) -> list[str]:
@@ -259,9 +255,17 @@ class Server:
             now=self.begin_pass(),
             on_pending=self._note_pending,
         )
-        session = Session(self, guest.socket, connection, traffic, place.opened)
+        session = Session(
+            self, guest.socket, connection, traffic, partial(self._opened, place, connection)
+        )
         self._sessions[connection] = session
         return session
+
+    def _opened(self, place: Place, connection: Connection) -> None:
+        """A client has logged in and opened a virtual host."""
+        place.opened()
+        # It is told so at the next tick.
+        connection.deferral.blocked = bool(self.alarms)
 
     def _note_pending(self, connection: Connection) -> None:
         self._pending.append(connection)
@@ -291,7 +295,6 @@ class Server:
         """Take no new work, tell the clients, and stop serving."""
         assert self._nursery is not None, "only a server that serves can end"
         self._ending = True
-        self._alarms_over.set()
         self._accepting.cancel()
         now = self.begin_pass()
         # Publishers hear what became of their messages before they hear the end.
@@ -346,8 +349,13 @@ class Server:
             self.end_pass()
 
     def _tick(self, now: float) -> None:
+        late = self._standstill.look(now)
+        if late:
+            logger.warning("the broker stood still for %.1f s", late)
         for connection, session in list(self._sessions.items()):
             try:
+                if late:
+                    connection.liveness.forgive(late)
                 connection.tick(now)
             except Exception as error:
                 self.give_up(connection, error)
@@ -375,10 +383,9 @@ class Server:
             for connection in self._sessions:
                 connection.block(f"low on {' & '.join(self.alarms)}")
         elif changed:
-            for connection in self._sessions:
+            for connection, session in self._sessions.items():
                 connection.unblock()
-            self._alarms_over.set()
-            self._alarms_over = trio.Event()
+                session.wake()
 
     def _watch_space(self) -> None:
         if self.broker.watch_disk(self.config.disk_free_mark_bytes):

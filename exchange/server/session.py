@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +22,7 @@ import trio
 
 from warrener.exchange.errors import Busy
 from warrener.exchange.server.connection import Connection
+from warrener.exchange.server.deferral import DEFERRED_READ_BYTES, Deferral
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
 from warrener.protocol.state import ConnectionState
@@ -54,6 +56,8 @@ class Session:
         self.traffic = traffic
         self._on_open = on_open
         self._is_open = False
+        self._waiting: trio.CancelScope | None = None
+        """Of the task that reads, while it waits for the end of a deferral."""
         self._drained: trio.Event | None = None
         """Set when the task that waits to write has written everything; None without one."""
         self._closed = False
@@ -98,38 +102,52 @@ class Session:
     async def _read(self) -> None:
         """Pass after pass until the client is gone or nothing more is wanted of it."""
         connection = self.connection
-        server = self._server
+        deferral = connection.deferral
         while not connection.finished:
-            await server.wait_until_read(connection)
-            await self._wait_until_taken()
-            size = connection.read_size()
+            if deferral.active:
+                await self._wait_beside(deferral)
+            size = DEFERRED_READ_BYTES if deferral.active else connection.read_size()
             try:
                 data = self._sock.recv(size)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._sock)
+                if not deferral.active:
+                    await trio.lowlevel.wait_readable(self._sock)
                 continue
             if not data:
+                await self._take_in_rest(deferral)
                 return
             self.traffic.reads += 1
             self.traffic.received_bytes += len(data)
             self._pass(connection.receive, data)
             if not self._is_open:
                 await self._go_on_with_handshake()
-            if len(data) < size and not connection.finished:
+            if len(data) < size and not connection.finished and not deferral.active:
                 await trio.lowlevel.wait_readable(self._sock)
             else:
                 await trio.lowlevel.checkpoint()
 
-    async def _wait_until_taken(self) -> None:
-        """Wait while the client has not taken far more than deliveries alone would be.
+    async def _wait_beside(self, deferral: Deferral) -> None:
+        """Wait for more to sort, or until what waits may go on; then have it go on."""
+        while deferral.needed:
+            with trio.CancelScope() as self._waiting:
+                if not deferral.full:
+                    await trio.lowlevel.wait_readable(self._sock)
+                    return
+                await trio.sleep_forever()
+        self._pass(self.connection.receive, b"")
 
-        Up to twice the mark it is read all the same: it may be about to take its deliveries, but
-        busy with sending acknowledgements.
-        """
-        while self.connection.room() < -self.connection.config.output_mark_bytes:
-            if self._drained is None or self._closed:
-                return
-            await self._drained.wait()
+    async def _take_in_rest(self, deferral: Deferral) -> None:
+        """The client says no more; what it said has to wait as before."""
+        while deferral.holds and not self.connection.finished:
+            while deferral.needed:
+                with trio.CancelScope() as self._waiting:
+                    await trio.sleep_forever()
+            self._pass(self.connection.receive, b"")
+
+    def wake(self) -> None:
+        """What the client said and had to wait may perhaps go on."""
+        if self._waiting is not None and not self.connection.deferral.needed:
+            self._waiting.cancel()
 
     def _pass(self, step: Callable[[T, float], None], subject: T) -> None:
         """Have the connection take one step, and let everyone have what comes of it."""
@@ -179,6 +197,8 @@ class Session:
 
         The same task asks for more deliveries if there were as many as the mark allows.
         """
+        if self._waiting is not None:
+            self.wake()
         if self._drained is not None or self._closed:
             return
         was_full = self.connection.room() <= 0
@@ -224,6 +244,9 @@ class Session:
             while not self._closed:
                 await trio.lowlevel.wait_writable(self._sock)
                 self._write()
+                # That it takes what it was sent is a sign of life.
+                self.connection.liveness.heard_at = time.monotonic()
+                self.wake()
                 if self.connection.room() > 0:
                     self._have_more()
                 if not self.connection.output.size:

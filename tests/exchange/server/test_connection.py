@@ -829,7 +829,7 @@ def test_a_client_that_cannot_be_told_is_not():
 
 
 def test_a_blocked_client_is_not_dropped_for_its_silence():
-    """It may well talk: nobody listens to it."""
+    """It may well talk: perhaps nothing is read of it."""
     wire = Wire()
     client = wire.login(heartbeat=10)
     client.connection.block("low on memory")

@@ -93,7 +93,8 @@ async def test_a_slow_consumer_does_not_hold_up_a_quick_one():
 
 
 async def test_a_client_that_does_not_read_its_answers_is_not_read_either():
-    async with served(small_buffers=True, output_mark_bytes=MARK_BYTES) as broker:
+    options = {"output_mark_bytes": MARK_BYTES, "unread_output_max_bytes": MARK_BYTES}
+    async with served(small_buffers=True, **options) as broker:
         publisher, slow = await broker.login(), await broker.login(small_buffer=True)
         await slow.declare("q")
         await publisher.deliver("q", *[bytes(BODY_BYTES)] * 100)
@@ -102,6 +103,35 @@ async def test_a_client_that_does_not_read_its_answers_is_not_read_either():
         with trio.move_on_after(0.3):
             await broker.until(lambda: broker.ready("q") == 0)
         assert (broker.ready("q") or 0) > 50
+
+
+async def test_gets_in_one_write_stop_at_the_limit_of_unread_output_and_go_on_when_it_is_read():
+    options = {"output_mark_bytes": MARK_BYTES, "unread_output_max_bytes": 2 * MARK_BYTES}
+    async with served(small_buffers=True, **options) as broker:
+        publisher, slow = await broker.login(), await broker.login(small_buffer=True)
+        await slow.declare("q")
+        await publisher.deliver("q", *[bytes(BODY_BYTES)] * 100)
+        await slow.send(1, *[m.BasicGet(queue="q", no_ack=True)] * 100)
+        await broker.until(lambda: (broker.ready("q") or 0) < 100)
+        assert (broker.ready("q") or 0) > 100 - 2 * MARK_BYTES // BODY_BYTES - 10
+        answers = await slow.several(100)
+        assert [answer.method.delivery_tag for answer in answers] == list(range(1, 101))
+
+
+async def test_returns_to_a_client_that_does_not_read_stop_at_the_limit_and_none_is_lost():
+    options = {"output_mark_bytes": MARK_BYTES, "unread_output_max_bytes": 2 * MARK_BYTES}
+    bodies = [b"%0100000d" % number for number in range(100)]
+    async with served(small_buffers=True, **options) as broker:
+        slow = await broker.login(small_buffer=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                slow.send_bytes,
+                b"".join(publication(1, "", "nowhere", body, mandatory=True) for body in bodies),
+            )
+            (session,) = broker.server.sessions
+            await broker.until(lambda: session.connection.deferral.full)
+            assert session.connection.output.size < 3 * MARK_BYTES
+            assert [item.body for item in await slow.several(100)] == bodies
 
 
 async def test_a_client_that_vanishes_gives_back_what_it_held():
