@@ -65,6 +65,29 @@ def test_the_task_of_a_worker_that_dies_is_given_to_the_next(broker_url: str, fr
         assert result_of(result) is True
 
 
+def test_a_worker_on_several_queues_holds_as_many_tasks_as_on_one(
+    broker_url: str, channel: BlockingChannel, fresh: Fresh
+):
+    queues = [fresh("queue") for _ in range(3)]
+    settings = {"task_default_queue": queues[0], "task_acks_late": True}
+    with (
+        calling(broker_url, queues[0]) as celery,
+        CeleryWorker(broker_url, ",".join(queues), processes=1, **settings) as worker,
+    ):
+        for queue in queues * 2:
+            celery.send_task("sleep", (60,), queue=queue)
+        inspect = celery.control.inspect([worker.name], timeout=REPLY_SECONDS)
+        while not inspect.active()[worker.name]:
+            pass
+        assert len(inspect.active()[worker.name]) == 1
+        assert inspect.reserved()[worker.name] == []
+        waiting = [
+            channel.queue_declare(queue, passive=True).method.message_count for queue in queues
+        ]
+        worker.kill()
+    assert sum(waiting) == 2 * len(queues) - 1
+
+
 def test_tasks_are_fetched_by_priority(broker_url: str, fresh: Fresh):
     queue = fresh("queue")
     settings = {"task_queue_max_priority": 9, "task_default_priority": 0}

@@ -4,6 +4,8 @@ from collections import Counter
 
 import pytest
 
+from tests.exchange.server.inbox import Content
+from tests.exchange.server.served import served
 from tests.exchange.server.wire import Channel, Client, Wire, encode
 from warrener.protocol import methods as m
 
@@ -159,3 +161,20 @@ def test_a_prefetch_of_other_clients_is_for_each_new_consumer() -> None:
     consume(channel, "a", "b")
     channel.send(m.BasicQos(0, 3, False))
     assert [tag for _, tag, _ in delivered(client)] == ["a", "b"]
+
+
+async def test_a_slow_reader_of_a_socket_gets_as_much_of_each_queue() -> None:
+    async with served(small_buffers=True) as broker:
+        publisher = await broker.login()
+        for queue in "ab":
+            await publisher.declare(queue)
+            await publisher.deliver(queue, *[BODY] * 4000)
+        reader = await broker.login(small_buffer=True)
+        for queue in "ab":
+            await reader.send(1, m.BasicConsume(queue=queue, consumer_tag=queue, no_ack=True))
+        counts: Counter[str] = Counter()
+        while counts.total() < 4000:
+            _, item = await reader.next()
+            if isinstance(item, Content):
+                counts[item.method.consumer_tag] += 1
+        assert min(counts.values()) > 0.6 * max(counts.values()), counts
