@@ -45,20 +45,19 @@ class Line(Places):
         self.consumers = 0
 
     def first(self, valid: Container[int]) -> int | None:
-        place = super().first(valid)
-        return place if place is not None and self._may_go(place) else None
+        place, examination = super().first(valid), self.examination
+        if place is None or examination is None or examination.has_passed(place):
+            return place
+        return None
 
     def pop(self, standing: Mapping[int, MessageOrPosition]) -> int | None:
         """Take out the lowest place that still stands in line, if it may be given out."""
-        heap = self.heap
-        while heap and self._may_go(heap[0]):
+        heap, examination = self.heap, self.examination
+        while heap and (examination is None or examination.has_passed(heap[0])):
             place = heapq.heappop(heap)
             if place in standing:
                 return place
         return None
-
-    def _may_go(self, place: int) -> bool:
-        return self.examination is None or self.examination.has_passed(place)
 
 
 class Lines:
