@@ -151,7 +151,7 @@ class FullStore(HeldStore):
         return self.free
 
     def restock(self) -> None:
-        self.full = False
+        self.full = not self.free
 
 
 async def test_publishers_are_not_read_while_there_is_little_space(quick_clock):
@@ -174,12 +174,12 @@ async def test_a_full_disk_refuses_what_would_have_to_be_kept_there(quick_clock)
         client = await broker.login()
         await client.declare("q", durable=True)
         assert await client.call(1, m.ConfirmSelect()) == m.ConfirmSelectOk()
-        store.free = -1
+        store.free = 0
         store.full = True
         broker.server.stored()
         await client.publish("q", b"1", properties=PERSISTENT)
         assert await client.several(1) == [m.BasicNack(1, requeue=False)]
-        store.free = 0
+        store.free = 1
         await broker.until(lambda: not broker.broker.ledger.full)
         await client.publish("q", b"2", properties=PERSISTENT)
         await broker.until(lambda: broker.ready("q") == 1)
