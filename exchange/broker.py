@@ -15,6 +15,7 @@ from typing import Any
 from warrener.exchange.access.limits import VirtualHostLimits, limit_fields
 from warrener.exchange.access.permissions import Permission, Permissions
 from warrener.exchange.access.users import GUEST, User, Users
+from warrener.exchange.budget import Budget
 from warrener.exchange.confirms import Confirms
 from warrener.exchange.connections import Connections
 from warrener.exchange.deadlines import Deadlines
@@ -56,8 +57,9 @@ class Broker:
         self.failures = self.activity.failures
         self.ledger = Ledger(store, codec, self.failures)
         self.unreadable = UnreadableRecords(self.ledger)
-        self.pump = Pump()
-        self.deadlines = Deadlines()
+        self.budget = Budget()
+        self.pump = Pump(self.budget)
+        self.deadlines = Deadlines(self.budget)
         self.confirms = Confirms()
         self._segments = 1
         self._rewriting: Iterator[int] | None = None
@@ -75,16 +77,39 @@ class Broker:
         )
         self._assume_defaults()
 
+    def begin_pass(self, now_ms: int, shares: int = 1) -> None:
+        """A pass begins at a time in ms since 1970, with a budget of its own.
+
+        It is one of `shares` that together are to take no longer than one.
+        """
+        self.ledger.set_time(now_ms)
+        self.budget.renew(shares)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there was more to do than passes may: a pass that begins with `resume` is
+        needed, even if nothing is read."""
+        return self.pump.unfinished or self.deadlines.unfinished
+
+    def resume(self) -> None:
+        """This pass is for what was too much for others."""
+        self.pump.resume()
+        self.deadlines.resume()
+
     def hand_out(self) -> None:
-        """Hand out what can be handed out, and let go what is over its time or length."""
+        """Hand out what can be handed out, and let go what is over its time or length, as far as
+        the budget of the pass goes."""
         self.pump.run()
         self.deadlines.run(self.ledger.now_ms)
         self.pump.run()
 
     def end_pass(self) -> None:
-        """Close a pass: hand out, write, confirm, or give up if nothing can be written."""
+        """Close a pass: hand out, also what was too much for others, write, confirm, or give up if
+        nothing can be written. The next pass begins with it."""
+        self.resume()
         self.hand_out()
         self.commit()
+        self.budget.renew()
 
     def commit(self) -> None:
         """Write down what passes since the last commit have left, and answer who waited for it."""

@@ -19,6 +19,7 @@ from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.errors import NotAllowed, PreconditionFailed
 from warrener.exchange.message import Message
 from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.returning import Outcome
 from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.statistics.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 from warrener.exchange.statistics.sample import Sample
@@ -156,7 +157,7 @@ class Channel:
     def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool = True) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
 
-        `failed` says that something is wrong with them, as in `Queue.requeue`.
+        `failed` says that something is wrong with them, as in `returning.requeue`.
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
         deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
@@ -249,33 +250,25 @@ class Channel:
         self.unacked = dict(sorted({**self.unacked, **deliveries}.items()))
         self._oldest = min(self._oldest, *deliveries, self._next_tag)
 
-    def settle(self, deliveries: list[Delivery]) -> None:
-        """Deliveries that were taken out are done with."""
+    def settle(self, deliveries: list[Delivery], whole: bool = False) -> None:
+        """Deliveries that were taken out are done with; `whole` as in `Queue.take_back`."""
         self.counts[ACK] += len(deliveries)
         for consumer, part in self._release(deliveries):
             consumer.queue.counts[ACK] += len(part)
-            try:
-                consumer.queue.settle(part)
-                consumer.queue.wake()
-            except Exception as error:
-                consumer.queue.suspend(error)
+            consumer.queue.take_back(Outcome.ACKNOWLEDGED, part, whole)
+            consumer.queue.wake()
 
-    def drop(self, deliveries: list[Delivery]) -> None:
+    def drop(self, deliveries: list[Delivery], whole: bool = False) -> None:
         """Deliveries that were taken out are not wanted."""
         for consumer, part in self._release(deliveries):
-            try:
-                consumer.queue.reject(part)
-                consumer.queue.wake()
-            except Exception as error:
-                consumer.queue.suspend(error)
+            consumer.queue.take_back(Outcome.REJECTED, part, whole)
+            consumer.queue.wake()
 
-    def requeue(self, deliveries: list[Delivery], failed: bool = True) -> None:
+    def requeue(self, deliveries: list[Delivery], failed: bool = True, whole: bool = False) -> None:
         """Deliveries that were taken out go back to their queues."""
+        outcome = Outcome.FAILED if failed else Outcome.REQUEUED
         for consumer, part in self._release(deliveries):
-            try:
-                consumer.queue.requeue(part, failed)
-            except Exception as error:
-                consumer.queue.suspend(error)
+            consumer.queue.take_back(outcome, part, whole)
 
     def _take_one(self, tag: int) -> list[Delivery]:
         delivery = self.unacked.pop(tag, None)

@@ -3,19 +3,22 @@
 One heap for the whole broker, one sleeping task in the server: whoever has a deadline says when,
 and is called back once that time has come. It says again if it has another.
 
-Ten thousand queues may have the same deadline. Then they are called in slices, a slice a pass, so
-that nobody else has to wait for all of them: what is left stays due. A slice is done once a
-millisecond, however often `run` is called. A call counts as one piece of
-work, and who did more says how much (`spend`).
+Ten thousand queues may have the same deadline. Then as many are called as the budget of the pass
+allows, and the others stay due: they are called in passes of their own (`resume`), so that the
+clients whose passes come in between need not pay for them.
 """
+
+from __future__ import annotations
 
 import heapq
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-WORK_MAX = 500
-"""Pieces of work in one slice: queues that look whether they have something to do, messages given
-up, bindings removed. Each takes some ten microseconds."""
+from warrener.exchange.budget import CALLED
+
+if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
+
 STALE_MIN = 1024
 """Entries a heap may hold that count no more, before it is cleaned."""
 
@@ -36,16 +39,16 @@ class Timed(Protocol):
 class Deadlines:
     """Times at which something is due."""
 
-    __slots__ = ("_counter", "_cut_ms", "_heap", "_stale", "_work")
+    __slots__ = ("_budget", "_counter", "_heap", "_stale", "unfinished")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._heap: list[tuple[int, int, Timed]] = []
         self._counter = count()
         self._stale = 0
         """At least so many entries count no more."""
-        self._work = 0
-        self._cut_ms = -1
-        """When there was more to do than fits into a slice."""
+        self.unfinished = False
+        """Whether more was due than the budget allowed: a pass of its own is needed."""
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -73,37 +76,40 @@ class Deadlines:
         """The next time something is due, in ms since 1970."""
         return self._heap[0][0] if self._heap else None
 
-    def spend(self, work: int) -> None:
-        """Whoever is being called has done more than one piece of work."""
-        self._work += work
+    def resume(self) -> None:
+        """This pass is for what is left of others."""
+        self.unfinished = False
 
     def run(self, now: int) -> None:
-        """Call those that are due, as many as fit into a slice; the others stay due.
+        """Call those that are due, as far as the budget goes; the others stay due.
 
         What they schedule waits for the next call, even if it is due.
         """
-        if now == self._cut_ms:
-            # A slice has been done at this moment: a pass may come here for each of its methods.
+        if not self._heap or self._heap[0][0] > now or self.unfinished:
             return
-        called: list[tuple[int, Timed]] = []
-        while self._heap and self._heap[0][0] <= now and len(called) < WORK_MAX:
-            due, _, timed = heapq.heappop(self._heap)
-            if timed.next_due == due:
-                timed.next_due = None
-                called.append((due, timed))
-            else:
-                self._stale = max(0, self._stale - 1)
-        self._work = 0
-        for place, (_, timed) in enumerate(called):
-            if self._work >= WORK_MAX:
-                for due, left in called[place:]:
-                    self.schedule(due, left)
+        budget = self._budget
+        last = next(self._counter)
+        again: list[tuple[int, int, Timed]] = []
+        while self._heap and self._heap[0][0] <= now:
+            if budget.left <= 0:
+                self.unfinished = True
                 break
-            self._work += 1
-            try:
-                timed.due(now)
-            except Exception as error:
-                # The others that are due are not to miss their time for it.
-                timed.suspend(error)
-        if self._work >= WORK_MAX:
-            self._cut_ms = now
+            entry = heapq.heappop(self._heap)
+            due, number, timed = entry
+            if timed.next_due != due:
+                self._stale = max(0, self._stale - 1)
+            elif number > last:
+                again.append(entry)
+            else:
+                timed.next_due = None
+                budget.spend(CALLED)
+                budget.begin_turn()
+                try:
+                    timed.due(now)
+                except Exception as error:
+                    # The others that are due are not to miss their time for it.
+                    timed.suspend(error)
+        budget.end_turn()
+        for entry in again:
+            heapq.heappush(self._heap, entry)
+            self.unfinished = True

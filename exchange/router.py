@@ -13,16 +13,19 @@ from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from warrener.exchange.binding import Binding, Destination
+from warrener.exchange.budget import ENQUEUED, REWRITTEN, ROUTED
 from warrener.exchange.delay import released_headers
 from warrener.exchange.durability.records import HOLDERS_MAX
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message, Properties
 from warrener.exchange.queues.dead_letter import dead_letter, goes_round
+from warrener.exchange.queues.limits import is_full, refuse
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route, Windows
 from warrener.exchange.types import Exchange
 
 if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
     from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.window import Window
 
@@ -61,8 +64,10 @@ class Router:
         exchanges: Mapping[str, Exchange],
         ledger: Ledger,
         quarantine: Callable[[str, Message, Exception], None],
+        budget: Budget,
     ) -> None:
         self.generation = 0
+        self._budget = budget
         self._vhost = vhost
         self._exchanges = exchanges
         self._ledger = ledger
@@ -112,6 +117,9 @@ class Router:
         """
         if route.careful:
             return self._publish_carefully(route, messages, expiring)
+        if len(route.queues) > 1:
+            # To one queue goes no more than was read, and that is bounded.
+            self._budget.spend(ENQUEUED * len(route.queues))
         if route.holders:
             self._ledger.write_messages(messages, route.head, route.holders, expiring)
         for queue in route.queues:
@@ -170,6 +178,7 @@ class Router:
         queue.enqueue([message], len(message.content))
 
     def _dead_letter(self, exchange: Exchange, queue: Queue, message: Message, reason: str) -> None:
+        self._budget.spend(REWRITTEN)
         now = self._ledger.now_ms
         letter = dead_letter(self._ledger.codec, queue, message, reason, now)
         headers = letter.properties.headers
@@ -179,6 +188,7 @@ class Router:
         self._put_once(letter, route, closed, False)
 
     def _release(self, exchange: Exchange, message: Message) -> None:
+        self._budget.spend(REWRITTEN)
         headers = released_headers(dict(message.properties.headers or {}))
         free = self._ledger.codec.rewrite(message, message.envelope, {"headers": headers})
         keys = (message.envelope.routing_key, *message.copies())
@@ -327,7 +337,7 @@ class Router:
                 continue
             refused.append(message)
             for queue in full:
-                queue.refuse([message])
+                refuse(queue, [message])
         return refused
 
     def _put_once(
@@ -370,6 +380,7 @@ class Router:
 
     def _put(self, message: Message, route: Route, without: Set[Queue], expiring: bool) -> None:
         """Put one message into the queues of a route, leaving some out."""
+        self._budget.spend(ROUTED + ENQUEUED * len(route.queues))
         queues = tuple(queue for queue in route.queues if queue not in without)
         if without:
             route = self._variant(message.envelope, queues, route.observers, (), None, ())
@@ -395,8 +406,8 @@ def _limited(queues: Sequence[Queue], place: Envelope, refuses: bool) -> tuple[Q
 
 
 def _is_full(queue: Queue, size: int) -> bool:
-    if not queue.options.rejects or not queue.is_full(size):
+    if not queue.options.rejects or not is_full(queue, size):
         return False
     # Had the messages come one by one, the consumers would have taken what they can by now.
     queue.pump()
-    return queue.is_full(size)
+    return is_full(queue, size)

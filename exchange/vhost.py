@@ -17,6 +17,7 @@ from warrener.exchange.access.limits import VirtualHostLimits, reached
 from warrener.exchange.arguments import check_exchange_arguments
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.bindings import Bindings
+from warrener.exchange.budget import CALLED, UNBOUND
 from warrener.exchange.durability.definitions import Definitions
 from warrener.exchange.equivalence import require_same_exchange, require_same_queue
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
@@ -67,10 +68,11 @@ class VirtualHost:
         self.exchanges = predeclared_exchanges(self.queues)
         self.tracing = False
         self._definitions = Definitions(name, ledger)
-        self._router = Router(name, self.exchanges, ledger, self.quarantine)
+        self._router = Router(name, self.exchanges, ledger, self.quarantine, pump.budget)
         self._bindings = Bindings(self._definitions, self._router, self.tell, self._remove_exchange)
         self.ledger = ledger
         self.pump = pump
+        self.budget = pump.budget
         self.deadlines = deadlines
         self._next_number = next_number
         self._without_queue: dict[str, Exchange] = {}
@@ -269,6 +271,7 @@ class VirtualHost:
 
     def remove_queue(self, queue: Queue) -> int:
         """Delete a queue whatever its state; its consumers are told."""
+        self.budget.spend(CALLED + UNBOUND * self._bindings.count_to(queue))
         for consumer in list(queue.consumers):
             consumer.channel.cancel(consumer.tag)
             consumer.channel.outlet.cancelled(consumer)
@@ -289,7 +292,6 @@ class VirtualHost:
 
     def expire_queue(self, queue: Queue) -> None:
         """Remove a queue that nobody has used for as long as it is meant to last unused."""
-        self.deadlines.spend(self._bindings.count_to(queue))
         self.remove_queue(queue)
 
     def consumer_left(self, queue: Queue) -> None:

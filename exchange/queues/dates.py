@@ -47,6 +47,11 @@ class Dates:
         if note.deadline is not None:
             self._times.add(note.deadline, place)
 
+    def is_late(self, place: int | None, now: int) -> bool:
+        """Whether a message, if there is one, should have left before now."""
+        note = None if place is None else self._notes.get(place >> 1)
+        return note is not None and note.deadline is not None and note.deadline < now
+
     def find(self, place: int, message: Message, default: int) -> Note | None:
         """Note when a message is to leave by what counts now, if it is.
 

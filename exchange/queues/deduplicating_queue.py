@@ -79,7 +79,7 @@ class DeduplicatingQueue(Queue):
             self.memory.add(messages)
         else:
             for message in messages:
-                self.memory.note(message, self._ledger)
+                self.memory.note(message, self.ledger)
         super().enqueue(messages, size, expiring)
 
     def restore(
@@ -91,7 +91,7 @@ class DeduplicatingQueue(Queue):
     ) -> None:
         if isinstance(self.memory, Contents):
             for start in range(0, len(positions), CHUNK_MESSAGES):
-                self.memory.add(self._ledger.load(positions[start : start + CHUNK_MESSAGES]))
+                self.memory.add(self.ledger.load(positions[start : start + CHUNK_MESSAGES]))
         super().restore(positions, size, expiring, returns)
 
     def purge(self) -> int:
@@ -99,10 +99,10 @@ class DeduplicatingQueue(Queue):
             self.memory.clear()
         return super().purge()
 
-    def _forget(self, messages: Iterable[Message]) -> None:
+    def forget(self, messages: Iterable[Message]) -> None:
         if isinstance(self.memory, Contents):
             self.memory.remove(messages)
-        super()._forget(messages)
+        super().forget(messages)
 
 
 def make_queue(name: str, host: Host, **options: Any) -> Queue:

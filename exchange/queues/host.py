@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
     from warrener.exchange.deadlines import Deadlines
     from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.message import Message
@@ -19,6 +20,7 @@ class Host(Protocol):
 
     ledger: Ledger
     pump: Pump
+    budget: Budget
     deadlines: Deadlines
 
     def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:

@@ -21,6 +21,10 @@ def rank(priority: int | None, highest: int | None) -> int:
     return 0 if highest is None else (highest - min(priority or 0, highest)) << RANK_SHIFT
 
 
+PASSED_OVER_MAX = 2000
+"""Times that count no more which are passed over at once, a millisecond or two."""
+
+
 class Places:
     """Places in order, of which some may have become void; `valid` says which have not."""
 
@@ -84,9 +88,15 @@ class Times:
         return self._heap[0][0] if self._heap else None
 
     def take(self, now: int, most: int) -> list[int]:
-        """Take out the places whose time has come, at most so many."""
+        """Take out the places whose time has come, at most so many.
+
+        Of very many of which nothing happens any more, some are left for the next time.
+        """
         taken: dict[int, None] = {}
+        passed_over = len(self._heap) - most - PASSED_OVER_MAX
         while self._heap and self._heap[0][0] <= now and len(taken) < most:
+            if len(self._heap) == passed_over:
+                break
             time, place = heapq.heappop(self._heap)
             if self._counts(time, place):
                 taken[place] = None

@@ -1,12 +1,20 @@
-"""The pump: which queues have something to hand out.
+"""The pump: which queues have something to do.
 
 A queue is told of its new messages many times within a pass but handed out from once, at the
-end: `wake` notes it, `run` empties every noted queue as far as its consumers take.
+end: `wake` puts it into the line, `run` gives each queue in the line its turn (`Queue.pump`).
+
+A queue that has more to do than its turn allows goes to the end of the line. What is still in the
+line when the budget of the pass is used up is done in passes of its own (`resume`), so that the
+clients whose passes come in between need not pay for it.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
 
 
 class Pumped(Protocol):
@@ -16,40 +24,50 @@ class Pumped(Protocol):
     """Whether the pump knows of it."""
 
     def pump(self) -> None:
-        """Hand out what can be handed out."""
+        """Use a turn: do what there is to do, as far as the budget goes."""
 
 
 class Pump:
-    """Queues and waitlists that wait to be pumped."""
+    """The line of the queues and waitlists that have something to do."""
 
-    __slots__ = ("_later", "_queues")
+    __slots__ = ("_later", "_line", "budget")
 
-    def __init__(self) -> None:
-        self._queues: list[Pumped] = []
-        self._later: list[Pumped] = []
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._line: deque[Pumped] = deque()
+        self._later: deque[Pumped] = deque()
 
     def wake(self, queue: Pumped) -> None:
-        """Have `queue` pumped at the end of this pass; it is not noted already."""
+        """Have `queue` pumped in this pass, if the budget allows; it is not in the line already."""
         queue.waiting = True
-        self._queues.append(queue)
+        self._line.append(queue)
 
     def wake_later(self, queue: Pumped) -> None:
-        """Have `queue` pumped again in the next pass: it has work for more than one."""
-        self._later.append(queue)
+        """Have `queue` pumped in a later pass; it may be in the line already."""
+        if not queue.waiting:
+            queue.waiting = True
+            self._later.append(queue)
 
     @property
     def unfinished(self) -> bool:
-        """Whether another pass should come soon, even if nothing is read."""
+        """Whether a pass of its own is needed, even if nothing is read."""
         return bool(self._later)
 
+    def resume(self) -> None:
+        """This pass is for what is left of others."""
+        self._line.extendleft(reversed(self._later))
+        self._later.clear()
+
     def run(self) -> None:
-        """Hand out what can be handed out."""
-        later, self._later = self._later, []
-        for queue in later:
-            if not queue.waiting:
-                self.wake(queue)
-        while self._queues:
-            queues, self._queues = self._queues, []
-            for queue in queues:
-                queue.waiting = False
-                queue.pump()
+        """Give every queue in the line its turn, as far as the budget goes."""
+        line, budget = self._line, self.budget
+        while line:
+            if budget.left <= 0:
+                self._later.extend(line)
+                line.clear()
+                break
+            queue = line.popleft()
+            queue.waiting = False
+            budget.begin_turn()
+            queue.pump()
+        budget.end_turn()

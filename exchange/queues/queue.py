@@ -8,6 +8,10 @@ a consumer, its channel keeps the delivery) or gone. Every move between them is 
     purge     ready -> gone                  reject       unacked -> gone, or a dead letter
     due       ready -> gone, or a dead letter, when its time is over
 
+Whatever may be many of these at once is done in the turns that the pump gives, as far as the budget
+of the pass goes: what channels give back (`returning.py`), what is over its time, what is too much
+(`limits.py`), and handing out.
+
 Handing out is done in runs, not message by message: `pump` has consumers asked how many they
 take, and that many are removed from the head at once and dealt out in turn.
 
@@ -22,34 +26,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from warrener.exchange.consumer import Consumer, Delivery
+from warrener.exchange.budget import ADMITTED, EXPIRY, PASSED_OVER, SETTLED
 from warrener.exchange.durability.records import Return
 from warrener.exchange.policy import UNGOVERNED, Applied, queue_groups
 from warrener.exchange.queues.consumers import Consumers
 from warrener.exchange.queues.dead_letter import (
-    DELIVERY_COUNT,
-    DELIVERY_LIMIT,
     EXPIRED,
-    MAXLEN,
     REJECTED,
 )
 from warrener.exchange.queues.expiry import time_to_live
-from warrener.exchange.queues.options import PLAIN, REJECT_PUBLISH_DLX, QueueOptions, queue_options
+from warrener.exchange.queues.limits import drop_excess
+from warrener.exchange.queues.options import PLAIN, QueueOptions, queue_options
 from warrener.exchange.queues.ready import Ready, Taken
+from warrener.exchange.queues.returning import Outcome, Returning, apply, cost
 from warrener.exchange.queues.selection import Selection
 from warrener.exchange.queues.suspension import Suspendable
 from warrener.exchange.statistics.counts import PUBLISH, QueueStatistics, no_counts
 
 if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
+    from warrener.exchange.consumer import Consumer, Delivery
     from warrener.exchange.deduplication import Memory
     from warrener.exchange.message import Message, Properties
     from warrener.exchange.queues.host import Host
     from warrener.exchange.queues.waitlist import Waitlist
     from warrener.exchange.statistics.sample import Sample
-
-ANY_SIZE = 1 << 62
-DROPPED_MAX = 1000
-"""Messages given up at once because the queue is too long; after a change it may be much so."""
 
 
 class Queue(Suspendable):
@@ -67,20 +68,22 @@ class Queue(Suspendable):
     """What it knows messages by, if it deduplicates."""
 
     __slots__ = (
-        "_ledger",
         "_pump",
         "arguments",
         "auto_delete",
+        "budget",
         "consumers",
         "counts",
         "deleted",
         "durable",
         "last_used_ms",
+        "ledger",
         "name",
         "number",
         "options",
         "owner",
         "ready",
+        "returning",
         "sample",
         "settled",
         "unacked",
@@ -113,6 +116,8 @@ class Queue(Suspendable):
         )
         self.unacked = 0
         self.unacked_bytes = 0
+        self.returning = Returning(self)
+        """Deliveries that are to be gone through."""
         self.waiting = False
         self.settled: list[int] = []
         """Positions settled since the ledger last wrote them down."""
@@ -124,10 +129,11 @@ class Queue(Suspendable):
         self.next_due: int | None = None
         self.last_used_ms = host.ledger.now_ms
         self._host = host
-        self._ledger = host.ledger
+        self.ledger = host.ledger
         self._pump = host.pump
+        self.budget = host.budget
         if options.indexed:
-            self._select()
+            self.select()
         self._plan()
 
     def __repr__(self) -> str:
@@ -149,9 +155,9 @@ class Queue(Suspendable):
         if self.options == before:
             return
         if self.options.expires_ms != before.expires_ms:
-            self.last_used_ms = self._ledger.now_ms
+            self.last_used_ms = self.ledger.now_ms
         if self.options.indexed:
-            self._select()
+            self.select()
         self.ready.go_by(self.options)
         self._pump.wake_later(self)
         self._plan()
@@ -165,25 +171,13 @@ class Queue(Suspendable):
         `expiring` says that some of them may have an expiration of their own.
         """
         if expiring:
-            self._select()
+            self.select()
         self.ready.extend(messages, size)
         self.counts[PUBLISH] += len(messages)
         if (self.consumers or self.options.limited) and not self.waiting:
             self._pump.wake(self)
         if self.options is not PLAIN or expiring:
             self._plan()
-
-    def is_full(self, size: int, count: int = 1) -> bool:
-        """Whether `count` more messages, `size` bytes together, would be too many."""
-        most, most_bytes = self.options.max_length, self.options.max_bytes
-        return (most is not None and len(self.ready) + count > most) or (
-            most_bytes is not None and self.ready.bytes + size > most_bytes
-        )
-
-    def refuse(self, messages: Sequence[Message]) -> None:
-        """Messages do not come in because the queue is full."""
-        if self.options.overflow == REJECT_PUBLISH_DLX:
-            self._bury(messages, MAXLEN)
 
     def restore(
         self,
@@ -197,7 +191,7 @@ class Queue(Suspendable):
         `returns` is, by position, what is known of those that had come back.
         """
         if (expiring or returns) and not self.suspended:
-            self._select()
+            self.select()
         self.ready.restore(positions, size, returns or {})
         self._plan()
         self.wake()
@@ -211,28 +205,47 @@ class Queue(Suspendable):
     # Messages out
 
     def pump(self) -> None:
-        """Hand out ready messages, in turn, until none is left or no consumer takes more."""
+        """Use this queue's turn: go through what comes back, let go what is over its time or too
+        much, and hand out until nothing is left or no consumer takes more."""
         try:
-            if self.ready.examine():
-                self._pump.wake_later(self)
-                self._plan()
-            if self.ready.next_deadline is None or self._is_rid_of_late():
-                self.ready.hand_out(self.consumers)
-                if self.ready.outlived:
-                    self._simplify()
-            if self.options.limited:
-                self._drop_excess()
+            if not self.suspended:
+                self._use_turn(self.budget)
         except Exception as error:
             self.suspend(error)
+
+    def _use_turn(self, budget: Budget) -> None:
+        if self.returning:
+            self.returning.go_on(budget)
+        if self.ready.examine():
+            self._pump.wake_later(self)
+            self._plan()
+        if self.ready.next_deadline is None or self._is_rid_of_late():
+            if not self.returning.puts_back:
+                self.ready.hand_out(self.consumers, budget)
+            if self.ready.outlived:
+                self._simplify()
+        too_long = self.options.limited and drop_excess(self, budget)
+        more_to_hand_out = budget.exhausted and len(self.ready) and self.consumers
+        if too_long or self.returning or more_to_hand_out:
+            self._take_another_turn()
+
+    def _take_another_turn(self) -> None:
+        if not self.waiting:
+            self._pump.wake(self)
 
     def _is_rid_of_late(self) -> bool:
         """Have messages leave that should have left before this pass; whether that was all.
 
-        If they are too many for now, `due` wakes this queue again when all are gone.
+        If they are too many for now, none of the others is handed out until all are gone.
         """
+        if not self._is_late():
+            return True
+        self._let_go(self.ledger.now_ms - 1)
         if self._is_late():
-            self._let_go(self._ledger.now_ms - 1)
-        return not self._is_late()
+            self._take_another_turn()
+            return False
+        self._plan()
+        return True
 
     def take(self, consumer: Consumer) -> Taken | None:
         """Take the first message that may be had for `consumer`, which has room for exactly one.
@@ -240,10 +253,10 @@ class Queue(Suspendable):
         Raises: PreconditionFailed if the queue is suspended.
         """
         self.require_running()
-        self.last_used_ms = self._ledger.now_ms
-        while self._is_late():
-            self._let_go(self._ledger.now_ms - 1)
-        taken = self.ready.take_for(consumer)
+        self.last_used_ms = self.ledger.now_ms
+        self._is_rid_of_late()
+        self._admit(self.ledger.now_ms)
+        taken = self.ready.take_for(consumer, self.budget)
         if taken is None or not taken.messages:
             return None
         consumer.deliver(*taken)
@@ -257,16 +270,35 @@ class Queue(Suspendable):
     def handed_over(self, messages: Sequence[Message], sequences: Sequence[int]) -> None:
         """Messages went to a consumer that does not acknowledge: they are done with."""
         self.ready.settled(sequences)
-        self._forget(messages)
+        self.forget(messages)
+
+    def take_back(
+        self, outcome: Outcome, deliveries: Sequence[Delivery], whole: bool = False
+    ) -> None:
+        """A channel has let go of deliveries; they are gone through now or in turns.
+
+        `whole` says that they have to be gone through now, because all of it is one transaction.
+        """
+        if whole or (
+            not self.returning and self.budget.affords(len(deliveries) * cost(self, outcome))
+        ):
+            try:
+                apply(self, outcome, deliveries)
+            except Exception as error:
+                self.suspend(error)
+        else:
+            self.returning.add(outcome, deliveries)
+            self._take_another_turn()
 
     def settle(self, deliveries: Sequence[Delivery]) -> list[Message]:
         """Delivered messages are done with; returns them."""
+        self.budget.spend(SETTLED * len(deliveries))
         messages = [delivery.message for delivery in deliveries]
         self.unacked -= len(messages)
         self.unacked_bytes -= sum([len(message.content) for message in messages])
         if self.ready.remembers:
             self.ready.settled([delivery.sequence for delivery in deliveries])
-        self._forget(messages)
+        self.forget(messages)
         return messages
 
     def reject(self, deliveries: Sequence[Delivery], reason: str = REJECTED) -> None:
@@ -276,58 +308,27 @@ class Queue(Suspendable):
         if self.deleted:
             return
         try:
-            self._bury(messages, reason)
+            self.bury(messages, reason)
         except Exception:
             self._keep(messages)
             raise
 
-    def requeue(self, deliveries: Iterable[Delivery], failed: bool = True) -> None:
-        """Put delivered messages back to where they were taken from.
+    def out_no_more(self, delivery: Delivery) -> Message:
+        """A message that was delivered comes back; it is not settled."""
+        self.unacked -= 1
+        self.unacked_bytes -= len(delivery.message.content)
+        return delivery.message
 
-        `failed` says that something is wrong with them, or with whoever had them: a queue that
-        counts gives up a message that fails too often. Where messages are retried with a delay,
-        they are held back.
-        """
-        counts = self.options.counts and not self.deleted
-        for delivery in deliveries:
-            if counts:
-                self._come_back(self._select(), delivery, failed)
-                continue
-            message = self._out_no_more(delivery)
-            if self.deleted:
-                self._forget([message])
-            else:
-                self.ready.give_back(delivery.sequence, message)
+    def put_back(self) -> None:
+        """Messages have been put back."""
         if self.ready.unfinished:
             self._pump.wake_later(self)
         self._plan()
         self.wake()
 
-    def _come_back(self, selection: Selection, delivery: Delivery, failed: bool) -> None:
-        """Put one message back into a queue that counts, or give it up."""
-        sequence, limit, retry = delivery.sequence, self.options.delivery_limit, self.options.retry
-        notes = selection.notes
-        count = notes.count_failure(sequence) if failed else notes.failures(sequence)
-        if limit is not None and count > limit:
-            self.reject([delivery], DELIVERY_LIMIT)
-            return
-        message = self._out_no_more(delivery)
-        if failed:
-            message = self._ledger.with_headers(message, {DELIVERY_COUNT: count})
-        delay = 0 if retry is None else retry.delay(count, failed)
-        not_before = self._ledger.now_ms + delay if delay else 0
-        selection.give_back(sequence, message, not_before)
-        if self.number and message.position and (failed or delay):
-            self._ledger.returned(self, Return(message.position, count, not_before))
-
-    def _out_no_more(self, delivery: Delivery) -> Message:
-        self.unacked -= 1
-        self.unacked_bytes -= len(delivery.message.content)
-        return delivery.message
-
     def withdraw(self, sequence: int) -> Message | None:
         """Take out a message that waits, for good; None if it waits no more."""
-        taken = self._select().pick(sequence)
+        taken = self.select().pick(sequence)
         if taken is None or not taken.messages:
             return None
         self.handed_over(taken.messages, taken.sequences)
@@ -338,7 +339,7 @@ class Queue(Suspendable):
         count = len(self.ready)
         if self.number:
             for position in self.ready.stored_positions():
-                self._ledger.settle(self, position)
+                self.ledger.settle(self, position)
         self.ready.clear()
         return count
 
@@ -355,13 +356,17 @@ class Queue(Suspendable):
         if self.deleted or self.suspended:
             return
         self._let_go(now)
-        self.ready.admit(now)
+        self._admit(now)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
             self._host.expire_queue(self)
             return
         self._plan()
         self.wake()
+
+    def _admit(self, now: int) -> None:
+        """Put messages in line whose time has come, as far as the turn goes."""
+        self.budget.spend(ADMITTED * self.ready.admit(now, self.budget.steps(ADMITTED)))
 
     def deadline(self, properties: Properties, published: int) -> int | None:
         """When a message that came in at `published` is to leave, in ms since 1970."""
@@ -370,21 +375,26 @@ class Queue(Suspendable):
 
     def time_is_over(self, messages: Sequence[Message]) -> None:
         """The deadline of messages has come, and they are no longer ready."""
-        self._bury(messages, EXPIRED)
-        self._forget(messages)
+        self.bury(messages, EXPIRED)
+        self.forget(messages)
 
     def _let_go(self, now: int) -> None:
-        """Have messages whose time is over at `now` leave; if they are many, some of them."""
-        expired = self.ready.expire(now)
-        if expired.messages:
-            self._host.deadlines.spend(len(expired.messages))
-            self.time_is_over(expired.messages)
-            self.ready.settled(expired.sequences)
+        """Have messages whose time is over at `now` leave, as far as the turn goes."""
+        budget = self.budget
+        while (deadline := self.ready.next_deadline) is not None and deadline <= now:
+            most = 1 if self.buries else budget.steps(EXPIRY)
+            expired = self.ready.expire(now, most)
+            budget.spend(EXPIRY * len(expired.messages) or PASSED_OVER)
+            if expired.messages:
+                self.time_is_over(expired.messages)
+                self.ready.settled(expired.sequences)
+            if budget.exhausted:
+                return
 
     def _is_late(self) -> bool:
         """Whether messages wait that should have left before this pass."""
         deadline = self.ready.next_deadline
-        return deadline is not None and deadline < self._ledger.now_ms
+        return deadline is not None and deadline < self.ledger.now_ms
 
     def _plan(self) -> None:
         """Say when something is to be done next."""
@@ -400,7 +410,7 @@ class Queue(Suspendable):
         """Raises: AccessRefused if one of the two wants the queue for itself."""
         self.consumers.add(consumer)
         if consumer.filter is not None:
-            self._select()
+            self.select()
         self.ready.join(consumer)
         self._host.tell("consumer.created", queue=self.name, consumer_tag=consumer.tag)
         self.wake()
@@ -408,7 +418,7 @@ class Queue(Suspendable):
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
         self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
-        self.last_used_ms = self._ledger.now_ms
+        self.last_used_ms = self.ledger.now_ms
         self.ready.leave(consumer)
         if self.ready.outlived:
             self._simplify()
@@ -422,7 +432,7 @@ class Queue(Suspendable):
 
     def look_again(self) -> None:
         if self.options.indexed:
-            self._select()
+            self.select()
         self._pump.wake_later(self)
         self._plan()
 
@@ -447,31 +457,22 @@ class Queue(Suspendable):
 
     # Giving up messages
 
-    def _drop_excess(self) -> None:
-        """Give up messages at the head until the queue is no longer than it may be."""
-        if self.options.rejects:
-            return
-        stop = len(self.ready) - DROPPED_MAX
-        while excess := self.options.excess(len(self.ready), self.ready.bytes):
-            if len(self.ready) <= stop:
-                self._pump.wake_later(self)
-                return
-            count = min(excess, DROPPED_MAX)
-            messages, sequences, _ = self.ready.take(count, ANY_SIZE if count > 1 else 0)
-            self._bury(messages, MAXLEN)
-            self.handed_over(messages, sequences)
+    @property
+    def buries(self) -> bool:
+        """Whether messages that are given up become dead letters, or go elsewhere."""
+        return self.options.dead_letter_exchange is not None
 
-    def _bury(self, messages: Sequence[Message], reason: str) -> None:
+    def bury(self, messages: Sequence[Message], reason: str) -> None:
         """Make dead letters of messages, if the queue has somewhere to send them."""
         if messages and self.options.dead_letter_exchange is not None:
             self._host.dead_letter(self, messages, reason)
 
-    def _forget(self, messages: Iterable[Message]) -> None:
+    def forget(self, messages: Iterable[Message]) -> None:
         """This queue no longer needs the messages that the ledger keeps for it."""
         if self.number:
             for message in messages:
                 if message.position:
-                    self._ledger.settle(self, message.position)
+                    self.ledger.settle(self, message.position)
 
     def _keep(self, messages: Iterable[Message]) -> None:
         """Undo `_forget`: messages could not be passed on, so the ledger still has to keep them."""
@@ -480,11 +481,11 @@ class Queue(Suspendable):
 
     # Order
 
-    def _select(self) -> Selection:
+    def select(self) -> Selection:
         """Have the waiting messages in an order from which they can be selected."""
         if not isinstance(self.ready, Selection):
             self.ready = Selection(
-                self._ledger,
+                self.ledger,
                 self.options,
                 bool(self.number),
                 self.deadline,
@@ -495,5 +496,5 @@ class Queue(Suspendable):
 
     def _simplify(self) -> None:
         """Go back to the plain order."""
-        load = self._ledger.load_some if self.number else None
+        load = self.ledger.load_some if self.number else None
         self.ready = Ready(load, self.ready.next_sequence)

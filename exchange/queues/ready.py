@@ -20,10 +20,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from warrener.exchange.budget import DELIVERED
 from warrener.exchange.message import DELIVERY_BYTES, Message
 from warrener.exchange.queues.backlog import Backlog, Load
 
 if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
     from warrener.exchange.consumer import Consumer
     from warrener.exchange.durability.records import Return
     from warrener.exchange.queues.consumers import Consumers
@@ -128,14 +130,16 @@ class Ready:
         self._backlog.extend_stored(positions, size)
         self._restored = len(positions)
 
-    def hand_out(self, consumers: Consumers) -> None:
-        """Deal out what waits, in turn, until nothing is left or no consumer takes more."""
-        while len(self):
+    def hand_out(self, consumers: Consumers, budget: Budget) -> None:
+        """Deal out what waits, in turn, until nothing is left, no consumer takes more or the budget
+        is used up."""
+        while len(self) and not budget.exhausted:
             takers, share, room = consumers.takers(self)
             if not takers:
                 return
             taken = self.take(share * len(takers), room)
             if taken.messages:
+                budget.spend(DELIVERED * len(taken.messages))
                 consumers.deal(taken, takers)
 
     def take(self, count: int, room: int) -> Taken:
@@ -150,7 +154,7 @@ class Ready:
             self._refill()
         return self._take_fresh(count, room)
 
-    def take_for(self, consumer: Consumer) -> Taken | None:
+    def take_for(self, consumer: Consumer, budget: Budget) -> Taken | None:
         """Take the message at the head, None if there is none: anybody may have it."""
         return self.take(1, 0) if len(self) else None
 
@@ -224,10 +228,11 @@ class Ready:
     def settled(self, sequences: Iterable[int]) -> None:
         """Nothing was remembered of what was taken."""
 
-    def admit(self, now: int) -> None:
+    def admit(self, now: int, most: int) -> int:
         """Nothing was held back."""
+        return 0
 
-    def expire(self, now: int) -> Taken:
+    def expire(self, now: int, most: int) -> Taken:
         """No message has a deadline."""
         return NOTHING
 

@@ -48,9 +48,13 @@ class Schedule(Queue):
     def deadline(self, properties: Properties, published: int) -> int | None:
         return delivery_time(properties, published)
 
+    @property
+    def buries(self) -> bool:
+        return True
+
     def time_is_over(self, messages: Sequence[Message]) -> None:
         self._host.release(self._exchange, messages)
-        self._forget(messages)
+        self.forget(messages)
 
     def due_time(self, sequence: int) -> int | None:
         """When a message that waits is to be routed, in ms since 1970."""

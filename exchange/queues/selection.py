@@ -28,13 +28,14 @@ which a plain queue does not pay. Content beyond the window stays in the store.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from warrener.exchange.budget import SELECTED, SETTLED
 from warrener.exchange.message import Message
 from warrener.exchange.queues.backlog import CHUNK_MESSAGES
 from warrener.exchange.queues.dates import Dates, Deadline
-from warrener.exchange.queues.dead_letter import DELIVERY_COUNT
 from warrener.exchange.queues.deal import Card, deal
 from warrener.exchange.queues.groups import Group, Groups, Holder
 from warrener.exchange.queues.lines import Lines
@@ -45,6 +46,7 @@ from warrener.exchange.queues.ready import Ready, Taken
 from warrener.exchange.queues.waiting import MessageOrPosition, Waiting
 
 if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
     from warrener.exchange.consumer import Consumer
     from warrener.exchange.durability.ledger import Ledger
     from warrener.exchange.durability.records import Return
@@ -56,7 +58,9 @@ EXAMINED_MAX = 2000
 EXPIRED_MAX = 1000
 """Messages given up for their time at once, some ten milliseconds if they are dead letters."""
 ADMITTED_MAX = 5000
-"""Messages put in line at once because their time has come, some ten milliseconds."""
+"""Messages put in line at once because their time has come."""
+LATE_MAX = 50_000
+"""Messages over their time that are passed over for one consumer, some fifty milliseconds."""
 
 
 class Selection:
@@ -92,12 +96,12 @@ class Selection:
         self._ledger = ledger
         self._options = options
         self._wake = wake
-        self.waiting = Waiting(ledger, stored, ready)
+        self.notes = Notes()
+        self.waiting = Waiting(ledger, stored, self.notes, ready)
         self.next_sequence = ready.next_sequence
         self.lines = Lines(self.waiting)
         header = options.group_header
         self.groups = None if header is None else Groups(header, options.shared_groups)
-        self.notes = Notes()
         self._dates = Dates(ledger, self.waiting, self.notes, deadline)
         if options.message_ttl_ms is not None:
             self._dates.forget()
@@ -147,6 +151,8 @@ class Selection:
         before, self._options = self._options, options
         if options.message_ttl_ms != before.message_ttl_ms:
             self._dates.forget()
+            for place in self.waiting.no_longer_late():
+                self._stand(place, self._ledger.now_ms)
 
     @property
     def outlived(self) -> bool:
@@ -172,7 +178,7 @@ class Selection:
             part = positions[start : start + CHUNK_MESSAGES]
             for stored, time in self._ledger.load_with_times(part):
                 back = returns.get(stored.position)
-                message = stored if back is None else self._counted(stored, back.failures)
+                message = stored if back is None else self.waiting.counted(stored, back.failures)
                 self._add(message, time, redelivered=True, back=back)
                 self.waiting.bytes += len(message.content)
 
@@ -237,16 +243,22 @@ class Selection:
 
     # Who may have what
 
-    def admit(self, now: int) -> None:
-        """Put messages in line whose time has come; if they are many, some of them."""
-        for place in self.held.let_go(now, ADMITTED_MAX):
+    def admit(self, now: int, most: int) -> int:
+        """Put messages in line whose time has come, at most so many; returns how many."""
+        before = len(self.held)
+        for place in self.held.let_go(now, min(most, ADMITTED_MAX)):
             group = self._group(place)
             if group is not None:
                 self._arrange(group)
             else:
-                entry = self.waiting.step_forward(place)
-                message = self._message(place, entry) if self.lines.selective else None
-                self.lines.stand(place, message, now)
+                self._stand(place, now)
+        return before - len(self.held)
+
+    def _stand(self, place: int, now: int) -> None:
+        """Have a message that is aside stand in line."""
+        entry = self.waiting.step_forward(place)
+        message = self.waiting.message(place, entry) if self.lines.selective else None
+        self.lines.stand(place, message, now)
 
     def _arrange(self, group: Group) -> None:
         """Have the first message of a group stand where it may be had from, the others aside."""
@@ -274,7 +286,7 @@ class Selection:
         filter = None if holder is None else holder.consumer.filter
         message = None
         if filter is not None or self.lines.selective:
-            message = self._message(place, entry)
+            message = self.waiting.message(place, entry)
             if message is None:
                 self._lose(place)
                 return
@@ -302,7 +314,7 @@ class Selection:
         examination = self.lines.examination()
         if examination is not None:
             most, standing = self.waiting.some(EXAMINED_MAX), self.waiting.standing
-            for place in examination.look(most, standing, self._read, self._ledger.now_ms):
+            for place in examination.look(most, standing, self.waiting.read, self._ledger.now_ms):
                 self._lose(place)
         return dated or self.lines.examining
 
@@ -339,9 +351,9 @@ class Selection:
         times = (self._dates.next, self.held.next)
         return min((time for time in times if time is not None), default=None)
 
-    def expire(self, now: int) -> Taken:
-        """Take messages whose time is over, at most EXPIRED_MAX."""
-        places = self._dates.take(now, EXPIRED_MAX)
+    def expire(self, now: int, most: int) -> Taken:
+        """Take messages whose time is over, at most so many, and at most EXPIRED_MAX."""
+        places = self._dates.take(now, min(most, EXPIRED_MAX))
         return self._take([(place, self._remove(place)) for place in places])
 
     # Messages out
@@ -359,25 +371,36 @@ class Selection:
         place = self.waiting.place_of(sequence)
         return None if place is None else self._take([(place, self._remove(place))])
 
-    def take_for(self, consumer: Consumer) -> Taken | None:
-        """Take the first message that a consumer may have, None if there is none."""
-        self.admit(self._ledger.now_ms)
-        while (card := self._draw(consumer)) is not None:
-            taken = self._take([card])
-            if taken.messages:
+    def take_for(self, consumer: Consumer, budget: Budget) -> Taken | None:
+        """Take the first message that a consumer may have, None if there is none; those whose time
+        is over are passed over, unless they are very many or of a group."""
+        late = partial(self._dates.is_late, now=self._ledger.now_ms)
+        for _ in range(LATE_MAX):
+            if self.groups is not None and late(self.next_for(consumer)):
+                return None
+            card = self._draw(consumer)
+            if card is None:
+                return None
+            if late(card[0]):
+                self.waiting.leave_late(*card)
+                budget.spend(SETTLED)
+            elif (taken := self._take([card])).messages:
                 return taken
         return None
 
-    def hand_out(self, consumers: Consumers) -> None:
-        """Deal out what consumers may have, those of the highest priority first."""
+    def hand_out(self, consumers: Consumers, budget: Budget) -> None:
+        """Deal out what consumers may have, by their priorities, as far as the budget goes."""
         standing = self.waiting.standing
         for priority in consumers.priorities if standing else ():
             while takers := consumers.able(priority, len(standing), self.next_for):
                 hands = self._deal(takers)
                 for consumer, taken in hands:
                     if taken.messages:
+                        budget.spend(SELECTED * len(taken.messages))
                         consumer.deliver(*taken)
                 consumers.served(consumer for consumer, _ in hands)
+                if budget.exhausted:
+                    return
 
     def _deal(self, consumers: Iterable[Consumer]) -> list[tuple[Consumer, Taken]]:
         """Take what consumers of one priority may have and want, one message each in turn.
@@ -460,27 +483,9 @@ class Selection:
 
     def _take(self, cards: list[Card]) -> Taken:
         """Account for messages that no longer wait, all of them redelivered or none."""
-        messages = self._read(cards)
+        messages = self.waiting.read(cards)
         self.waiting.count_out(cards, messages)
         if len(messages) < len(cards):
             self.settled([place >> 1 for place, _ in cards if place not in messages])
         sequences = [place >> 1 for place in messages]
         return Taken(list(messages.values()), sequences, bool(cards and cards[0][0] & 1))
-
-    def _read(self, cards: Sequence[Card]) -> dict[int, Message]:
-        """The messages of cards by place; what the store cannot read is left out."""
-        messages = self.waiting.read(cards)
-        for place, entry in cards if self.notes else ():
-            if isinstance(entry, int) and place in messages:
-                # It comes from the store as it was published.
-                messages[place] = self._counted(messages[place], self.notes.failures(place >> 1))
-        return messages
-
-    def _message(self, place: int, entry: MessageOrPosition) -> Message | None:
-        """One message that waits, None if the store cannot read it."""
-        return self._read([(place, entry)]).get(place)
-
-    def _counted(self, message: Message, failures: int) -> Message:
-        if not failures:
-            return message
-        return self._ledger.with_headers(message, {DELIVERY_COUNT: failures})

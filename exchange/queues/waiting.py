@@ -11,10 +11,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from warrener.exchange.message import Message
+from warrener.exchange.queues.dead_letter import DELIVERY_COUNT
 from warrener.exchange.queues.ready import WINDOW_BYTES, Ready
 
 if TYPE_CHECKING:
     from warrener.exchange.durability.ledger import Ledger
+    from warrener.exchange.queues.note import Notes
 
 READ_BYTES = 4 << 20
 """About how much is read back from the store at once, by the mean size of what waits."""
@@ -27,7 +29,9 @@ class Waiting:
     """The waiting messages of one queue; `bytes` are those of their contents."""
 
     __slots__ = (
+        "_late",
         "_ledger",
+        "_notes",
         "aside",
         "bytes",
         "memory_bytes",
@@ -36,9 +40,11 @@ class Waiting:
         "stored",
     )
 
-    def __init__(self, ledger: Ledger, stored: bool, ready: Ready) -> None:
-        """Take over what waits in `ready`; `stored` says whether the ledger knows the queue."""
+    def __init__(self, ledger: Ledger, stored: bool, notes: Notes, ready: Ready) -> None:
+        """Take over what waits in `ready`; `stored` says whether the ledger knows the queue, and
+        `notes` how often messages have failed."""
         self._ledger = ledger
+        self._notes = notes
         self.stored = stored
         self.bytes = ready.bytes
         self.memory_bytes = ready.memory_bytes
@@ -47,6 +53,8 @@ class Waiting:
             sequence << 1 | redelivered: entry for sequence, entry, redelivered in ready.drain()
         }
         self.aside: dict[int, MessageOrPosition] = {}
+        self._late: list[int] = []
+        """Places that are aside because their time is over."""
 
     def __len__(self) -> int:
         return len(self.standing) + len(self.aside)
@@ -101,6 +109,16 @@ class Waiting:
         if place in self.standing:
             self.aside[place] = self.standing.pop(place)
 
+    def leave_late(self, place: int, entry: MessageOrPosition) -> None:
+        """A message taken out of its line is over its time: it is aside until it leaves."""
+        self.aside[place] = entry
+        self._late.append(place)
+
+    def no_longer_late(self) -> list[int]:
+        """The places left so that are still there: another time to live counts for them."""
+        late, self._late = self._late, []
+        return [place for place in late if place in self.aside]
+
     def remove(self, place: int) -> MessageOrPosition:
         """A message waits no more."""
         entry = self.standing.pop(place, None)
@@ -114,10 +132,23 @@ class Waiting:
             loaded = {message.position: message for message in self._ledger.load(positions)}
         messages = {}
         for place, entry in entries:
-            message = loaded.get(entry) if isinstance(entry, int) else entry
-            if message is not None:
-                messages[place] = message
+            if not isinstance(entry, int):
+                messages[place] = entry
+            elif entry in loaded:
+                # It comes from the store as it was published.
+                failures = self._notes.failures(place >> 1) if self._notes else 0
+                messages[place] = self.counted(loaded[entry], failures)
         return messages
+
+    def message(self, place: int, entry: MessageOrPosition) -> Message | None:
+        """One message that waits, None if the store cannot read it."""
+        return self.read([(place, entry)]).get(place)
+
+    def counted(self, message: Message, failures: int) -> Message:
+        """A stored message that tells how often it has failed."""
+        if not failures:
+            return message
+        return self._ledger.with_headers(message, {DELIVERY_COUNT: failures})
 
     def count_out(
         self, entries: Sequence[tuple[int, MessageOrPosition]], messages: Mapping[int, Message]
@@ -140,6 +171,7 @@ class Waiting:
     def clear(self) -> None:
         self.standing.clear()
         self.aside.clear()
+        self._late.clear()
         self.bytes = self.memory_bytes = self.messages_in_memory = 0
 
 

@@ -81,7 +81,7 @@ class Server:
     def begin_pass(self) -> float:
         """Take the time, once for the whole pass; returns it for deadlines."""
         self._now = time.monotonic()
-        self.broker.ledger.set_time(int(time.time() * 1000))
+        self.broker.begin_pass(int(time.time() * 1000))
         return self._now
 
     def end_pass(self, connection: Connection | None = None) -> None:
@@ -97,12 +97,16 @@ class Server:
             self._write_out()
         except Exception as error:
             self.note_failure("end of pass", error)
-        due = self.broker.deadlines.next
-        if due is not None and due < self._planned_ms:
+        if self._next_due_ms() < self._planned_ms:
             self._sooner.set()
-        if self.broker.pump.unfinished and not self._continuing:
+        if self.broker.unfinished and not self._continuing:
             self._continuing = True
             self.start(self._continue)
+
+    def _next_due_ms(self) -> float:
+        """When a pass is needed for a deadline; never, if one is on its way for that already."""
+        deadlines = self.broker.deadlines
+        return math.inf if deadlines.next is None or deadlines.unfinished else deadlines.next
 
     def _write_out(self) -> None:
         while self._pending:
@@ -168,6 +172,7 @@ class Server:
         await trio.lowlevel.checkpoint()
         self._continuing = False
         self.begin_pass()
+        self.broker.resume()
         self.end_pass()
 
     # Sessions
@@ -337,8 +342,7 @@ class Server:
         next_tick = trio.current_time() + TICK_S
         while True:
             self._sooner = trio.Event()
-            due = self.broker.deadlines.next
-            self._planned_ms = math.inf if due is None else due
+            self._planned_ms = self._next_due_ms()
             wait_s = max(0, self._planned_ms - time.time() * 1000) / 1000
             with trio.move_on_at(min(next_tick, trio.current_time() + wait_s)):
                 await self._sooner.wait()

@@ -12,12 +12,13 @@ for the limits of its consumer and channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.queues.limits import is_full
 from warrener.protocol import methods as m
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
     from warrener.exchange.server.channel import ServerChannel
     from warrener.exchange.server.publication import Publication
 
-Settle = Callable[[list["Delivery"]], None]
+
+class Settle(Protocol):
+    """What is done with deliveries that were set aside."""
+
+    def __call__(self, deliveries: list[Delivery], *, whole: bool) -> None: ...
 
 
 @dataclass(slots=True)
@@ -87,7 +92,7 @@ class Transaction:
             size = len(message.content)
             channel.publish_along(noted.route, noted.publication, [message], size, expiring)
         for settle, deliveries in self._settlements:
-            settle(list(deliveries.values()))
+            settle(list(deliveries.values()), whole=True)
         self._begin()
 
     def rollback(self) -> None:
@@ -118,7 +123,7 @@ def require_room(publishes: Iterable[Noted], ledger: Ledger) -> None:
                 if queue not in known:
                     sizes.setdefault(queue, []).append(len(noted.message.content))
     for queue, wanted in sizes.items():
-        if queue.options.rejects and queue.is_full(sum(wanted), len(wanted)):
+        if queue.options.rejects and is_full(queue, sum(wanted), len(wanted)):
             raise PreconditionFailed(f"queue '{queue.name}' is too full for the transaction")
 
 

@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warrener.exchange.deadlines import STALE_MIN, WORK_MAX, Deadlines
+from warrener.exchange.budget import CALLED, Budget
+from warrener.exchange.deadlines import STALE_MIN, Deadlines
 
 
 class Sleeper:
@@ -23,14 +24,14 @@ class Sleeper:
 
 
 def test_without_deadlines_there_is_no_next_one() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     assert deadlines.next is None
     deadlines.run(1_000_000)
     assert deadlines.next is None
 
 
 def test_each_is_called_once_when_its_time_has_come() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     early, late = Sleeper(deadlines), Sleeper(deadlines)
     deadlines.schedule(20, late)
     deadlines.schedule(10, early)
@@ -47,7 +48,7 @@ def test_each_is_called_once_when_its_time_has_come() -> None:
 
 
 def test_an_earlier_deadline_takes_the_place_of_a_later_one() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     sleeper = Sleeper(deadlines)
     deadlines.schedule(20, sleeper)
     deadlines.schedule(10, sleeper)
@@ -58,7 +59,7 @@ def test_an_earlier_deadline_takes_the_place_of_a_later_one() -> None:
 
 
 def test_a_later_deadline_is_left_to_who_is_called_first() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     sleeper = Sleeper(deadlines, again_after=5)
     deadlines.schedule(10, sleeper)
     deadlines.schedule(20, sleeper)
@@ -69,7 +70,7 @@ def test_a_later_deadline_is_left_to_who_is_called_first() -> None:
 
 
 def test_what_is_scheduled_meanwhile_waits_for_the_next_run_even_if_it_is_due() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
 
     class Impatient(Sleeper):
         def due(self, now: int) -> None:
@@ -81,12 +82,14 @@ def test_what_is_scheduled_meanwhile_waits_for_the_next_run_even_if_it_is_due() 
     deadlines.run(10)
     assert impatient.called == [10]
     assert deadlines.next == 10
+    assert deadlines.unfinished
+    deadlines.resume()
     deadlines.run(10)
     assert impatient.called == [10, 10]
 
 
 def test_those_of_one_time_are_called_in_the_order_in_which_they_said_so() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     order: list[str] = []
 
     class Noting(Sleeper):
@@ -109,7 +112,7 @@ def test_those_of_one_time_are_called_in_the_order_in_which_they_said_so() -> No
 def test_it_is_a_dictionary_of_the_earliest_time_of_each(
     steps: list[tuple[str, int, int]],
 ) -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     sleepers = [Sleeper(deadlines) for _ in range(5)]
     expected: dict[int, int] = {}
     called: list[list[int]] = [[] for _ in sleepers]
@@ -128,49 +131,60 @@ def test_it_is_a_dictionary_of_the_earliest_time_of_each(
         assert deadlines.next is None or deadlines.next <= min(expected.values(), default=30)
 
 
-def test_much_that_is_due_at_once_is_done_in_slices() -> None:
-    deadlines = Deadlines()
-    sleepers = [Sleeper(deadlines) for _ in range(3 * WORK_MAX - 1)]
+def test_as_many_are_called_in_a_pass_as_its_budget_allows() -> None:
+    budget = Budget(10 * CALLED)
+    deadlines = Deadlines(budget)
+    sleepers = [Sleeper(deadlines) for _ in range(29)]
     for sleeper in sleepers:
         deadlines.schedule(10, sleeper)
     done = []
-    for now in range(10, 14):
-        deadlines.run(now)
+    for _ in range(4):
+        budget.renew()
+        deadlines.resume()
+        deadlines.run(10)
         done.append(sum(len(sleeper.called) for sleeper in sleepers))
-    assert done == [WORK_MAX, 2 * WORK_MAX, 3 * WORK_MAX - 1, 3 * WORK_MAX - 1]
+    assert done == [10, 20, 29, 29]
+    assert not deadlines.unfinished
     assert deadlines.next is None
 
 
-def test_one_moment_has_one_slice() -> None:
-    deadlines = Deadlines()
-    sleepers = [Sleeper(deadlines) for _ in range(2 * WORK_MAX)]
+def test_what_is_left_waits_for_a_pass_of_its_own() -> None:
+    budget = Budget(10 * CALLED)
+    deadlines = Deadlines(budget)
+    sleepers = [Sleeper(deadlines) for _ in range(20)]
     for sleeper in sleepers:
         deadlines.schedule(10, sleeper)
-    for _ in range(5):
-        deadlines.run(10)
-    assert sum(len(sleeper.called) for sleeper in sleepers) == WORK_MAX
+    for now in range(10, 15):
+        budget.renew()
+        deadlines.run(now)
+    assert deadlines.unfinished
+    assert sum(len(sleeper.called) for sleeper in sleepers) == 10
     assert deadlines.next == 10
 
 
-def test_who_does_much_makes_the_slice_shorter() -> None:
+def test_who_does_much_leaves_less_for_the_others() -> None:
+    budget = Budget(10 * CALLED)
+
     class Worker(Sleeper):
         def due(self, now: int) -> None:
             super().due(now)
-            deadlines.spend(WORK_MAX // 2)
+            budget.spend(4 * CALLED)
 
-    deadlines = Deadlines()
+    deadlines = Deadlines(budget)
     workers = [Worker(deadlines) for _ in range(6)]
     for worker in workers:
         deadlines.schedule(10, worker)
     deadlines.run(10)
     assert [len(worker.called) for worker in workers] == [1, 1, 0, 0, 0, 0]
-    deadlines.run(11)
-    deadlines.run(12)
+    for now in (11, 12):
+        budget.renew()
+        deadlines.resume()
+        deadlines.run(now)
     assert [worker.called for worker in workers] == [[10], [10], [11], [11], [12], [12]]
 
 
 def test_what_is_cancelled_is_not_called() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     sleeper, other = Sleeper(deadlines), Sleeper(deadlines)
     deadlines.schedule(10, sleeper)
     deadlines.schedule(10, other)
@@ -184,7 +198,7 @@ def test_what_is_cancelled_is_not_called() -> None:
 
 
 def test_what_is_cancelled_does_not_pile_up() -> None:
-    deadlines = Deadlines()
+    deadlines = Deadlines(Budget())
     kept = Sleeper(deadlines)
     deadlines.schedule(5, kept)
     for _ in range(10 * STALE_MIN):

@@ -8,6 +8,7 @@ import pytest
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from warrener.exchange.broker import Broker
+from warrener.exchange.budget import SETTLED
 from warrener.exchange.durability.records import Kind
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.policies import Policies
@@ -196,14 +197,15 @@ def test_the_excess_becomes_dead_letters_by_the_same_policy(client: Client, queu
     assert client.drain("q") == [b"2"]
 
 
-def test_a_large_excess_goes_in_slices(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warrener.exchange.queues.queue.DROPPED_MAX", 10)
+def test_a_large_excess_goes_in_slices(client: Client) -> None:
     (queue,) = client.declare("q")
     client.publish("", "q", *[b"x"] * 100)
+    client.broker.budget.units = 10 * SETTLED
+    client.broker.budget.renew()
     client.broker.policies.set("/", "p", ".*", {"max-length": 5})
     lengths = []
-    while len(queue.ready) > 5:
-        client.broker.pump.run()
+    for _ in range(10):
+        client.broker.end_pass()
         lengths.append(len(queue.ready))
     assert lengths == [90, 80, 70, 60, 50, 40, 30, 20, 10, 5]
 
@@ -320,7 +322,7 @@ def test_a_long_queue_gets_its_deadlines_in_slices(
     client.broker.policies.set("/", "p", ".*", {"message-ttl": 0})
     lengths = []
     while len(queue.ready):
-        client.broker.pump.run()
+        client.broker.end_pass()
         client.broker.deadlines.run(0)
         lengths.append(len(queue.ready))
     assert lengths == [25, 15, 5, 0]

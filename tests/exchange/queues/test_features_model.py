@@ -290,7 +290,7 @@ class Histories(RuleBasedStateMachine):
         cards = [*ready.waiting.standing.items(), *ready.waiting.aside.items()]
         return {
             int(body_of(message)): ready.notes.failures(place >> 1)
-            for place, message in ready._read(cards).items()
+            for place, message in ready.waiting.read(cards).items()
         }
 
     def put(self, number: int, queue: str, priority: int, ttl: int | None) -> None:

@@ -276,6 +276,7 @@ def test_what_is_taken_by_others_before_it_is_examined_is_passed_over(
     client.broker.end_pass()
     client.consume("q", "red", filter=RED)
     client.broker.end_pass()
+    client.broker.end_pass()
     assert other.get("q") == b"red5"
     assert received(client) == {"red": ["red1", "red2", "red3", "red4", "red6", "red7"]}
 
