@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Where it is set, each of the many processes would compile everything anew: half of a run's time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check unit bench storm interop browser clean
+.PHONY: demo test check unit bench storm soak interop browser clean
 
 demo: $(READY)
 	$(BIN)/python examples/demo.py
@@ -30,6 +30,10 @@ bench: $(READY)
 # About seven minutes; STORM="--kills 20 --seed 7" for another storm.
 storm: $(READY)
 	$(BIN)/python -m tests.faults.storm $(STORM)
+
+# An hour of hostile clients; SOAK="--seconds 600 --seed 7" for another one.
+soak: $(READY)
+	$(BIN)/python -m tests.faults.soak $(SOAK)
 
 # Needs npm, apt-get and time; INTEROP="--only kombu" runs one suite.
 interop: $(READY)

@@ -21,6 +21,9 @@ def identity(value: Any) -> Hashable:
         return frozenset((key, identity(item)) for key, item in value.items())
     if isinstance(value, list):
         return tuple(identity(item) for item in value)
+    if value != value:
+        # NaN, which equals nothing: what was declared with it could not be found again.
+        return (kind(value), "NaN")
     return (kind(value), bytes(value) if isinstance(value, bytearray) else value)
 
 

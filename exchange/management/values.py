@@ -11,6 +11,9 @@ from typing import Any
 
 from warrener.exchange.json_text import shown
 
+TIME_MAX_MS = 253_402_300_799_999
+"""The last time that Python can write. A client may have a message held back for longer."""
+
 
 def plain(value: Any) -> Any:
     """A value of an AMQP table as JSON can hold it; bytes that are no text are given in base64."""
@@ -52,5 +55,7 @@ def encode_in_parts(document: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 def iso_time(ms: float) -> str:
-    """A time in ms since 1970 as RabbitMQ writes it."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    """A time in ms since 1970 as RabbitMQ writes it; one after the year 9999 is its end."""
+    return datetime.fromtimestamp(min(ms, TIME_MAX_MS) / 1000, UTC).isoformat(
+        timespec="milliseconds"
+    )

@@ -116,7 +116,9 @@ def _deaths(headers: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _as_counted(codec: Codec, death: dict[str, Any]) -> dict[str, Any]:
     """An earlier death, whose count lost its width when it was read."""
     count = death.get("count")
-    return {**death, "count": codec.int64(count)} if isinstance(count, int) else death
+    if not isinstance(count, int) or not -COUNT_MAX < count < COUNT_MAX:
+        return death
+    return {**death, "count": codec.int64(count)}
 
 
 def _count(death: Mapping[str, Any]) -> int:

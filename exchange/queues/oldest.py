@@ -37,7 +37,9 @@ def published(queue: Queue, ledger: Ledger) -> int | None:
     if found is None:
         return None
     position = found if isinstance(found, int) else found.position
-    if position and _size(queue, found) <= READ_BYTES_MAX:
+    # In a queue that does not last, the position of a message is that of other queues, which may
+    # have settled it by now.
+    if queue.number and position and _size(queue, found) <= READ_BYTES_MAX:
         for _, time in ledger.load_with_times([position]):
             return time
     timestamp = found.properties.timestamp if isinstance(found, Message) else None

@@ -34,7 +34,7 @@ class DelayedExchange(Exchange):
     @classmethod
     def check_arguments(cls, arguments: Mapping[str, Any]) -> None:
         kind = arguments.get(TYPE)
-        if kind not in _types() or kind == cls.type:
+        if not isinstance(kind, str) or kind not in _types() or kind == cls.type:
             raise PreconditionFailed(
                 f"invalid arg '{TYPE}': {kind!r} is no exchange type that can be delayed"
             )

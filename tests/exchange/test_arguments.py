@@ -122,3 +122,10 @@ def test_a_value_in_a_refusal(value: Any, text: str) -> None:
 )
 def test_a_number_may_be_spelled_in_digits(value: object, number: int | None) -> None:
     assert whole_number(value) == number
+
+
+def test_a_table_with_nan_is_the_same_again() -> None:
+    """Though NaN equals nothing: a binding with it could never be removed."""
+    one, other = {"a": [float("nan")]}, {"a": [float("nan")]}
+    assert identity(one) == identity(other)
+    assert identity(one) != identity({"a": ["NaN"]})

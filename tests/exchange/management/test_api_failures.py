@@ -55,3 +55,20 @@ async def test_a_record_that_means_nothing_is_shown_and_can_be_given_up(
         place = f"/api/x/unreadable/{position}"
         assert (await broker.api.ask("DELETE", place)).status == 204
         assert (await broker.api.ask("DELETE", place)).status == 404
+
+
+async def test_a_message_that_is_held_back_for_millions_of_years_is_shown():
+    async with managed() as broker:
+        arguments = {"x-delayed-type": "fanout"}
+        body = {"type": "x-delayed-message", "arguments": arguments}
+        await broker.api.put("/api/exchanges/%2F/later", body)
+        await broker.api.put("/api/queues/%2F/q")
+        await broker.api.post("/api/bindings/%2F/e/later/q/q", {})
+        message = {"routing_key": "", "payload": "x", "payload_encoding": "string"}
+        headers = {"x-opt-delivery-time": 2**63 - 1}
+        place = "/api/exchanges/%2F/later/publish"
+        await broker.api.post(place, message | {"properties": {"headers": headers}})
+        found = await broker.api.get("/api/x/exchanges/%2F/later/delayed")
+        (item,) = found["items"]
+        assert item["due"] == 2**63 - 1
+        assert item["due_at"].startswith("9999-12-31")

@@ -81,3 +81,13 @@ def test_priorities_do_not_count(client: Client):
     client.publish("", "p", b"2", persistent=True, priority=9)
     client.at(3000)
     assert age(client, queue) == 2000
+
+
+def test_what_another_queue_has_stored_and_settled_is_not_read(client: Client, queue: Queue):
+    (passing,) = client.declare("passing")
+    for name in ("q", "passing"):
+        client.bind("amq.fanout", name)
+    client.publish("amq.fanout", "", b"1", persistent=True)
+    client.get("q", no_ack=True)
+    client.broker.end_pass()
+    assert age(client, passing) is None
