@@ -4,8 +4,9 @@ The order of methods on the wire and the states open/closing are `warrener.proto
 translation between AMQP methods and the calls here is `warrener.exchange.server.channel`.
 
 Delivery tags count up from 1. `unacked` maps the tags that are still owed an answer to their
-deliveries; a dict keeps them in the order of their tags, and `_oldest` is a tag below which
-none is left, so that `multiple` walks a range of numbers instead of searching.
+deliveries; a dict keeps them in the order of their tags, but for those that a rollback has put
+back, until the order is needed. `_oldest` is a tag below which none is left, so that `multiple`
+walks a range of numbers instead of searching.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Channel:
 
     __slots__ = (
         "_getter",
+        "_in_order",
         "_next_tag",
         "_oldest",
         "_reclaimed",
@@ -90,6 +92,8 @@ class Channel:
         """Belongs to whoever samples the counts."""
         self._next_tag = 1
         self._oldest = 1
+        self._in_order = True
+        """Whether `unacked` is in the order of its tags."""
         self._reclaimed: OrderedDict[int, None] = OrderedDict()
         """Tags of deliveries that were taken back while the client still knew them."""
         self._getter: Consumer | None = None
@@ -168,7 +172,7 @@ class Channel:
 
     def recover(self, failed: bool = False) -> None:
         """Give back everything that is unacknowledged."""
-        deliveries = list(self.unacked.values())
+        deliveries = list(self.outstanding().values())
         self.unacked.clear()
         self.requeue(deliveries, failed)
 
@@ -232,23 +236,33 @@ class Channel:
 
     # Settling
 
+    def outstanding(self) -> Mapping[int, Delivery]:
+        """What is unacknowledged, in the order of the tags."""
+        if not self._in_order:
+            self.unacked = dict(sorted(self.unacked.items()))
+            self._in_order = True
+        return self.unacked
+
     def set_aside(self, tag: int, multiple: bool) -> dict[int, Delivery]:
         """Take deliveries, by their tags, out of those that can be settled.
 
         They count for the limits until they are put back and settled, or settled as they are.
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
-        if not multiple and self._was_reclaimed(tag):
-            return {}
-        last = tag or self._next_tag - 1
-        tags = [each for each in self.unacked if each <= last] if multiple else [tag]
-        deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
-        return dict(zip(tags, deliveries, strict=True))
+        if not multiple:
+            return dict(zip((tag,), self._take_one(tag), strict=False))
+        unacked = self.unacked
+        return {each: unacked.pop(each) for each in self._tags_up_to(tag) if each in unacked}
 
     def put_back(self, deliveries: Mapping[int, Delivery]) -> None:
-        """Undo `set_aside`."""
-        self.unacked = dict(sorted({**self.unacked, **deliveries}.items()))
-        self._oldest = min(self._oldest, *deliveries, self._next_tag)
+        """Undo `set_aside`, in a time that depends on these deliveries alone."""
+        if deliveries:
+            first = next(iter(deliveries))
+            self._in_order = self._in_order and (
+                not self.unacked or first > next(reversed(self.unacked))
+            )
+            self.unacked.update(deliveries)
+            self._oldest = min(self._oldest, first)
 
     def settle(self, deliveries: list[Delivery], whole: bool = False) -> None:
         """Deliveries that were taken out are done with; `whole` as in `Queue.take_back`."""
@@ -282,19 +296,23 @@ class Channel:
 
     def _take_up_to(self, tag: int) -> list[Delivery]:
         unacked = self.unacked
+        return [unacked.pop(each) for each in self._tags_up_to(tag) if each in unacked]
+
+    def _tags_up_to(self, tag: int) -> Iterable[int]:
+        """The tags that are to be taken, in order, and perhaps others between them.
+
+        Raises: PreconditionFailed for a tag that is not outstanding.
+        """
+        unacked = self.unacked
         last = tag or self._next_tag - 1
         if tag and tag not in unacked and not self._was_reclaimed(tag):
             raise PreconditionFailed(f"unknown delivery tag {tag}")
         span = range(self._oldest, last + 1)
-        # Tags settled one by one leave holes: walk the range or the dict, the shorter one.
-        tags: Iterable[int] = (
-            span
-            if len(span) <= 2 * len(unacked)
-            else list(takewhile(lambda each: each <= last, unacked))
-        )
-        taken = [unacked.pop(t) for t in tags if t in unacked]
         self._oldest = max(self._oldest, last + 1)
-        return taken
+        if len(span) <= 2 * len(unacked):
+            return span
+        # Tags settled one by one leave holes: it is shorter to walk what is there.
+        return list(takewhile(lambda each: each <= last, self.outstanding()))
 
     def _was_reclaimed(self, tag: int) -> bool:
         """Whether an answer to this tag comes too late; it is not to come again."""

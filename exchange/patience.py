@@ -72,7 +72,7 @@ class Patience:
     def check(self, stretches: Stretches, before: int) -> None:
         """The deadline of deliveries with tags below `before` (0 for all there are) has come."""
         overdue = []
-        for tag, delivery in self._channel.unacked.items():
+        for tag, delivery in self._channel.outstanding().items():
             if before and tag >= before:
                 break
             if self.timeout_of(delivery.consumer.queue) == stretches.timeout:

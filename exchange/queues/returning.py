@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from warrener.exchange.budget import COUNTED, REQUEUED, REWRITTEN, SETTLED
+from warrener.exchange.budget import COUNTED, ENQUEUED, REQUEUED, REWRITTEN, ROUTED, SETTLED
 from warrener.exchange.durability.records import Return
 from warrener.exchange.queues.dead_letter import DELIVERY_COUNT, DELIVERY_LIMIT
 
@@ -127,7 +127,7 @@ class Returning:
 def cost(queue: Queue, outcome: Outcome) -> int:
     """What one delivery costs, at least."""
     if outcome is Outcome.REJECTED and queue.buries:
-        return REWRITTEN
+        return REWRITTEN + ROUTED + ENQUEUED
     return COUNTED if outcome.puts_back and queue.options.counts else _COSTS[outcome]
 
 

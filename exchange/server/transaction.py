@@ -12,13 +12,16 @@ for the limits of its consumer and channel.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from warrener.exchange.budget import ENQUEUED, SETTLED
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.queues.limits import is_full
+from warrener.exchange.queues.returning import Outcome, cost
 from warrener.protocol import methods as m
 
 if TYPE_CHECKING:
@@ -29,6 +32,14 @@ if TYPE_CHECKING:
     from warrener.exchange.route import Route
     from warrener.exchange.server.channel import ServerChannel
     from warrener.exchange.server.publication import Publication
+
+TRANSACTION_UNITS_MAX = 100_000
+"""Work that one commit may be, in the units of the budget of a pass: it cannot be divided. That is
+100,000 acknowledgements, 14,000 publishes to one queue, or 1,900 dead letters."""
+NOTED_PUBLISH = 5
+"""A publish in a commit, in units, beside the queues it goes to."""
+LOOKED_AT_PER_UNIT = 10
+"""Outstanding deliveries that are passed over in one unit when several are set aside."""
 
 
 class Settle(Protocol):
@@ -52,6 +63,7 @@ class Transaction:
 
     def __init__(self, channel: ServerChannel) -> None:
         self._channel = channel
+        self._budget = channel.connection.broker.budget
         self._begin()
 
     @property
@@ -66,17 +78,21 @@ class Transaction:
             message, copies = channel.looked_at(publication, original)
             route = channel.route(publication, message, copies)
             self._publishes.append(Noted(publication, message, copies, route))
+            self._count(NOTED_PUBLISH + ENQUEUED * len(route.queues))
 
     def acknowledge(self, tags: Sequence[int], multiple: bool) -> None:
         """See `Channel.acknowledge`. Raises: PreconditionFailed."""
         for tag in tags:
-            self._note(self._channel.core.settle, tag, multiple)
+            self._note(self._channel.core.settle, Outcome.ACKNOWLEDGED, tag, multiple)
 
     def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool) -> None:
         """See `Channel.reject`. Raises: PreconditionFailed."""
         core = self._channel.core
-        give_back = partial(core.requeue, failed=failed)
-        self._note(give_back if requeue else core.drop, tag, multiple)
+        if requeue:
+            give_back = partial(core.requeue, failed=failed)
+            self._note(give_back, Outcome.FAILED if failed else Outcome.REQUEUED, tag, multiple)
+        else:
+            self._note(core.drop, Outcome.REJECTED, tag, multiple)
 
     def commit(self) -> None:
         """Do it all. Raises: Refused, and then nothing is done."""
@@ -99,15 +115,32 @@ class Transaction:
         """Forget it all: deliveries are outstanding again."""
         for _, deliveries in self._settlements:
             self._channel.core.put_back(deliveries)
+            self._budget.spend(SETTLED * len(deliveries))
         self._begin()
 
     def _begin(self) -> None:
+        self._units = 0
         self._publishes: list[Noted] = []
         self._settlements: list[tuple[Settle, dict[int, Delivery]]] = []
         """How, and the deliveries by their tags."""
 
-    def _note(self, settle: Settle, tag: int, multiple: bool) -> None:
-        self._settlements.append((settle, self._channel.core.set_aside(tag, multiple)))
+    def _note(self, settle: Settle, outcome: Outcome, tag: int, multiple: bool) -> None:
+        core = self._channel.core
+        deliveries = core.set_aside(tag, multiple)
+        self._settlements.append((settle, deliveries))
+        looked_at = len(core.unacked) if multiple else 0
+        self._budget.spend(SETTLED * (len(deliveries) + looked_at // LOOKED_AT_PER_UNIT))
+        queues = Counter([delivery.consumer.queue for delivery in deliveries.values()])
+        self._count(sum(cost(queue, outcome) * count for queue, count in queues.items()))
+
+    def _count(self, units: int) -> None:
+        """Count work that the commit will be. Raises: PreconditionFailed if it is too much."""
+        self._units += units
+        if self._units > TRANSACTION_UNITS_MAX:
+            raise PreconditionFailed(
+                f"the transaction is too large: what it commits at once may take "
+                f"{TRANSACTION_UNITS_MAX} units of work, see 'Transactions' in docs/amqp.md"
+            )
 
 
 def require_room(publishes: Iterable[Noted], ledger: Ledger) -> None:

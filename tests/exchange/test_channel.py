@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.exchange.core_client import Client
 from tests.exchange.outlet import Delivered
 from warrener.exchange.broker import Broker
+from warrener.exchange.consumer import Delivery
 from warrener.exchange.errors import AccessRefused, NotAllowed, PreconditionFailed
 from warrener.exchange.server.codec import CODEC
 from warrener.storage.null import NullStore
@@ -360,3 +361,40 @@ def test_any_order_of_answers_settles_what_it_names(answers: list[tuple[str, int
                 answer(client, way, tag, multiple)
         assert outstanding(client) == model
         assert queue.unacked == client.channel.unacked_count == len(model)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["aside", "back", "one", "many", "deliver"]), st.integers(0, 12)),
+        max_size=40,
+    )
+)
+def test_what_is_set_aside_and_put_back_is_settled_in_order(steps: list[tuple[str, int]]) -> None:
+    client = Client(Broker(NullStore(), CODEC))
+    client.declare("q")
+    client.consume("q")
+    held: dict[int, None] = {}
+    aside: list[dict[int, Delivery]] = []
+    channel, tag = client.channel, 0
+    for what, number in steps:
+        if what == "deliver":
+            client.publish("", "q", b"x")
+            tag += 1
+            held[tag] = None
+        elif what == "back" and aside:
+            deliveries = aside.pop(number % len(aside))
+            channel.put_back(deliveries)
+            held = dict.fromkeys(sorted([*held, *deliveries]))
+        elif what == "aside" and (number == 0 or number in held):
+            expected = [each for each in held if each <= (number or tag)]
+            aside.append(channel.set_aside(number, multiple=True))
+            assert list(aside[-1]) == expected
+            held = {each: None for each in held if each not in expected}
+        elif what == "one" and number in held:
+            client.ack(number)
+            del held[number]
+        elif what == "many" and number in held:
+            client.ack(number, multiple=True)
+            held = {each: None for each in held if each > number}
+        assert set(channel.unacked) == set(held)
+    assert list(channel.outstanding()) == list(held)

@@ -11,7 +11,9 @@ from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Channel, Client, HeldStore, Wire
 from tests.storage.unsynced_files import UnsyncedFiles
 from warrener.exchange.broker import Broker
+from warrener.exchange.budget import ENQUEUED
 from warrener.exchange.durability.recovery import restore
+from warrener.exchange.server import transaction
 from warrener.exchange.server.codec import CODEC
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
@@ -501,3 +503,12 @@ def test_a_duplicate_needs_no_room_in_a_full_queue(channel, other):
     channel.publish("", "q", b"3")
     commit(channel)
     assert (other.ready("once"), other.ready("q")) == (1, 1)
+
+
+def test_a_transaction_that_is_too_large_for_one_commit_is_refused(channel, other, monkeypatch):
+    one_publish = transaction.NOTED_PUBLISH + ENQUEUED
+    monkeypatch.setattr(transaction, "TRANSACTION_UNITS_MAX", 3 * one_publish)
+    for _ in range(4):
+        channel.publish("", "q", b"x")
+    assert_refused(channel, 406, m.BasicPublish, "the transaction is too large")
+    assert isinstance(other.call(m.BasicGet(queue="q")), m.BasicGetEmpty)
