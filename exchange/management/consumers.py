@@ -12,6 +12,7 @@ from warrener.exchange.management.filter_work import work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.values import plain
+from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.queues.selection import Selection
 from warrener.protocol.http.response import Response
 
@@ -84,7 +85,7 @@ def _filter_stats(each: ConsumerIn) -> dict[str, int] | None:
 
 COLUMNS: Columns[ConsumerIn] = {
     "consumer_tag": lambda each: each.consumer.tag,
-    "queue": lambda each: {"name": each.consumer.queue.name, "vhost": each.vhost.name},
+    "queue": lambda each: {"name": public_name(each.consumer.queue.name), "vhost": each.vhost.name},
     "channel_details": _channel_details,
     "ack_required": lambda each: not each.consumer.no_ack,
     "active": lambda each: is_active(each.consumer),

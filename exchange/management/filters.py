@@ -16,6 +16,7 @@ from warrener.exchange.management.call import Call
 from warrener.exchange.management.filter_work import cost_ns, work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.queues import queues_in
+from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.response import Response
 
@@ -52,7 +53,7 @@ def _place(each: FilterIn) -> Mapping[str, Any]:
     owner = each.owner
     if isinstance(owner, Binding):
         return {"from": owner.source.name, "to": owner.destination.name, "key": owner.routing_key}
-    return {"from": owner.queue.name, "to": owner.tag, "key": None}
+    return {"from": public_name(owner.queue.name), "to": owner.tag, "key": None}
 
 
 COLUMNS: Columns[FilterIn] = {

@@ -30,13 +30,11 @@ from warrener.exchange.budget import ADMITTED, EXPIRY, PASSED_OVER, SETTLED
 from warrener.exchange.durability.records import Return
 from warrener.exchange.policy import UNGOVERNED, Applied, queue_groups
 from warrener.exchange.queues.consumers import Consumers
-from warrener.exchange.queues.dead_letter import (
-    EXPIRED,
-    REJECTED,
-)
+from warrener.exchange.queues.dead_letter import EXPIRED, REJECTED
 from warrener.exchange.queues.expiry import time_to_live
 from warrener.exchange.queues.limits import drop_excess
 from warrener.exchange.queues.options import PLAIN, QueueOptions, queue_options
+from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.queues.ready import Ready, Taken
 from warrener.exchange.queues.returning import Outcome, Returning, apply, cost
 from warrener.exchange.queues.selection import Selection
@@ -412,12 +410,12 @@ class Queue(Suspendable):
         if consumer.filter is not None:
             self.select()
         self.ready.join(consumer)
-        self._host.tell("consumer.created", queue=self.name, consumer_tag=consumer.tag)
+        self._host.tell("consumer.created", queue=public_name(self.name), consumer_tag=consumer.tag)
         self.wake()
 
     def remove_consumer(self, consumer: Consumer) -> None:
         self.consumers.remove(consumer)
-        self._host.tell("consumer.deleted", queue=self.name, consumer_tag=consumer.tag)
+        self._host.tell("consumer.deleted", queue=public_name(self.name), consumer_tag=consumer.tag)
         self.last_used_ms = self.ledger.now_ms
         self.ready.leave(consumer)
         if self.ready.outlived:

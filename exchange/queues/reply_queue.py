@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from warrener.exchange.queues.host import Host
+from warrener.exchange.queues.public_name import REPLY_QUEUE_PREFIX
 from warrener.exchange.queues.queue import Queue
-
-REPLY_QUEUE_PREFIX = "amq.rabbitmq.reply-to."
 
 
 class ReplyQueue(Queue):

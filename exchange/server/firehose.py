@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.predeclared import TRACE_EXCHANGE
+from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.server.codec import CODEC, rewrite
 from warrener.protocol.frames import content_properties
 from warrener.protocol.properties import Properties, PropertyFields
@@ -54,7 +55,7 @@ class Traced(Protocol):
 
 def trace_publishes(channel: Traced, route: Route, messages: Sequence[Message]) -> None:
     """Messages go along a route."""
-    queues = [queue.name for queue in route.queues]
+    queues = [public_name(queue.name) for queue in route.queues]
     for message in messages:
         _trace(
             channel,
@@ -73,7 +74,7 @@ def trace_deliveries(
         if message.envelope.exchange != TRACE_EXCHANGE:
             _trace(
                 channel,
-                f"deliver.{queue.name}",
+                f"deliver.{public_name(queue.name)}",
                 message,
                 [message.envelope.routing_key, *message.copies()],
                 {"redelivered": int(redelivered), **_who(channel)},

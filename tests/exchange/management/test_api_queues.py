@@ -164,6 +164,21 @@ async def test_queues_of_the_brokers_own_are_not_listed():
         assert await broker.api.get("/api/queues") == []
 
 
+async def test_the_token_of_a_direct_reply_queue_is_shown_to_nobody_else():
+    async with managed() as broker:
+        seen: list[object] = []
+        broker.broker.activity.events.listeners.append(seen.append)
+        client = await broker.amqp.login()
+        await client.consume("amq.rabbitmq.reply-to", no_ack=True)
+        (consumer,) = await broker.api.get("/api/consumers")
+        assert consumer["queue"]["name"] == "amq.rabbitmq.reply-to"
+        lists = [
+            await broker.api.get(f"/api/{each}") for each in ("channels", "bindings", "queues")
+        ]
+        assert "reply-to." not in str([lists, seen])
+        assert "reply-to" in str(seen)
+
+
 # Lists
 
 
