@@ -70,6 +70,9 @@ class Files(Protocol):
     def truncate(self, handle: Handle, length: int) -> None:
         """Cut a file, durably."""
 
+    def is_linked(self, handle: Handle) -> bool:
+        """Whether the file still has a name: without one, a restart cannot find it."""
+
     def sync_directory(self, path: str) -> None:
         """Make creations, renames and removals in a directory durable."""
 
@@ -162,6 +165,9 @@ class DiskFiles:
     def truncate(self, handle: Handle, length: int) -> None:
         os.ftruncate(handle, length)
         os.fsync(handle)
+
+    def is_linked(self, handle: Handle) -> bool:
+        return os.fstat(handle).st_nlink > 0
 
     def sync_directory(self, path: str) -> None:
         handle = _open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -185,7 +185,12 @@ class Journal:
         return self._writer.full
 
     def free_bytes(self) -> int:
-        return self._directory.free_bytes()
+        """See `Store`. Without its directory the journal has failed."""
+        try:
+            return self._directory.free_bytes()
+        except OSError as error:
+            self._writer.fail(error)
+            return 0
 
     def restock(self) -> None:
         if self.full:

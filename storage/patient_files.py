@@ -97,6 +97,9 @@ class PatientFiles:
     def truncate(self, handle: Handle, length: int) -> None:
         self._files.truncate(handle, length)
 
+    def is_linked(self, handle: Handle) -> bool:
+        return self._files.is_linked(handle)
+
     def rename(self, path: str, new_path: str) -> None:
         self._files.rename(path, new_path)
 

@@ -47,6 +47,7 @@ the reserve (reserve.py), and `full` says so.
 """
 
 import contextlib
+import errno
 import re
 import threading
 import time
@@ -300,6 +301,7 @@ class Writer:
         for part in full:
             self._write_part(part, through=False)
         self._write_part(last, through=self._mode.before_durable)
+        self._require_link()
         self.written = batches[-1].end
         if self._mode.before_durable:
             self.synced = self.written
@@ -331,6 +333,14 @@ class Writer:
         write = self._files.write_through if through else self._files.write
         write(self._handle, [*pieces, zeros] if zeros else pieces, offset)
         self._filled = max(self._filled, end + len(zeros))
+
+    def _require_link(self) -> None:
+        """Raises: FileNotFoundError if the file was deleted: what it holds would not be found
+        again, so it must not be confirmed.
+        """
+        if not self._files.is_linked(self._handle):
+            assert self._segment, "something has just been written to it"
+            raise FileNotFoundError(errno.ENOENT, "a file was deleted", self._segment.name)
 
     def _leave(self) -> None:
         """Have done with the full segment, synced and with an index."""

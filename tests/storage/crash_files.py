@@ -255,6 +255,10 @@ class CrashFiles:
             content.extend(bytes(length - len(content)))
             self.steps += (Cut(file, length), Sync(file))
 
+    def is_linked(self, handle: Handle) -> bool:
+        with self._lock:
+            return self._opened[handle] in self._names.values()
+
     def sync_directory(self, path: str) -> None:
         self._pass_the_turnstile()
         with self._lock:

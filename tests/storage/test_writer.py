@@ -394,6 +394,30 @@ def test_a_failure_stops_the_journal_for_good(open_journal: Callable, operation:
     assert (len(journal.failures), files.attempts) == (1, 1)
 
 
+@pytest.mark.parametrize("sync", ["always", "never"])
+def test_what_is_written_to_a_deleted_file_is_not_durable(
+    open_journal: Callable, sync: str
+) -> None:
+    journal = open_journal(sync=sync)
+    journal.commit(b"one")
+    (file,) = Path(journal.directory).glob("*.segment")
+    file.unlink()
+    journal.store.append(0, b"two")
+    journal.store.commit()
+    assert "a file was deleted" in str(journal.wait_failure())
+    assert journal.store.durable == 2
+
+
+def test_a_journal_whose_directory_is_gone_has_failed(open_journal: Callable) -> None:
+    journal = open_journal()
+    journal.commit(b"one")
+    Path(journal.directory).rename(Path(journal.directory).with_name("renamed"))
+    assert journal.store.free_bytes() == 0
+    journal.wait_failure()
+    with pytest.raises(JournalFailed, match="No such file or directory"):
+        journal.store.append(0, b"two")
+
+
 def test_a_file_whose_name_is_not_on_disk_is_a_failure(open_journal: Callable) -> None:
     files = FailingFiles()
     journal = open_journal(files=files)
