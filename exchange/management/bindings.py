@@ -24,7 +24,7 @@ from warrener.exchange.access.requirements import require_source
 from warrener.exchange.binding import Binding, Destination
 from warrener.exchange.errors import AccessRefused, NotFound
 from warrener.exchange.filters.index import FilterWork
-from warrener.exchange.management.call import NOBODY, Call, answer, done, exchange_name
+from warrener.exchange.management.call import NOBODY, Call, done, exchange_name
 from warrener.exchange.management.filter_work import describe_work, work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.queues import queues_in
@@ -148,11 +148,11 @@ def bind_exchange(call: Call) -> Response:
 
 
 def get_queue_binding(call: Call) -> Response:
-    return answer(LISTING.describe(_wanted(call, "q")))
+    return LISTING.show(call, _wanted(call, "q"))
 
 
 def get_exchange_binding(call: Call) -> Response:
-    return answer(LISTING.describe(_wanted(call, "e")))
+    return LISTING.show(call, _wanted(call, "e"))
 
 
 def unbind_queue(call: Call) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from warrener.exchange.access.users import User
 from warrener.exchange.management.access import has_permission, is_monitor
+from warrener.exchange.management.columns import Wanted
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.values import encode
 from warrener.protocol.http.errors import TargetNotFound
@@ -100,6 +101,13 @@ class Call:
             for name, vhost in sorted(self.broker.vhosts.items())
             if sees_all or has_permission(self.broker, self.user, name)
         ]
+
+    # The answer
+
+    def show(self, document: Any) -> Response:
+        """A document, or a list of some, with the columns that the query names."""
+        wanted = Wanted.of(self.query)
+        return answer(wanted.part_of(document) if wanted else document)
 
     # Work
 

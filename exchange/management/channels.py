@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
+from warrener.exchange.management import consumers
 from warrener.exchange.management.access import is_monitor
-from warrener.exchange.management.call import Call, answer
-from warrener.exchange.management.connections import (
-    open_sessions,
-    state_of,
-    wanted_connection,
-)
+from warrener.exchange.management.call import Call
+from warrener.exchange.management.connections import state_of, wanted_connection
 from warrener.exchange.management.errors import NotAuthorised
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
+from warrener.exchange.management.open_channels import (
+    ChannelIn,
+    channel_name,
+    channels_of,
+    channels_on,
+)
 from warrener.exchange.management.statistics import message_stats, rates_of
 from warrener.exchange.management.values import iso_time
-from warrener.exchange.server.channel import ServerChannel
-from warrener.exchange.server.session import Session
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
-
-if TYPE_CHECKING:
-    from warrener.exchange.server.server import Server
-
-
-class ChannelIn(NamedTuple):
-    """A channel and its connection."""
-
-    session: Session
-    channel: ServerChannel
-
-
-def channels_of(server: Server) -> Iterator[ChannelIn]:
-    """All channels that are open."""
-    for session in open_sessions(server):
-        yield from channels_on(session)
-
-
-def channels_on(session: Session) -> Iterator[ChannelIn]:
-    for _, channel in sorted(session.connection.channels.items()):
-        if channel.is_open:
-            yield ChannelIn(session, channel)
-
-
-def channel_name(each: ChannelIn) -> str:
-    return f"{each.session.traffic.name} ({each.channel.number})"
 
 
 def _connection_details(each: ChannelIn) -> dict[str, Any]:
@@ -104,8 +79,20 @@ def get_channel(call: Call) -> Response:
         if channel_name(each) == call.path["name"]:
             if not (is_monitor(call.user) or each.session.connection.user == call.user.name):
                 raise NotAuthorised("User not authorised to access channel")
-            return answer(LISTING.describe(each) | {"consumer_details": [], "deliveries": []})
+            return LISTING.show(call, each, _details(each))
     raise TargetNotFound("Not Found")
+
+
+def _details(each: ChannelIn) -> dict[str, Any]:
+    """What is told of a single channel only. Messages are not counted by pairs of a channel and a
+    queue or an exchange."""
+    return {
+        "consumer_details": [
+            consumers.LISTING.describe(consumer) for consumer in consumers.consumers_on(each)
+        ],
+        "deliveries": [],
+        "publishes": [],
+    }
 
 
 def _visible(call: Call) -> Iterator[ChannelIn]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.management.access import is_administrator, is_monitor
-from warrener.exchange.management.call import Call, answer, done
+from warrener.exchange.management.call import Call, done
 from warrener.exchange.management.errors import NotAuthorised
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
@@ -108,7 +108,7 @@ async def list_connections_of(call: Call) -> Response:
 
 
 def get_connection(call: Call) -> Response:
-    return answer(LISTING.describe(wanted_connection(call)))
+    return LISTING.show(call, wanted_connection(call))
 
 
 def close_connection(call: Call) -> Response:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.management.call import Call
-from warrener.exchange.management.channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.filter_work import work_of
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
+from warrener.exchange.management.open_channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.values import plain
 from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.queues.selection import Selection
@@ -43,10 +43,15 @@ def consumers_in(call: Call, vhosts: list[VirtualHost]) -> Iterator[ConsumerIn]:
     """All consumers of virtual hosts, by connection and channel."""
     names = {vhost.name for vhost in vhosts}
     for place in channels_of(call.application.server):
-        vhost = place.session.connection.vhost
-        if vhost.name in names:
-            for consumer in place.channel.core.consumers.values():
-                yield ConsumerIn(vhost, consumer, place)
+        if place.session.connection.vhost.name in names:
+            yield from consumers_on(place)
+
+
+def consumers_on(place: ChannelIn) -> Iterator[ConsumerIn]:
+    """The consumers of one channel."""
+    vhost = place.session.connection.vhost
+    for consumer in place.channel.core.consumers.values():
+        yield ConsumerIn(vhost, consumer, place)
 
 
 def is_active(consumer: Consumer) -> bool:

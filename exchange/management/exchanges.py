@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from warrener.exchange.access.requirements import require_exchange_declare
 from warrener.exchange.errors import AccessRefused
-from warrener.exchange.management.call import Call, answer, done, exchange_name, made
+from warrener.exchange.management.call import Call, done, exchange_name, made
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.sampler import exchange_values
 from warrener.exchange.management.statistics import named, rates_of
@@ -69,8 +69,8 @@ async def list_exchanges(call: Call) -> Response:
 
 
 def get_exchange(call: Call) -> Response:
-    document = LISTING.describe(ExchangeIn(call.vhost, call.exchange()))
-    return answer(document | {"incoming": [], "outgoing": []})
+    found = ExchangeIn(call.vhost, call.exchange())
+    return LISTING.show(call, found, {"incoming": [], "outgoing": []})
 
 
 def put_exchange(call: Call) -> Response:

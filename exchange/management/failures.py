@@ -6,7 +6,7 @@ from typing import Any
 
 from warrener.exchange.failures import Failure
 from warrener.exchange.filters.failing import FAILURES
-from warrener.exchange.management.call import Call, answer
+from warrener.exchange.management.call import Call
 from warrener.exchange.management.values import iso_time
 from warrener.protocol.http.response import Response
 
@@ -15,7 +15,7 @@ def list_failures(call: Call) -> Response:
     """The last ones, the latest first; those in virtual hosts that the user may see."""
     visible = {vhost.name for vhost in call.visible_vhosts}
     failures = sorted((*call.broker.failures, *FAILURES), key=lambda failure: -failure.last_ms)
-    return answer(
+    return call.show(
         [
             describe(failure)
             for failure in failures

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.management.call import Call, answer
+from warrener.exchange.management.call import Call
 from warrener.exchange.management.node import NODE, RABBITMQ_VERSION
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
@@ -21,7 +21,7 @@ FLAGS = {
 
 
 def list_flags(call: Call) -> Response:
-    return answer([describe_flag(name) for name in FLAGS])
+    return call.show([describe_flag(name) for name in FLAGS])
 
 
 def describe_flag(name: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def enable_flag(call: Call) -> Response:
 
 def nothing(call: Call) -> Response:
     """An empty list, where there is nothing of the kind."""
-    return answer([])
+    return call.show([])
 
 
 def do_nothing(call: Call) -> Response:
@@ -53,11 +53,11 @@ def do_nothing(call: Call) -> Response:
 
 def login_settings(call: Call) -> Response:
     """How a page is to log in: with a name and a password."""
-    return answer({"oauth_enabled": False})
+    return call.show({"oauth_enabled": False})
 
 
 def version(call: Call) -> Response:
-    return answer(RABBITMQ_VERSION)
+    return call.show(RABBITMQ_VERSION)
 
 
 def login_attempts(call: Call) -> Response:
@@ -65,7 +65,7 @@ def login_attempts(call: Call) -> Response:
         raise TargetNotFound("Not Found")
     application = call.application
     failed, total = application.failed_logins, application.logins
-    return answer(
+    return call.show(
         [
             {
                 "protocol": "http",

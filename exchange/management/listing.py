@@ -4,7 +4,7 @@ A listing knows each column as a function of the thing, so that what is asked fo
 computed: sorting ten thousand queues by one column does not describe ten thousand queues.
 Everything is made in slices of a few milliseconds, and a long answer is sent as it is made.
 
-    columns=a,b.c                 those only; a dot leads into a column (some are given only so)
+    columns=a,b.c                 those only (columns.py); some are given only if they are named
     sort=a.b, sort_reverse=true   else the order is the listing's own
     name=...                      part of the name, or with use_regex=true an expression
     page=1, page_size=100         a page of at most 500, wrapped with counts; page_size alone is 1
@@ -20,7 +20,8 @@ import trio
 
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.expressions.syntax import NotAnExpression
-from warrener.exchange.management.call import JSON, Call
+from warrener.exchange.management.call import JSON, Call, answer
+from warrener.exchange.management.columns import Wanted
 from warrener.exchange.management.values import encode
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
@@ -75,6 +76,14 @@ class Listing(Generic[T]):
         body = b'%b,"items":[%b]}' % (encode(counts)[:-1], b",".join(items))
         return Response(200, (JSON, ("Cache-Control", "no-cache")), body)
 
+    def show(self, call: Call, thing: T, more: Mapping[str, Any] | None = None) -> Response:
+        """One thing as a request wants it, with what is told of single ones only."""
+        document = self._describer(call.query)(thing)
+        wanted = Wanted.of(call.query)
+        if more:
+            document |= wanted.part_of(more) if wanted else more
+        return answer(document)
+
     async def _filtered(self, things: Sequence[T], query: Mapping[str, str]) -> Sequence[T]:
         text = query.get("name", "")
         if not text or self.name not in self.columns:
@@ -97,16 +106,11 @@ class Listing(Generic[T]):
 
     def _describer(self, query: Mapping[str, str]) -> Callable[[T], dict[str, Any]]:
         """What makes a document of a thing: all columns, or those that are wanted."""
-        wanted = [path.split(".") for path in query.get("columns", "").split(",") if path]
-        if not wanted:
+        wanted = Wanted.of(query)
+        if wanted is None:
             return self.describe
-        names = [name for name in dict.fromkeys(path[0] for path in wanted) if name in self.columns]
-
-        def describe(thing: T) -> dict[str, Any]:
-            document = self.describe(thing, names)
-            return _narrowed(document, wanted)
-
-        return describe
+        names = [name for name in wanted if name in self.columns]
+        return lambda thing: wanted.part_of(self.describe(thing, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,18 +246,3 @@ def _sort_key(value: Any) -> tuple[int, Any]:
     if isinstance(value, bool | int | float):
         return 1, value
     return (2, value) if isinstance(value, str) else (3, str(value))
-
-
-def _narrowed(document: dict[str, Any], wanted: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """A document with only what paths lead to; what is not there is left out."""
-    kept: dict[str, Any] = {}
-    for path in wanted:
-        value = _lead(document, path)
-        if value is None and path[0] not in document:
-            continue
-        place = kept
-        for name in path[:-1]:
-            place = place.setdefault(name, {})
-        if value is not None or len(path) == 1:
-            place[path[-1]] = value
-    return kept

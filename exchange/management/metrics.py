@@ -22,12 +22,12 @@ import trio
 from warrener.exchange.filters.failing import FAILURES
 from warrener.exchange.filters.index import work_done
 from warrener.exchange.management.call import Call
-from warrener.exchange.management.channels import channels_of
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.listing import PART_BYTES, Turn, in_slices
 from warrener.exchange.management.measurements import BYTES, COMMITS, SECONDS
 from warrener.exchange.management.node import NODE, PRODUCT, RABBITMQ_VERSION, VERSION
 from warrener.exchange.management.object_metrics import FAMILIES, Kind, ObjectMetric
+from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.overview import (
     TASKS_MAX,
     disk_free_bytes,

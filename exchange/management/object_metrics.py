@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from warrener.exchange.management.channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.exchanges import ExchangeIn, exchanges_in
+from warrener.exchange.management.open_channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.prometheus import COUNTER, GAUGE, Number, labels
 from warrener.exchange.management.queues import COUNTED, QueueIn, memory_bytes, messages, queues_in
 from warrener.exchange.server.server import Server

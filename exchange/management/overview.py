@@ -13,7 +13,6 @@ from typing import Any
 import trio
 
 from warrener.exchange.management.call import Call, answer
-from warrener.exchange.management.channels import channels_of
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.exchanges import exchange_types
 from warrener.exchange.management.filter_work import filter_totals
@@ -25,6 +24,7 @@ from warrener.exchange.management.node import (
     RUNTIME,
     VERSION,
 )
+from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.parameters import cluster_name
 from warrener.exchange.management.queues import (
     READY_RATE,
@@ -88,7 +88,7 @@ async def get_overview(call: Call) -> Response:
         "listeners": listeners(call),
         "contexts": contexts(call),
     }
-    return answer(document)
+    return call.show(document)
 
 
 async def queue_totals(queues: Iterable[QueueIn]) -> dict[str, Any]:
@@ -152,12 +152,12 @@ def contexts(call: Call) -> list[dict[str, Any]]:
 
 
 def list_nodes(call: Call) -> Response:
-    return answer([describe_node(call)])
+    return call.show([describe_node(call)])
 
 
 def get_node(call: Call) -> Response:
     _require_node(call)
-    return answer(describe_node(call))
+    return call.show(describe_node(call))
 
 
 def get_node_memory(call: Call) -> Response:

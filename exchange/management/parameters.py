@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from warrener.exchange.access.limits import limit_fields
-from warrener.exchange.management.call import Call, answer, done, made
+from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.fields import check_value
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.policies import policies_in
@@ -33,7 +33,7 @@ def cluster_name(call: Call) -> str:
 
 
 def get_cluster_name(call: Call) -> Response:
-    return answer({"name": cluster_name(call)})
+    return call.show({"name": cluster_name(call)})
 
 
 def put_cluster_name(call: Call) -> Response:
@@ -83,14 +83,14 @@ def list_parameters(call: Call) -> Response:
     vhosts = [call.vhost] if "vhost" in call.path else call.visible_vhosts
     wanted = call.path.get("component")
     found = parameters_in(call, vhosts)
-    return answer([each for each in found if wanted in (None, each["component"])])
+    return call.show([each for each in found if wanted in (None, each["component"])])
 
 
 def get_parameter(call: Call) -> Response:
     wanted = (call.path["component"], call.path["name"])
     for parameter in parameters_in(call, [call.vhost]):
         if (parameter["component"], parameter["name"]) == wanted:
-            return answer(parameter)
+            return call.show(parameter)
     raise TargetNotFound("Not Found")
 
 
@@ -109,14 +109,14 @@ def list_global_parameters(call: Call) -> Response:
     kept = dict(call.broker.parameters)
     # The cluster has a name even if nobody has given it one.
     shown = {CLUSTER_NAME: cluster_name(call), **kept}
-    return answer([{"name": name, "value": shown[name]} for name in sorted(shown)])
+    return call.show([{"name": name, "value": shown[name]} for name in sorted(shown)])
 
 
 def get_global_parameter(call: Call) -> Response:
     if call.path["name"] == CLUSTER_NAME:
-        return answer({"name": CLUSTER_NAME, "value": cluster_name(call)})
+        return call.show({"name": CLUSTER_NAME, "value": cluster_name(call)})
     name = _known(call)
-    return answer({"name": name, "value": call.broker.parameters.get(name)})
+    return call.show({"name": name, "value": call.broker.parameters.get(name)})
 
 
 def put_global_parameter(call: Call) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 from warrener.exchange.access.limits import VirtualHostLimits, limit_fields
 from warrener.exchange.access.permissions import Permission, TopicPermission
-from warrener.exchange.management.call import Call, answer, done, made
+from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.users import limit_name, shown_limits, wanted_user
@@ -52,7 +52,7 @@ async def list_topic_permissions(call: Call) -> Response:
 
 
 def get_permission(call: Call) -> Response:
-    return answer(asdict(_wanted(call)))
+    return call.show(asdict(_wanted(call)))
 
 
 def put_permission(call: Call) -> Response:
@@ -73,7 +73,7 @@ def delete_permission(call: Call) -> Response:
 
 
 def get_topic_permissions(call: Call) -> Response:
-    return answer([asdict(each) for each in _wanted_topics(call)])
+    return call.show([asdict(each) for each in _wanted_topics(call)])
 
 
 def put_topic_permission(call: Call) -> Response:
@@ -114,7 +114,7 @@ def _wanted_topics(call: Call) -> list[TopicPermission]:
 
 def list_vhost_limits(call: Call) -> Response:
     vhosts = [call.vhost] if "vhost" in call.path else call.visible_vhosts
-    return answer(
+    return call.show(
         [
             {"vhost": vhost.name, "value": shown_limits(vhost.limits)}
             for vhost in vhosts

@@ -6,7 +6,7 @@ from typing import Any
 
 from warrener.exchange.arguments import kind, show
 from warrener.exchange.errors import NotFound
-from warrener.exchange.management.call import Call, answer, done, made
+from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.values import plain
@@ -57,11 +57,11 @@ async def list_operator_policies(call: Call) -> Response:
 
 
 def get_policy(call: Call) -> Response:
-    return answer(LISTING.describe(_wanted(call, operator=False)))
+    return LISTING.show(call, _wanted(call, operator=False))
 
 
 def get_operator_policy(call: Call) -> Response:
-    return answer(LISTING.describe(_wanted(call, operator=True)))
+    return LISTING.show(call, _wanted(call, operator=True))
 
 
 def put_policy(call: Call) -> Response:

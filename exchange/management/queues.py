@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from warrener.exchange.access.requirements import require_queue_declare
 from warrener.exchange.broker import MESSAGE_OVERHEAD_BYTES
 from warrener.exchange.management import consumers
-from warrener.exchange.management.call import NOBODY, Call, answer, done, made
+from warrener.exchange.management.call import NOBODY, Call, done, made
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.standstill import head_timestamp, oldest_age, why_of
@@ -163,13 +163,10 @@ async def list_queues(call: Call) -> Response:
 
 def get_queue(call: Call) -> Response:
     found = QueueIn(call.vhost, call.queue())
-    document = LISTING.describe(found)
-    document["consumer_details"] = [
-        consumers.LISTING.describe(each)
-        for each in consumers.consumers_of(call, found.vhost, found.queue)
-    ]
-    document |= {"deliveries": [], "incoming": [], "backing_queue_status": {}}
-    return answer(document)
+    takers = consumers.consumers_of(call, found.vhost, found.queue)
+    details = [consumers.LISTING.describe(each) for each in takers]
+    more: dict[str, Any] = {"consumer_details": details, "backing_queue_status": {}}
+    return LISTING.show(call, found, more | {"deliveries": [], "incoming": []})
 
 
 def put_queue(call: Call) -> Response:

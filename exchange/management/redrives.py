@@ -170,11 +170,13 @@ async def begin(call: Call) -> Response:
 
 
 def list_redrives(call: Call) -> Response:
-    return answer([job.describe() for job in call.application.redrives.of_vhost(call.vhost.name)])
+    return call.show(
+        [job.describe() for job in call.application.redrives.of_vhost(call.vhost.name)]
+    )
 
 
 def get_redrive(call: Call) -> Response:
-    return answer(_wanted(call).describe())
+    return call.show(_wanted(call).describe())
 
 
 def cancel_redrive(call: Call) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from warrener.exchange.durability.unreadable import Record
-from warrener.exchange.management.call import Call, answer, done
+from warrener.exchange.management.call import Call, done
 from warrener.exchange.management.values import plain
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
@@ -14,7 +14,7 @@ SECRET = "password_hash"
 
 
 def list_records(call: Call) -> Response:
-    return answer([describe(record) for record in call.broker.unreadable])
+    return call.show([describe(record) for record in call.broker.unreadable])
 
 
 def drop_record(call: Call) -> Response:

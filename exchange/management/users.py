@@ -19,7 +19,7 @@ import trio
 from warrener.exchange.access.limits import UserLimits, VirtualHostLimits, limit_fields
 from warrener.exchange.access.passwords import NO_PASSWORD, NotAHash, from_rabbitmq, hash_password
 from warrener.exchange.access.users import User
-from warrener.exchange.management.call import Call, answer, done, made
+from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.fields import Fields, check_name
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
@@ -85,11 +85,11 @@ def wanted_user(call: Call) -> User:
 
 
 def get_user(call: Call) -> Response:
-    return answer(describe(wanted_user(call)))
+    return call.show(describe(wanted_user(call)))
 
 
 def whoami(call: Call) -> Response:
-    return answer(
+    return call.show(
         {
             "name": call.user.name,
             "tags": list(call.user.tags),
@@ -155,7 +155,7 @@ def hash_a_password(call: Call) -> Response:
     """RabbitMQ's hash of a password, for definitions."""
     salt = secrets.token_bytes(SALT_BYTES)
     digest = hashlib.sha256(salt + call.path["password"].encode()).digest()
-    return answer({"ok": base64.b64encode(salt + digest).decode()})
+    return call.show({"ok": base64.b64encode(salt + digest).decode()})
 
 
 # Limits of users
@@ -163,7 +163,7 @@ def hash_a_password(call: Call) -> Response:
 
 def list_user_limits(call: Call) -> Response:
     users = [wanted_user(call)] if "user" in call.path else users_by_name(call.broker.users)
-    return answer(
+    return call.show(
         [
             {"user": user.name, "value": shown_limits(user.limits)}
             for user in users

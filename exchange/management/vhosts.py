@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.management.call import Call, answer, done, made
-from warrener.exchange.management.channels import channels_of
+from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.listing import Columns, Listing, in_slices
 from warrener.exchange.management.node import NODE
+from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.queues import READY_RATE, UNACKED_RATE, queues_in
 from warrener.exchange.management.sampler import traffic_values
 from warrener.exchange.management.statistics import added, message_stats, rates_of, with_rate
@@ -96,7 +96,7 @@ def wanted_vhost(call: Call) -> VirtualHost:
 
 
 def get_vhost(call: Call) -> Response:
-    return answer(_describe(call, wanted_vhost(call)))
+    return call.show(_describe(call, wanted_vhost(call)))
 
 
 def put_vhost(call: Call) -> Response:

@@ -242,3 +242,15 @@ async def test_features_are_told_apart():
 async def test_what_there_is_nothing_of_is_an_empty_list(target: str):
     async with managed() as broker:
         assert await broker.api.get(f"/api/{target}") == []
+
+
+async def test_a_channel_tells_its_consumers_as_the_list_of_consumers_does():
+    async with managed() as broker:
+        client = await broker.amqp.login()
+        await client.declare("q")
+        await client.consume("q")
+        listed = await broker.api.get("/api/consumers")
+        name = listed[0]["channel_details"]["name"]
+        found = await broker.api.get(f"/api/channels/{quote(name)}")
+    assert found["consumer_details"] == listed
+    assert (found["publishes"], found["deliveries"]) == ([], [])
