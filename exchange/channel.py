@@ -20,7 +20,7 @@ from warrener.exchange.consumer import Consumer, Delivery
 from warrener.exchange.errors import NotAllowed, PreconditionFailed
 from warrener.exchange.message import Message
 from warrener.exchange.queues.queue import Queue
-from warrener.exchange.queues.returning import Outcome
+from warrener.exchange.queues.returning import Outcome, put_back_as
 from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.statistics.counts import ACK, GET_EMPTY, REDELIVER, no_counts
 from warrener.exchange.statistics.sample import Sample
@@ -161,23 +161,23 @@ class Channel:
     def reject(self, tag: int, multiple: bool, requeue: bool, failed: bool = True) -> None:
         """Give deliveries back, to be delivered again or to be dropped.
 
-        `failed` says that something is wrong with them, as in `returning.requeue`.
+        `failed` says that something is wrong with them, see `Outcome`.
         Raises: PreconditionFailed for a tag that is not outstanding.
         """
         deliveries = self._take_up_to(tag) if multiple else self._take_one(tag)
         if requeue:
-            self.requeue(deliveries, failed)
+            self.requeue(deliveries, put_back_as(failed))
         else:
             self.drop(deliveries)
 
-    def recover(self, failed: bool = False) -> None:
+    def recover(self, outcome: Outcome = Outcome.REQUEUED) -> None:
         """Give back everything that is unacknowledged."""
         deliveries = list(self.outstanding().values())
         self.unacked.clear()
-        self.requeue(deliveries, failed)
+        self.requeue(deliveries, outcome)
 
     def reclaim(self, tags: Sequence[int]) -> list[Consumer]:
-        """Take back outstanding deliveries that have failed; returns the consumers that end by it.
+        """Take back outstanding deliveries; returns the consumers that end by it.
 
         The client may answer them before it knows: that has no effect, and is no mistake.
         """
@@ -189,7 +189,8 @@ class Channel:
         ended = [each for each in consumers if self.consumers.get(each.tag) is each]
         for consumer in ended:
             self.cancel(consumer.tag)
-        self.requeue(deliveries, failed=True)
+        # It is not known that they have failed: the consumer may be slow.
+        self.requeue(deliveries, Outcome.RELEASED)
         return ended
 
     # Consumers
@@ -223,15 +224,20 @@ class Channel:
         """Whether as many deliveries are unacknowledged as may be for all consumers together."""
         return bool(self.prefetch) and self.unacked_count >= self.prefetch
 
-    def close(self) -> list[Queue]:
-        """End all consumers, give back all deliveries; returns the queues that lost one."""
+    def close(self, failed: bool = True) -> list[Queue]:
+        """End all consumers, give back all deliveries; returns the queues that lost a consumer.
+
+        `failed` says that the client has ended the channel, by closing it, by a mistake or by
+        being gone, so that something may be wrong with what it held. If the broker ends it for a
+        reason of its own, they are released.
+        """
         queues = [consumer.queue for consumer in self.consumers.values()]
         for consumer in list(self.consumers.values()):
             try:
                 self.cancel(consumer.tag)
             except Exception as error:
                 consumer.queue.suspend(error)
-        self.recover(failed=True)
+        self.recover(Outcome.FAILED if failed else Outcome.RELEASED)
         return queues
 
     # Settling
@@ -278,9 +284,13 @@ class Channel:
             consumer.queue.take_back(Outcome.REJECTED, part, whole)
             consumer.queue.wake()
 
-    def requeue(self, deliveries: list[Delivery], failed: bool = True, whole: bool = False) -> None:
+    def requeue(
+        self,
+        deliveries: list[Delivery],
+        outcome: Outcome = Outcome.FAILED,
+        whole: bool = False,
+    ) -> None:
         """Deliveries that were taken out go back to their queues."""
-        outcome = Outcome.FAILED if failed else Outcome.REQUEUED
         for consumer, part in self._release(deliveries):
             consumer.queue.take_back(outcome, part, whole)
 

@@ -4,12 +4,14 @@ Confirms are cumulative. At the end of a pass each channel that published is not
 number of its last publish and with the end of the ledger: once everything before that end is
 on disk, one answer settles all of the channel's publishes up to that number. A publish that
 wrote nothing (transient, or to no queue) is answered at once, unless an earlier one still waits.
+A publisher that ends within the pass is answered before it ends, as far as its publishes are safe.
 Once the store has failed, everything that was not answered by then is given up.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -46,6 +48,13 @@ class Confirms:
     def note(self, publisher: Publisher) -> None:
         """`publisher` has published in this pass."""
         self._noted[publisher] = None
+
+    def answer(self, publishers: Iterable[Publisher], durable: int) -> None:
+        """Answer some before the pass ends, those of whom all publishes are safe by now."""
+        for publisher in publishers:
+            if publisher in self._noted and publisher.written <= durable:
+                del self._noted[publisher]
+                publisher.confirm(publisher.published)
 
     def end_pass(self, durable: int) -> None:
         """Answer those whose publishes are safe by now; have the others wait for the disk."""

@@ -98,7 +98,9 @@ class Sink(Protocol):
         """Whether a run may be gathered beside those under way; always, if it is the `first`.
 
         Runs gathered side by side are handed over one after the other, which changes the order
-        between them: it must not matter.
+        between their messages. The sink agrees only if nobody can observe the difference. What it
+        agreed to does not hold for a content with `special` properties: the reader hands over
+        everything before such a content joins a run, and asks again.
         """
 
     def publish(self, publication: Any, messages: list[Any], size: int) -> None:
@@ -344,7 +346,10 @@ class Reader:
                 return 0
         raw = data[start + HEADER_FRAME_FIXED_BYTES : body - 1]
         publication.properties = self._known.get(raw) or self._properties(raw)
-        publication.special = publication.special or publication.properties.special
+        if publication.properties.special and not publication.special:
+            # The sink may refuse it, and must have been given all that was published before it.
+            self._flush()
+            publication.special = True
         publication.shape = data[start : min(body + FRAME_HEAD_BYTES, finish)]
         publication.content_size = finish - start
         return finish

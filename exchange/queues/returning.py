@@ -34,12 +34,20 @@ class Outcome(Enum):
     REJECTED = "rejected"
     """It is not wanted: a dead letter, or gone."""
     REQUEUED = "requeued"
+    """Its consumer gives it back, and something else than the message is the reason."""
     FAILED = "failed"
     """It is put back, and something was wrong with it, or with whoever had it."""
+    RELEASED = "released"
+    """The broker takes it from its consumer and puts it back as if it had never been delivered."""
 
     @property
     def puts_back(self) -> bool:
-        return self in (Outcome.REQUEUED, Outcome.FAILED)
+        return self in (Outcome.REQUEUED, Outcome.FAILED, Outcome.RELEASED)
+
+
+def put_back_as(failed: bool) -> Outcome:
+    """The outcome of what a consumer gives back."""
+    return Outcome.FAILED if failed else Outcome.REQUEUED
 
 
 def apply(queue: Queue, outcome: Outcome, deliveries: Sequence[Delivery]) -> None:
@@ -49,17 +57,17 @@ def apply(queue: Queue, outcome: Outcome, deliveries: Sequence[Delivery]) -> Non
     elif outcome is Outcome.REJECTED:
         queue.reject(deliveries)
     else:
-        requeue(queue, deliveries, failed=outcome is Outcome.FAILED)
+        requeue(queue, deliveries, outcome)
 
 
-def requeue(queue: Queue, deliveries: Sequence[Delivery], failed: bool) -> None:
+def requeue(queue: Queue, deliveries: Sequence[Delivery], outcome: Outcome) -> None:
     """Put delivered messages back to where they were taken from.
 
-    `failed` says that something is wrong with them, or with whoever had them: a queue that counts
-    gives up a message that fails too often. Where messages are retried with a delay, they are held
-    back.
+    A queue that counts gives up a message that has failed too often. Where messages are retried
+    with a delay, they are held back, unless the broker has released them.
     """
-    counts = queue.options.counts and not queue.deleted
+    counts = queue.options.counts and not queue.deleted and outcome is not Outcome.RELEASED
+    failed = outcome is Outcome.FAILED
     queue.budget.spend((COUNTED if counts else REQUEUED) * len(deliveries))
     for delivery in deliveries:
         if counts:
@@ -144,4 +152,5 @@ _COSTS = {
     Outcome.REJECTED: SETTLED,
     Outcome.REQUEUED: REQUEUED,
     Outcome.FAILED: REQUEUED,
+    Outcome.RELEASED: REQUEUED,
 }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
@@ -21,7 +20,8 @@ from warrener.exchange.patience import Patience
 from warrener.exchange.server.firehose import trace_deliveries, trace_publishes
 from warrener.exchange.server.preparation import prepare
 from warrener.exchange.server.publication import Publication
-from warrener.exchange.server.transaction import Transaction
+from warrener.exchange.server.publish_numbers import PublishNumbers
+from warrener.exchange.server.transaction import Commit, Transaction
 from warrener.exchange.statistics.counts import (
     CONFIRM,
     DROP_UNROUTABLE,
@@ -66,12 +66,13 @@ class ServerChannel:
         """The queue declared last, which the empty name means from then on."""
         self._ended = False
         self.confirming = False
-        self.published = 0
+        self._numbers = PublishNumbers()
         self.written = 0
-        self._confirmed = 0
-        self._refused: set[int] = set()
-        """Numbers of publishes that were answered with a nack, beyond `_confirmed`."""
         self.transaction: Transaction | None = None
+        self.commits: list[Commit] = []
+        """Commits that have not been answered yet."""
+        self._close: m.ChannelClose | None = None
+        """Our close of this channel, while it waits for the answers that go before it."""
         self.reply_queue: str | None = None
         """The name of the queue for direct replies, if there is a consumer for them."""
 
@@ -80,9 +81,14 @@ class ServerChannel:
         return self.state is ChannelState.OPEN
 
     @property
+    def published(self) -> int:
+        """Publishes that have a number."""
+        return self._numbers.latest
+
+    @property
     def unconfirmed(self) -> int:
         """Publishes that have not been answered yet."""
-        return self.published - self._confirmed - len(self._refused)
+        return self._numbers.unanswered
 
     @property
     def uncommitted(self) -> tuple[int, int]:
@@ -112,31 +118,55 @@ class ServerChannel:
     def send(self, method: Method) -> None:
         self.connection.output.write(frame(METHOD, self.number, method.encode()))
 
-    def fail(self, refusal: Refused, class_id: int, method_id: int) -> None:
-        """Close this channel because of a refusal."""
-        self.end()
-        self.state = ChannelState.CLOSING
-        self.send(
-            m.ChannelClose(
-                refusal.code, reply_text(refusal.code, refusal.text), class_id, method_id
-            )
-        )
+    def fail(self, refusal: Refused, class_id: int, method_id: int, failed: bool = True) -> None:
+        """Close this channel because of a refusal; `failed` as in `end`.
 
-    def end(self) -> None:
-        """Give back everything this channel holds."""
+        The client is told when everything that it published or committed before is answered, which
+        may have to wait for the disk: what was taken is confirmed though the channel is closed.
+        """
+        self.end(failed)
+        self.state = ChannelState.CLOSING
+        self._close = m.ChannelClose(
+            refusal.code, reply_text(refusal.code, refusal.text), class_id, method_id
+        )
+        self.close_if_answered()
+
+    def end(self, failed: bool = True) -> None:
+        """Give back everything this channel holds, and answer what is safe by now.
+
+        `failed` says whether its unacknowledged deliveries have failed, see `Channel.close`.
+        """
+        broker = self.connection.broker
+        broker.confirms.answer([self, *self.commits], broker.ledger.durable)
+        self._send_close()
         self.connection.forget_publications(self)
         self.patience.end()
         if self.transaction is not None:
             self.transaction.rollback()
-        queues = self.core.close()
+        queues = self.core.close(failed)
         for queue in queues:
             self.connection.vhost.consumer_left(queue)
         if not self._ended:
             self._ended = True
             self.tell("channel.closed")
-            self.connection.broker.activity.channel_closed(
+            broker.activity.channel_closed(
                 self.connection.vhost.name, self.core.counts, self.published
             )
+
+    def close_if_answered(self) -> None:
+        """Send our close if it waits, and no longer has to."""
+        if self._close is not None and not self.commits and not self.unconfirmed:
+            self._send_close()
+
+    def is_closed(self) -> None:
+        """The client has answered our close, or takes the channel for closed without it."""
+        self._close = None
+
+    def _send_close(self) -> None:
+        """Send our close if it waits."""
+        close, self._close = self._close, None
+        if close is not None:
+            self.send(close)
 
     def tell(self, kind: str) -> None:
         """Tell those who listen what has happened to this channel."""
@@ -236,10 +266,25 @@ class ServerChannel:
 
     def _publish_severally(self, publication: Publication, messages: Sequence[Message]) -> None:
         """Route each message on its own; neighbours that go the same way go together."""
-        for route, group in groupby(messages, lambda message: self.route(publication, message)):
-            run = list(group)
-            size = sum([len(message.content) for message in run])
-            self.publish_along(route, publication, run, size)
+        run: list[Message] = []
+        way: Route | None = None
+        try:
+            for message in messages:
+                route = self.route(publication, message)
+                if route is not way:
+                    self._publish_run(way, publication, run)
+                    way, run = route, []
+                run.append(message)
+        finally:
+            # If one cannot be routed, those before it have been published.
+            self._publish_run(way, publication, run)
+
+    def _publish_run(
+        self, route: Route | None, publication: Publication, messages: Sequence[Message]
+    ) -> None:
+        if route is not None:
+            size = sum([len(message.content) for message in messages])
+            self.publish_along(route, publication, messages, size)
 
     def publish_along(
         self,
@@ -266,28 +311,43 @@ class ServerChannel:
         if route.queues or route.observers or route.careful:
             refused = vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
-        if not route.queues:
-            counts[RETURN_UNROUTABLE if publication.mandatory else DROP_UNROUTABLE] += count
-            if exchange is not None:
-                exchange.published_nowhere += count
-            for message in messages if publication.mandatory else ():
-                self._return(message)
         if self.confirming:
             if refused:
                 self._refuse(messages, refused)
-            self.published += count
+            self._numbers.latest += count
             if broker.ledger.end != end or route.careful:
                 # What was seen before may not be on disk yet: whoever sends it again waits as well.
                 self.written = broker.ledger.end
             broker.confirms.note(self)
+        if not route.queues:
+            counts[RETURN_UNROUTABLE if publication.mandatory else DROP_UNROUTABLE] += count
+            if exchange is not None:
+                exchange.published_nowhere += count
+            at_once = self.confirming and not route.careful and not broker.ledger.failed
+            if at_once or publication.mandatory:
+                self._answer_unroutable(messages, publication.mandatory, at_once)
 
     def _refuse(self, messages: Sequence[Message], refused: Sequence[Message]) -> None:
         """Tell the publisher which messages of a run a queue was too full to take."""
         turned_away = set(refused)
         for number, message in enumerate(messages, self.published + 1):
             if message in turned_away:
-                self._refused.add(number)
+                self._numbers.answer_alone(number)
                 self.send(m.BasicNack(number, multiple=False, requeue=False))
+
+    def _answer_unroutable(
+        self, messages: Sequence[Message], mandatory: bool, at_once: bool
+    ) -> None:
+        """Return the latest publishes, which went to no queue, and confirm them one by one.
+
+        RabbitMQ confirms them like this, and there are clients that count the answers.
+        """
+        for number, message in enumerate(messages, self.published - len(messages) + 1):
+            if mandatory:
+                self._return(message)
+            if at_once:
+                self._numbers.answer_alone(number)
+                self.send(m.BasicAck(number, multiple=False))
 
     def _return(self, message: Message) -> None:
         envelope = message.envelope
@@ -299,26 +359,31 @@ class ServerChannel:
         span = self._answer(number)
         if span:
             self.send(m.BasicAck(span[-1], multiple=len(span) > 1))
+        self.close_if_answered()
 
     def give_up(self, number: int) -> None:
         """Those up to `number` that were not answered may be lost."""
         span = self._answer(number)
         if span:
             self.send(m.BasicNack(span[-1], multiple=len(span) > 1, requeue=False))
+        self.close_if_answered()
+
+    def committed(self, commit: Commit) -> None:
+        """A commit is safe."""
+        self.commits.remove(commit)
+        if self._takes_answers():
+            self.send(m.TxCommitOk())
+        self.close_if_answered()
 
     def _answer(self, number: int) -> range:
         """The publishes up to `number` that are to be answered now, with one answer."""
-        confirmed = self._confirmed
-        self._confirmed = max(confirmed, number)
-        self.core.counts[CONFIRM] += self._confirmed - confirmed
-        if self._refused:
-            # An answer at either end of the range has been given; those between do not matter.
-            while number in self._refused:
-                number -= 1
-            while confirmed + 1 in self._refused:
-                confirmed += 1
-            self._refused = {n for n in self._refused if n > self._confirmed}
-        return range(confirmed + 1, number + 1) if self.is_open else range(0)
+        count, span = self._numbers.answer_up_to(number)
+        self.core.counts[CONFIRM] += count
+        return span if self._takes_answers() else range(0)
+
+    def _takes_answers(self) -> bool:
+        """Whether the client takes answers: until it is told of, or has asked for, the end."""
+        return not self._ended or self._close is not None
 
     # Delivering
 
@@ -389,7 +454,8 @@ class ServerChannel:
             f"Timeout value used: {timeout} ms. "
             "This timeout value can be configured, see consumers doc guide to learn more"
         )
-        self.fail(PreconditionFailed(text), 0, 0)
+        # As in RabbitMQ 4.3 it is not known that anything has failed: the consumer may be slow.
+        self.fail(PreconditionFailed(text), 0, 0, failed=False)
 
     def cancelled(self, consumer: Consumer) -> None:
         if self.connection.notifies_cancel and self.state is ChannelState.OPEN:

@@ -24,6 +24,7 @@ from warrener.exchange.message import Message
 from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.server.channel import ServerChannel
 from warrener.exchange.server.deferral import Deferral
+from warrener.exchange.server.gathering import Gathering
 from warrener.exchange.server.greeting import (
     HANDSHAKE_FRAME_MAX_BYTES,
     REFUSED_LOGIN_DELAY_S,
@@ -48,6 +49,7 @@ from warrener.protocol.codec import Method
 from warrener.protocol.errors import (
     ChannelError,
     CommandInvalid,
+    InternalError,
     NotAllowed,
     ProtocolError,
     UnexpectedFrame,
@@ -71,7 +73,6 @@ from warrener.protocol.state import (
 
 if TYPE_CHECKING:
     from warrener.exchange.access.permissions import Rights
-    from warrener.exchange.queues.queue import Queue
     from warrener.exchange.route import Route
     from warrener.exchange.vhost import VirtualHost
 
@@ -142,8 +143,7 @@ class Connection:
         self.mechanism = ""
         self.channel_max = config.channel_max
         self._target: Route | None = None
-        self._gathered: set[Queue] | None = None
-        """The queues of the runs that the reader gathers, None if one of them is unknown."""
+        self._gathering = Gathering()
         self.blocked = False
         self.deferral = Deferral(self, self._reader)
 
@@ -175,7 +175,7 @@ class Connection:
 
     def lost(self) -> None:
         """The socket is gone."""
-        self._end()
+        self._end(failed=True)
         self.state = ConnectionState.CLOSED
         self.finished = True
 
@@ -183,7 +183,8 @@ class Connection:
         """How many bytes to read at once."""
         if not self.user:
             return HANDSHAKE_FRAME_MAX_BYTES
-        return read_bytes(self._reader.missing, self._target if self._gathered else None)
+        target = self._target if self._gathering.is_known else None
+        return read_bytes(self._reader.missing, target)
 
     def room(self) -> int:
         """Bytes of deliveries this connection still takes."""
@@ -229,9 +230,9 @@ class Connection:
         self.close(CONNECTION_FORCED, text, self.liveness.latest)
 
     def close(self, code: int, text: str, now: float) -> None:
-        """End the connection from our side, in order."""
+        """End the connection from our side, in order. Its deliveries have not failed by that."""
         if self.state is ConnectionState.OPEN:
-            self._send_close(code, text, 0, 0)
+            self._send_close(code, text, 0, 0, failed=False)
             self.liveness.deadline = now + self.config.handshake_timeout_s
         else:
             self._finish()
@@ -243,7 +244,8 @@ class Connection:
             return
         if isinstance(error, ProtocolError) and error.class_id:
             class_id, method_id = error.class_id, error.method_id
-        self._send_close(error.code, error.text, class_id, method_id)
+        failed = not isinstance(error, InternalError)
+        self._send_close(error.code, error.text, class_id, method_id, failed)
         self.liveness.deadline = self.liveness.heard_at + self.config.handshake_timeout_s
 
     def break_off(self, error: Exception) -> None:
@@ -261,7 +263,7 @@ class Connection:
             elif self._listens():
                 # What was published before in this pass counts for what is asked now.
                 self.broker.hand_out()
-                self._gathered = None
+                self._gathering.end()
                 self._receive_on(number, decode_method(payload))
                 self.deferral.pause()
         except (ProtocolError, Refused) as error:
@@ -298,18 +300,7 @@ class Connection:
         return publication
 
     def gather(self, publication: Publication, first: bool) -> bool:
-        """Runs may stand side by side if they meet in no queue."""
-        route = publication.route
-        if route is None or route.generation != self.vhost.generation or not route.queues:
-            self._gathered = None
-            return first
-        if first:
-            self._gathered = set(route.queues)
-        elif self._gathered is None or not self._gathered.isdisjoint(route.queues):
-            return False
-        else:
-            self._gathered.update(route.queues)
-        return True
+        return self._gathering.join(publication, first)
 
     def publish(self, publication: Publication, messages: list[Message], size: int) -> None:
         publication.channel.publish(publication, messages, size)
@@ -457,7 +448,7 @@ class Connection:
 
     def _close(self, method: m.ConnectionClose) -> None:
         # The client closes the socket: one that says close twice at once wants both answered.
-        self._end()
+        self._end(failed=True)
         self._send(m.ConnectionCloseOk())
         self.liveness.deadline = self.liveness.heard_at + LEAVING_S
 
@@ -466,22 +457,24 @@ class Connection:
     def _send(self, method: Method) -> None:
         self.output.write(frame(METHOD, 0, method.encode()))
 
-    def _send_close(self, code: int, text: str, class_id: int, method_id: int) -> None:
-        self._end()
+    def _send_close(
+        self, code: int, text: str, class_id: int, method_id: int, failed: bool
+    ) -> None:
+        self._end(failed)
         self.state = ConnectionState.CLOSING
         self._send(m.ConnectionClose(code, reply_text(code, text), class_id, method_id))
 
-    def _end(self) -> None:
-        """Give back everything this connection holds."""
+    def _end(self, failed: bool) -> None:
+        """Give back everything this connection holds; `failed` as in `Channel.close`."""
         self.deferral.end()
         channels, self.channels = self.channels, {}
         for channel in channels.values():
-            channel.state = ChannelState.CLOSING
             try:
-                channel.end()
+                channel.end(failed)
             except Exception as error:
                 # The other channels have to give back theirs nevertheless.
                 self.vhost.note_failure("channel", f"{self.name} ({channel.number})", error)
+            channel.state = ChannelState.CLOSING
         if self.broker.connections.leave(self):
             self.vhost.connection_left(self)
 

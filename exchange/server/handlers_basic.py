@@ -30,13 +30,14 @@ def channel_open(channel: ServerChannel, method: m.ChannelOpen) -> Method:
     return m.ChannelOpenOk()
 
 
-def channel_close(channel: ServerChannel, method: m.ChannelClose) -> Method:
+def channel_close(channel: ServerChannel, method: m.ChannelClose) -> None:
     channel.end()
-    return m.ChannelCloseOk()
+    # Not returned: the answer follows what the end of the channel had to say, such as confirms.
+    channel.send(m.ChannelCloseOk())
 
 
 def channel_close_ok(channel: ServerChannel, method: m.ChannelCloseOk) -> None:
-    """The client has seen that its channel is closed."""
+    channel.is_closed()
 
 
 def channel_flow(channel: ServerChannel, method: m.ChannelFlow) -> Method:

@@ -29,7 +29,9 @@ def tx_select(channel: ServerChannel, method: m.TxSelect) -> Method:
 
 def tx_commit(channel: ServerChannel, method: m.TxCommit) -> None:
     _transaction(channel).commit()
-    channel.connection.broker.confirms.note(Commit(channel))
+    commit = Commit(channel)
+    channel.commits.append(commit)
+    channel.connection.broker.confirms.note(commit)
 
 
 def tx_rollback(channel: ServerChannel, method: m.TxRollback) -> Method:

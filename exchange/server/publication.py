@@ -28,3 +28,9 @@ class Publication(reader.Publication):
         self.mandatory = mandatory
         self.permitted = -1
         self.route: Route | None = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the topology has not changed since the route was found."""
+        route = self.route
+        return route is not None and route.generation == self.channel.connection.vhost.generation

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from warrener.exchange.budget import ENQUEUED, SETTLED
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.queues.limits import is_full
-from warrener.exchange.queues.returning import Outcome, cost
-from warrener.protocol import methods as m
+from warrener.exchange.queues.returning import Outcome, cost, put_back_as
 
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Delivery
@@ -89,8 +88,8 @@ class Transaction:
         """See `Channel.reject`. Raises: PreconditionFailed."""
         core = self._channel.core
         if requeue:
-            give_back = partial(core.requeue, failed=failed)
-            self._note(give_back, Outcome.FAILED if failed else Outcome.REQUEUED, tag, multiple)
+            outcome = put_back_as(failed)
+            self._note(partial(core.requeue, outcome=outcome), outcome, tag, multiple)
         else:
             self._note(core.drop, Outcome.REJECTED, tag, multiple)
 
@@ -174,11 +173,10 @@ class Commit:
         return self._channel.connection.broker.ledger.end
 
     def confirm(self, number: int) -> None:
-        if self._channel.is_open:
-            self._channel.send(m.TxCommitOk())
+        self._channel.committed(self)
 
     def give_up(self, number: int) -> None:
-        """There is no word for that: the connection is about to be closed."""
+        """AMQP has no answer for that: the connection is about to be closed."""
 
     def break_off(self, error: Exception) -> None:
         self._channel.break_off(error)

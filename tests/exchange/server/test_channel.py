@@ -691,6 +691,7 @@ def test_each_channel_counts_for_itself(client):
     one, two = client.channel(1), client.channel(2)
     one.call(m.ConfirmSelect())
     two.call(m.ConfirmSelect())
+    one.queue("q")
     one.publish("", "q", b"1", b"2")
     two.publish("", "q", b"1")
     assert one.received() == [m.BasicAck(2, multiple=True)]
@@ -729,12 +730,28 @@ def test_a_confirm_waits_for_those_before_it():
     channel.call(m.ConfirmSelect())
     channel.publish("", "lasts", b"1", properties=PERSISTENT)
     channel.publish("", "q", b"2")
-    channel.publish("", "nowhere", b"3", mandatory=True)
-    (returned,) = channel.received()
-    assert returned.body == b"3"
+    assert channel.received() == []
     store.sync()
     wire.stored()
-    assert channel.received() == [m.BasicAck(3, multiple=True)]
+    assert channel.received() == [m.BasicAck(2, multiple=True)]
+
+
+def test_messages_to_no_queue_are_confirmed_one_by_one_and_wait_for_none():
+    """As in RabbitMQ: there are clients that count the answers."""
+    store = HeldStore()
+    wire = Wire(store)
+    channel = wire.login().channel()
+    channel.queue("lasts", durable=True)
+    channel.call(m.ConfirmSelect())
+    channel.publish("", "lasts", b"1", properties=PERSISTENT)
+    channel.publish("", "nowhere", b"2", b"3", mandatory=True)
+    channel.publish("", "lasts", b"4", properties=PERSISTENT)
+    second, ack_2, third, ack_3 = channel.received()
+    assert (second.body, third.body) == (b"2", b"3")
+    assert (ack_2, ack_3) == (m.BasicAck(2), m.BasicAck(3))
+    store.sync()
+    wire.stored()
+    assert channel.received() == [m.BasicAck(4, multiple=True)]
 
 
 def test_what_is_durable_before_more_is_published_is_confirmed_alone():
