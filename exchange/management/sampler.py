@@ -105,9 +105,12 @@ class Sampler:
         while True:
             due += INTERVAL_S
             await trio.sleep_until(due)
-            steps = self.round(trio.current_time())
-            while list(islice(steps, SLICE)):
-                await trio.lowlevel.checkpoint()
+            try:
+                steps = self.round(trio.current_time())
+                while list(islice(steps, SLICE)):
+                    await trio.lowlevel.checkpoint()
+            except Exception as error:
+                self._server.note_failure("sampler", error, "management")
 
     def round(self, now: float) -> Iterator[None]:
         """A round; it may be left to others between any two of its steps."""

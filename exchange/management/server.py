@@ -105,6 +105,10 @@ class HttpServer:
         except (TurnedAway, OSError) as error:
             logger.info("a client was turned away at the entrance: %s", error)
             sock.close()
+        except Exception as error:
+            # A mistake of our own, at the entrance of this one connection: the API goes on.
+            self.application.server.note_failure("entrance", error, "management")
+            sock.close()
         finally:
             seat.leave()
 

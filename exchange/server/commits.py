@@ -21,6 +21,7 @@ from collections.abc import Callable
 import trio
 
 from warrener.exchange.broker import Broker
+from warrener.exchange.failures import Owner
 
 MANY_RECORDS = 64
 ALONE = 8
@@ -77,5 +78,10 @@ class Commits:
                 with trio.move_on_after(LINGER_S):
                     await self._records.wait()
             self._something, self._records = trio.Event(), trio.Event()
-            self._broker.commit()
-            self._on_committed()
+            try:
+                self._broker.commit()
+                self._on_committed()
+            except Exception as error:
+                # What is not committed goes with the next commit: nothing of it is confirmed.
+                broker = self._broker
+                broker.failures.note(Owner("server", "commit"), error, broker.ledger.now_ms)

@@ -305,7 +305,10 @@ class Server:
         # Publishers hear what became of their messages before they hear the end.
         self.broker.end_pass()
         for connection, session in list(self._sessions.items()):
-            connection.close(CONNECTION_FORCED, reason, now)
+            try:
+                connection.close(CONNECTION_FORCED, reason, now)
+            except Exception as error:
+                self.give_up(connection, error)
             if connection.finished:
                 session.drop()
         self.end_pass()
@@ -334,6 +337,8 @@ class Server:
                 except OSError as error:
                     trouble.met(error)
                     await trio.sleep(ACCEPT_RETRY_S)
+                except Exception as error:
+                    self.note_failure("accept", error)
                 else:
                     trouble.over()
 

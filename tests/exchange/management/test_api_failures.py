@@ -1,8 +1,10 @@
 """What has failed, and queues that are suspended for it, over HTTP."""
 
 import pytest
+import trio
 
 from tests.exchange.management.managed import managed
+from tests.exchange.server.served import PATIENCE_S
 from warrener.exchange.durability.ledger import Ledger
 from warrener.exchange.durability.records import Kind
 
@@ -72,3 +74,18 @@ async def test_a_message_that_is_held_back_for_millions_of_years_is_shown():
         (item,) = found["items"]
         assert item["due"] == 2**63 - 1
         assert item["due_at"].startswith("9999-12-31")
+
+
+async def test_a_sample_that_cannot_be_taken_ends_no_api(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("warrener.exchange.management.sampler.INTERVAL_S", 0.01)
+
+    def fail(now: float) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    async with managed() as broker:
+        broker.application.sampler.round = fail
+        with trio.fail_after(PATIENCE_S):
+            while not list(broker.broker.failures):
+                await trio.sleep(0.01)
+        failure, *_ = await broker.api.get("/api/x/failures")
+        assert (failure["kind"], failure["name"]) == ("management", "sampler")

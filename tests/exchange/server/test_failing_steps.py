@@ -130,3 +130,34 @@ async def test_a_confirm_that_cannot_be_sent_closes_its_connection_and_the_other
         assert isinstance(close, m.ConnectionClose)
         assert close.reply_code == INTERNAL_ERROR
         await check(witness)
+
+
+async def test_a_commit_that_fails_is_made_up_for_by_the_next():
+    async with served() as broker:
+        witness = await broker.login()
+        ledger = broker.broker.ledger
+        broker.broker.commit = fail
+        await witness.declare("q", durable=True)
+        await broker.until(lambda: owners(broker))
+        assert ledger.committed < ledger.end
+        del broker.broker.commit
+        await check(witness)
+
+
+async def test_a_client_that_cannot_be_let_in_keeps_nobody_out():
+    async with served() as broker:
+        admit, broker.server._admit = broker.server._admit, fail
+        await broker.connect()
+        await broker.until(lambda: owners(broker))
+        broker.server._admit = admit
+        await check(await broker.login())
+
+
+async def test_a_connection_that_cannot_be_closed_keeps_no_broker_from_ending():
+    async with served() as broker:
+        witness, _ = await broker.login(), await broker.login()
+        (await connection_of(broker)).close = fail
+        broker.server.start(lambda: broker.server.shut_down("the end"))
+        _, close = await witness.next()
+        assert isinstance(close, m.ConnectionClose)
+        assert close.reply_text == "CONNECTION_FORCED - the end"
