@@ -200,6 +200,17 @@ class Server:
     def forget(self, session: Session) -> None:
         self._sessions.pop(session.connection, None)
 
+    def _admit_or_close(self, sock: socket.socket, certificates: Certificates | None) -> None:
+        """Raises: OSError if the client is gone, or the machine out of something."""
+        try:
+            self._admit(sock, certificates)
+        except OSError:
+            sock.close()
+            raise
+        except Exception as error:
+            sock.close()
+            self.note_failure("accept", error)
+
     def _admit(self, sock: socket.socket, certificates: Certificates | None) -> None:
         """Serve a client that has connected, or close its socket if there are too many.
 
@@ -331,14 +342,12 @@ class Server:
                 await trio.lowlevel.wait_readable(listening)
                 try:
                     sock, _ = listening.accept()
-                    self._admit(sock, listener.certificates)
+                    self._admit_or_close(sock, listener.certificates)
                 except (BlockingIOError, ConnectionError):
                     continue
                 except OSError as error:
                     trouble.met(error)
                     await trio.sleep(ACCEPT_RETRY_S)
-                except Exception as error:
-                    self.note_failure("accept", error)
                 else:
                     trouble.over()
 
