@@ -19,7 +19,7 @@ from warrener.exchange.durability.records import HOLDERS_MAX
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message, Properties
 from warrener.exchange.queues.dead_letter import dead_letter, goes_round
-from warrener.exchange.queues.limits import is_full, refuse
+from warrener.exchange.queues.limits import is_full, make_room, refuse
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route, Windows
 from warrener.exchange.types import Exchange
@@ -327,7 +327,7 @@ class Router:
             if self._ledger.full and way.holders and message.properties.persistent:
                 refused.append(message)
                 continue
-            known = way.knowing(message.properties, self._ledger.now_ms)
+            known = self._knowing(message, way)
             size = len(message.content)
             full = [queue for queue in way.queues if queue not in known and _is_full(queue, size)]
             self._put(message, way, known.union(full), expiring)
@@ -339,6 +339,13 @@ class Router:
             for queue in full:
                 refuse(queue, [message])
         return refused
+
+    def _knowing(self, message: Message, way: Route) -> set[Queue]:
+        """The queues that have had a message like this one, after what they have to do first."""
+        known = way.knowing(message.properties, self._ledger.now_ms)
+        for queue in known:
+            make_room(queue)
+        return way.knowing(message.properties, self._ledger.now_ms) if known else known
 
     def _put_once(
         self,
@@ -408,6 +415,5 @@ def _limited(queues: Sequence[Queue], place: Envelope, refuses: bool) -> tuple[Q
 def _is_full(queue: Queue, size: int) -> bool:
     if not queue.options.rejects or not is_full(queue, size):
         return False
-    # Had the messages come one by one, the consumers would have taken what they can by now.
-    queue.pump()
+    make_room(queue)
     return is_full(queue, size)

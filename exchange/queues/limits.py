@@ -32,6 +32,18 @@ def is_full(queue: Queue, size: int, count: int = 1) -> bool:
     )
 
 
+def make_room(queue: Queue) -> None:
+    """Have a queue do now what it would do at the end of the pass: hand out, and let go what is
+    over its time. Had its messages come in passes of their own, it would have done so already."""
+    queue.pump()
+    if queue.suspended:
+        return
+    try:
+        queue.let_go(queue.ledger.now_ms)
+    except Exception as error:
+        queue.suspend(error)
+
+
 def refuse(queue: Queue, messages: Sequence[Message]) -> None:
     """Messages do not come in because the queue is full."""
     if queue.options.overflow == REJECT_PUBLISH_DLX:

@@ -238,7 +238,7 @@ class Queue(Suspendable):
         """
         if not self._is_late():
             return True
-        self._let_go(self.ledger.now_ms - 1)
+        self.let_go(self.ledger.now_ms - 1)
         if self._is_late():
             self._take_another_turn()
             return False
@@ -353,7 +353,7 @@ class Queue(Suspendable):
         up the queue itself if nobody uses it."""
         if self.deleted or self.suspended:
             return
-        self._let_go(now)
+        self.let_go(now)
         self._admit(now)
         expires = self.options.expires_ms
         if expires is not None and not self.consumers and now >= self.last_used_ms + expires:
@@ -376,7 +376,7 @@ class Queue(Suspendable):
         self.bury(messages, EXPIRED)
         self.forget(messages)
 
-    def _let_go(self, now: int) -> None:
+    def let_go(self, now: int) -> None:
         """Have messages whose time is over at `now` leave, as far as the turn goes."""
         budget = self.budget
         while (deadline := self.ready.next_deadline) is not None and deadline <= now:

@@ -48,6 +48,7 @@ QUEUES: dict[str, dict[str, Any]] = {
         }
     },
     "dropping bytes": {"durable": True, "arguments": {"x-max-length-bytes": 80}},
+    "expiring at once": {"arguments": {"x-message-ttl": 0, "x-max-length": 1, **REJECTS}},
     "expiring": {"arguments": {"x-message-ttl": 1000}},
     "unique": {"arguments": DEDUPLICATES},
     "unique lately": {"durable": True, "arguments": {**DEDUPLICATES, "x-cache-size": 2}},
@@ -316,6 +317,10 @@ def plain(channel: int, key: str, kind: int = 0, exchange: str = "") -> Publish:
 
 BAD_EXPIRATION = KINDS.index({"expiration": "soon"})
 COPIES = KINDS.index({"headers": {"CC": ["short"]}})
+ONE, TWO = (
+    KINDS.index({"headers": {"x-deduplication-header": 1}}),
+    KINDS.index({"headers": {"x-deduplication-header": 2}, "delivery_mode": 2}),
+)
 KNOWN = [plain(1, "transient"), plain(1, "short")]
 IN_TURN = [plain(1, "short"), plain(1, "transient")] * 4
 
@@ -325,6 +330,8 @@ IN_TURN = [plain(1, "short"), plain(1, "transient")] * 4
 @example([(KNOWN, []), (IN_TURN, [])])
 @example([(KNOWN, []), ([*KNOWN, plain(1, "short", BAD_EXPIRATION), *KNOWN], [])])
 @example([(KNOWN, []), ([*KNOWN, plain(1, "transient", COPIES)] * 2, [])])
+@example([([plain(1, "expiring at once")] * 2, [])])
+@example([([plain(1, "unique and short", kind) for kind in (ONE, TWO, ONE)], [])])
 @example([([plain(1, "kept a", 0, "direct"), plain(1, "kept b", 0, "direct")] * 3, [])] * 2)
 def test_one_write_is_as_good_as_one_publish_at_a_time(steps: list[Any]) -> None:
     together, alone = World(), World()
