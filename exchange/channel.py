@@ -40,8 +40,12 @@ class Outlet(Protocol):
 
     def deliver(
         self, consumer: Consumer, messages: Sequence[Message], first_tag: int, redelivered: bool
-    ) -> None:
-        """Send a run of messages with consecutive delivery tags."""
+    ) -> int | None:
+        """Send a run of messages with consecutive delivery tags.
+
+        Returns how many were sent if the next one cannot be sent to this client, who is going to
+        lose the channel for it; None if all were sent.
+        """
 
     def cancelled(self, consumer: Consumer) -> None:
         """Tell the client that its consumer is gone, though it did not ask for that."""
@@ -66,6 +70,7 @@ class Channel:
         "_next_tag",
         "_oldest",
         "_reclaimed",
+        "_withheld",
         "consumer_prefetch",
         "consumers",
         "counts",
@@ -96,6 +101,7 @@ class Channel:
         """Whether `unacked` is in the order of its tags."""
         self._reclaimed: OrderedDict[int, None] = OrderedDict()
         """Tags of deliveries that were taken back while the client still knew them."""
+        self._withheld: list[Delivery] = []
         self._getter: Consumer | None = None
         """Stands for the client in its latest `get`, as a consumer without a tag."""
 
@@ -117,20 +123,47 @@ class Channel:
             queue.counts[REDELIVER] += count
         tag = self._next_tag
         self._next_tag = tag + count
-        if consumer.no_ack:
-            queue.handed_over(messages, sequences)
-        else:
-            unacked = self.unacked
-            for offset, message in enumerate(messages):
-                unacked[tag + offset] = Delivery(consumer, message, sequences[offset])
-            if consumer.tag:
-                consumer.unacked += count
-                self.unacked_count += count
-            queue.handed_out(messages)
+        if not consumer.no_ack:
+            self._owe(consumer, messages, sequences, tag)
+        sent = None
         try:
-            self.outlet.deliver(consumer, messages, tag, redelivered)
+            sent = self.outlet.deliver(consumer, messages, tag, redelivered)
         except Exception as error:
             self.outlet.break_off(error)
+        if sent is not None:
+            self._withhold(consumer, messages[sent:], sequences[sent:], tag + sent)
+            messages, sequences = messages[:sent], sequences[:sent]
+        if consumer.no_ack:
+            queue.handed_over(messages, sequences)
+
+    def _owe(
+        self,
+        consumer: Consumer,
+        messages: Sequence[Message],
+        sequences: Sequence[int],
+        first_tag: int,
+    ) -> None:
+        """Keep deliveries that are to be acknowledged."""
+        unacked = self.unacked
+        for offset, message in enumerate(messages):
+            unacked[first_tag + offset] = Delivery(consumer, message, sequences[offset])
+        if consumer.tag:
+            consumer.unacked += len(messages)
+            self.unacked_count += len(messages)
+        consumer.queue.handed_out(messages)
+
+    def _withhold(
+        self,
+        consumer: Consumer,
+        messages: Sequence[Message],
+        sequences: Sequence[int],
+        first_tag: int,
+    ) -> None:
+        """Keep deliveries that were not sent, out of reach of the client, until the end."""
+        if consumer.no_ack:
+            self._owe(consumer, messages, sequences, first_tag)
+        tags = range(first_tag, first_tag + len(messages))
+        self._withheld += [self.unacked.pop(tag) for tag in tags]
 
     def get(self, queue: Queue, no_ack: bool) -> bool:
         """Take one message from `queue` at once; returns whether there was one.
@@ -237,7 +270,10 @@ class Channel:
                 self.cancel(consumer.tag)
             except Exception as error:
                 consumer.queue.suspend(error)
-        self.recover(Outcome.FAILED if failed else Outcome.RELEASED)
+        outcome = Outcome.FAILED if failed else Outcome.RELEASED
+        self.recover(outcome)
+        withheld, self._withheld = self._withheld, []
+        self.requeue(withheld, outcome)
         return queues
 
     # Settling

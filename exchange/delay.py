@@ -9,6 +9,7 @@ A delay that is over, or was none, is no delay: the message goes at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from warrener.exchange.arguments import whole_number
@@ -35,10 +36,12 @@ def delivery_time(properties: Properties, published: int) -> int | None:
     return None
 
 
-def released_headers(headers: dict[str, Any]) -> dict[str, Any]:
-    """The headers of a message whose time has come, its delay negated as by RabbitMQ's plugin."""
-    return {
-        name: -(whole_number(value) or 0) if name == RELATIVE else value
-        for name, value in headers.items()
-        if name not in ABSOLUTE
-    }
+def released_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes in the headers of a message whose time has come; None removes a header.
+
+    Its delay is negated, as by RabbitMQ's plugin, and an absolute time is gone.
+    """
+    changes: dict[str, Any] = {name: None for name in ABSOLUTE if name in headers}
+    if RELATIVE in headers:
+        changes[RELATIVE] = -(whole_number(headers[RELATIVE]) or 0)
+    return changes

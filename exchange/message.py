@@ -6,7 +6,7 @@ that form; the core never looks into it. What the core does need to know (is it 
 which headers does it carry) it asks of `properties`, which decodes only what is asked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from warrener.exchange.errors import PreconditionFailed
@@ -36,13 +36,27 @@ class Envelope:
     One envelope serves every message that a publisher sends with the same exchange and
     routing key. `encoded` belongs to the shell, which keeps its wire forms there: for
     a first delivery and for a later one.
+
+    Two things about a publication are told to nobody. `hidden_keys` are the routing keys of its
+    header `BCC`. `republished` says that the broker has published the message anew, as a dead
+    letter, so that the deaths in its headers are the broker's own account. `marked` says that
+    there is either.
     """
 
-    __slots__ = ("encoded", "exchange", "routing_key")
+    __slots__ = ("encoded", "exchange", "hidden_keys", "marked", "republished", "routing_key")
 
-    def __init__(self, exchange: str, routing_key: str) -> None:
+    def __init__(
+        self,
+        exchange: str,
+        routing_key: str,
+        hidden_keys: Sequence[str] = (),
+        republished: bool = False,
+    ) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
+        self.hidden_keys = hidden_keys
+        self.republished = republished
+        self.marked = republished or bool(hidden_keys)
         self.encoded: tuple[bytes, bytes] | None = None
 
 
@@ -67,8 +81,9 @@ class Message:
         self.position = 0
 
     def copies(self) -> list[str]:
-        """The further routing keys that the header `CC` asks for (`BCC` is gone by delivery)."""
-        return list(dict.fromkeys(carbon_copies(self.properties.headers, "CC")))
+        """The routing keys beside its own, each once: those of its headers `CC` and `BCC`."""
+        keys = [*carbon_copies(self.properties.headers, "CC"), *self.envelope.hidden_keys]
+        return list(dict.fromkeys(keys))
 
 
 def further_keys(headers: Mapping[str, object] | None, routing_key: str) -> list[str]:
@@ -93,6 +108,7 @@ def carbon_copies(headers: Mapping[str, object] | None, name: str) -> list[str]:
     keys = (headers or {}).get(name)
     if keys is None:
         return []
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+    if not isinstance(keys, list) or not all(type(key) in (str, bytes) for key in keys):
         raise PreconditionFailed(f"unsupported type in header '{name}': expected a list of strings")
-    return keys
+    # A string that is no UTF-8 is decoded as bytes in a table, and as below in a routing key.
+    return [key if isinstance(key, str) else key.decode("utf-8", "surrogateescape") for key in keys]

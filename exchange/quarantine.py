@@ -46,14 +46,10 @@ def quarantined(codec: Codec, message: Message, source: str, error: Exception, n
         "x-quarantine-time": codec.timestamp(now),
     }
     # It has to stay there until somebody looks at it.
-    changes = {"headers": account, "expiration": None}
-    for headers in (dict(message.properties.headers or {}), {}):
+    changes: dict[str, Any] = {"expiration": None}
+    for rewritten in ((changes, account), (changes | {"headers": account},)):
         try:
-            changed = codec.rewrite(
-                message, message.envelope, {**changes, "headers": {**headers, **account}}
-            )
-            if codec.fits(changed):
-                return changed
+            return codec.rewrite(message, message.envelope, *rewritten)
         except Exception:
             # Its headers are what is wrong with it: the reason to be here has been noted.
             continue

@@ -181,16 +181,15 @@ class Router:
         self._budget.spend(REWRITTEN)
         now = self._ledger.now_ms
         letter = dead_letter(self._ledger.codec, queue, message, reason, now)
-        headers = letter.properties.headers
         keys = (letter.envelope.routing_key, *letter.copies())
         route = self._find(exchange, letter.envelope, keys, letter.properties)
-        closed = [queue for queue in route.queues if goes_round(headers, queue)]
+        closed = [queue for queue in route.queues if goes_round(letter, queue)]
         self._put_once(letter, route, closed, False)
 
     def _release(self, exchange: Exchange, message: Message) -> None:
         self._budget.spend(REWRITTEN)
-        headers = released_headers(dict(message.properties.headers or {}))
-        free = self._ledger.codec.rewrite(message, message.envelope, {"headers": headers})
+        changed = released_headers(message.properties.headers or {})
+        free = self._ledger.codec.rewrite(message, message.envelope, headers=changed)
         keys = (message.envelope.routing_key, *message.copies())
         route = self._find(exchange, message.envelope, keys, free.properties)
         expiring = free.properties.expiration is not None

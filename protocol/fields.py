@@ -9,8 +9,11 @@ bytes and raises ValueError when the value does not fit.
 checker, with the FieldType attached for whoever derives a codec from them (methods.py). `Bit` has
 no bytes of its own: neighbouring bits share an octet, so its coding belongs to the method.
 
-Short strings are text, and bytes that are no UTF-8 are a FrameError, as with RabbitMQ. Long strings
-are bytes: the specification lets them hold anything.
+Names (`ShortStr`) are text, and bytes that are no UTF-8 are a FrameError, as with RabbitMQ. What a
+broker only relays (`RelayedStr`: the properties of a message, the names of its headers, the routing
+key of a publish) may be any bytes: those that are no UTF-8 become lone surrogates (PEP 383), and
+the same bytes again when the string is encoded. Long strings are bytes: the specification lets
+them hold anything.
 """
 
 from collections.abc import Callable
@@ -24,6 +27,9 @@ T = TypeVar("T")
 
 SHORT_STRING_BYTES_MAX = 0xFF
 LONG_STRING_BYTES_MAX = 0xFFFF_FFFF
+
+RELAYED = "surrogateescape"
+"""The error handler by which text that is only relayed is decoded and encoded."""
 
 _LENGTH = Struct(">I")
 
@@ -65,11 +71,23 @@ def decode_short_string(data: bytes, position: int, end: int) -> tuple[str, int]
         raise FrameError(f"the short string at offset {position} is no UTF-8") from None
 
 
-def encode_short_string(text: str) -> bytes:
-    encoded = text.encode("utf-8")
+def decode_relayed_string(data: bytes, position: int, end: int) -> tuple[str, int]:
+    """Read a short string of any bytes; those that are no UTF-8 become lone surrogates."""
+    start = require(position, 1, end)
+    following = require(start, data[position], end)
+    return data[start:following].decode("utf-8", RELAYED), following
+
+
+def encode_short_string(text: str, errors: str = "strict") -> bytes:
+    encoded = text.encode("utf-8", errors)
     if len(encoded) > SHORT_STRING_BYTES_MAX:
         raise ValueError(f"{len(encoded)} bytes do not fit a short string: {text[:40]!r}...")
     return bytes((len(encoded),)) + encoded
+
+
+def encode_relayed_string(text: str) -> bytes:
+    """The bytes that `decode_relayed_string` has read as `text`, as a short string."""
+    return encode_short_string(text, RELAYED)
 
 
 def decode_long_string(data: bytes, position: int, end: int) -> tuple[bytes, int]:
@@ -97,6 +115,7 @@ SHORT = _unsigned(2)
 LONG = _unsigned(4)
 LONG_LONG = _unsigned(8)
 SHORT_STRING = FieldType(decode_short_string, encode_short_string)
+RELAYED_STRING = FieldType(decode_relayed_string, encode_relayed_string)
 LONG_STRING = FieldType(decode_long_string, encode_length)
 BIT = object()
 
@@ -105,5 +124,6 @@ Short = Annotated[int, SHORT]
 Long = Annotated[int, LONG]
 LongLong = Annotated[int, LONG_LONG]
 ShortStr = Annotated[str, SHORT_STRING]
+RelayedStr = Annotated[str, RELAYED_STRING]
 LongStr = Annotated[bytes, LONG_STRING]
 Bit = Annotated[bool, BIT]

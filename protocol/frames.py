@@ -36,6 +36,7 @@ HEADER_FIXED_BYTES = 12
 
 _FRAME_HEAD = struct.Struct(">BHI")
 _CHANNEL = struct.Struct(">H")
+_BODY_SIZE = struct.Struct(">Q")
 
 
 def frame(kind: int, channel: int, payload: bytes) -> bytes:
@@ -81,6 +82,22 @@ def refit(content: bytes, channel: int, frame_max: int) -> bytes:
     """The same content for another channel, in frames of at most `frame_max` bytes."""
     properties, body = split_content(content)
     return content_frames(properties, body, channel, frame_max)
+
+
+def largest_frame(content: bytes) -> int:
+    """The size of the largest frame in a content."""
+    largest = at = 0
+    while at < len(content):
+        size: int = FRAME_OVERHEAD_BYTES + unpack_frame_head(content, at)[2]
+        largest = max(largest, size)
+        at += size
+    return largest
+
+
+def body_bytes(content: bytes) -> int:
+    """The size of the body of a content in frames."""
+    size: int = _BODY_SIZE.unpack_from(content, FRAME_HEAD_BYTES + 4)[0]
+    return size
 
 
 def split_content(content: bytes) -> tuple[bytes, bytes]:

@@ -29,7 +29,16 @@ from struct import Struct
 
 from warrener.protocol.codec import Method, method
 from warrener.protocol.errors import CommandInvalid, FrameError
-from warrener.protocol.fields import Bit, Long, LongLong, LongStr, Octet, Short, ShortStr
+from warrener.protocol.fields import (
+    Bit,
+    Long,
+    LongLong,
+    LongStr,
+    Octet,
+    RelayedStr,
+    Short,
+    ShortStr,
+)
 from warrener.protocol.tables import Table
 
 _IDS = Struct(">HH")
@@ -363,7 +372,7 @@ class BasicCancelOk(Method):
 class BasicPublish(Method):
     reserved_1: Short = 0
     exchange: ShortStr = ""
-    routing_key: ShortStr = ""
+    routing_key: RelayedStr = ""
     mandatory: Bit = False
     immediate: Bit = False
 
@@ -373,7 +382,7 @@ class BasicReturn(Method):
     reply_code: Short = 0
     reply_text: ShortStr = ""
     exchange: ShortStr = ""
-    routing_key: ShortStr = ""
+    routing_key: RelayedStr = ""
 
 
 @method(60, 60, has_content=True)
@@ -382,7 +391,7 @@ class BasicDeliver(Method):
     delivery_tag: LongLong = 0
     redelivered: Bit = False
     exchange: ShortStr = ""
-    routing_key: ShortStr = ""
+    routing_key: RelayedStr = ""
 
 
 @method(60, 70, synchronous=True)
@@ -397,7 +406,7 @@ class BasicGetOk(Method):
     delivery_tag: LongLong = 0
     redelivered: Bit = False
     exchange: ShortStr = ""
-    routing_key: ShortStr = ""
+    routing_key: RelayedStr = ""
     message_count: Long = 0
 
 

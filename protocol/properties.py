@@ -13,6 +13,8 @@ stands before the value. What was decoded is kept: `headers` is read again by ea
 
 Being lazy has a price: bytes that are no property list are found out when somebody looks. Each
 attribute then raises FrameError; `fields()` looks at everything and is the full check.
+
+Text may be any bytes (`RelayedStr` in fields.py): a broker relays identifiers that are no UTF-8.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,13 +24,21 @@ from warrener.protocol.errors import FrameError
 from warrener.protocol.fields import (
     LONG_LONG,
     OCTET,
+    RELAYED_STRING,
     SHORT,
-    SHORT_STRING,
     FieldType,
     decode_length,
     require,
 )
-from warrener.protocol.tables import TABLE, FieldTable
+from warrener.protocol.tables import (
+    HEADERS_TABLE,
+    TABLE_ITEMS_MAX,
+    UNLIMITED,
+    FieldTable,
+    decode_headers,
+    edit_table,
+    encode_table,
+)
 
 T = TypeVar("T")
 
@@ -56,7 +66,7 @@ PERSISTENT = 2
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 """The name of no queue: it stands for the direct reply queue of whoever uses it."""
 FOR_THE_BROKER = frozenset(("expiration", "user_id"))
-HEADERS_FOR_THE_BROKER = frozenset(("CC", "BCC"))
+HEADERS_FOR_THE_BROKER = frozenset(("CC", "BCC", "x-delivery-count", "x-acquired-count"))
 """Properties and headers that change what a broker does with a message, priority aside, which is
 a matter of the queue. Most messages have none, and are published without another look."""
 
@@ -92,8 +102,8 @@ def _skip_short_string(raw: bytes, position: int, end: int) -> int:
     return require(start, raw[position], end)
 
 
-_TEXT = _Kind(SHORT_STRING, _skip_short_string)
-_HEADERS = _Kind(TABLE, lambda raw, position, end: decode_length(raw, position, end)[1])
+_TEXT = _Kind(RELAYED_STRING, _skip_short_string)
+_HEADERS = _Kind(HEADERS_TABLE, lambda raw, position, end: decode_length(raw, position, end)[1])
 _SMALL = _Kind(OCTET, lambda raw, position, end: require(position, 1, end))
 _SECONDS = _Kind(LONG_LONG, lambda raw, position, end: require(position, 8, end))
 
@@ -195,7 +205,7 @@ class Properties:
 
         Raises: FrameError if anything in `raw` is wrong.
         """
-        fields = self.fields()
+        fields = self.fields(items_max=TABLE_ITEMS_MAX)
         headers = fields.get("headers") or {}
         self.special = bool(
             fields.keys() & FOR_THE_BROKER
@@ -203,12 +213,17 @@ class Properties:
             or fields.get("reply_to") == DIRECT_REPLY_TO
         )
 
-    def fields(self) -> PropertyFields:
-        """Return all the properties present, or raise FrameError if anything in `raw` is wrong."""
-        decoded = {
-            name: _BY_NAME[name].kind.type.decode(self.raw, start, end)[0]
-            for name, (start, end) in self._spans().items()
-        }
+    def fields(self, items_max: int = UNLIMITED) -> PropertyFields:
+        """Return all the properties present, or raise FrameError if anything in `raw` is wrong.
+
+        `items_max` is how many items the headers may have.
+        """
+        decoded: dict[str, object] = {}
+        for name, (start, end) in self._spans().items():
+            if name == "headers":
+                decoded[name] = decode_headers(self.raw, start, end, items_max)[0]
+            else:
+                decoded[name] = _BY_NAME[name].kind.type.decode(self.raw, start, end)[0]
         return cast(PropertyFields, decoded)
 
     def replace(self, **changes: Unpack[PropertyFields]) -> "Properties":
@@ -220,6 +235,21 @@ class Properties:
             name: self.raw[start:end] for name, (start, end) in self._spans().items()
         }
         return Properties(_assemble(pieces | _encode(changes)))
+
+    def edit_headers(self, changes: Mapping[str, object]) -> "Properties":
+        """Return a copy with some headers set, or removed if the change is None.
+
+        All other headers, and all else, are taken over byte for byte.
+        """
+        pieces: dict[str, bytes | None] = {
+            name: self.raw[start:end] for name, (start, end) in self._spans().items()
+        }
+        headers = pieces.get("headers")
+        if headers is not None:
+            pieces["headers"] = edit_table(headers, changes)
+        elif added := {name: value for name, value in changes.items() if value is not None}:
+            pieces["headers"] = encode_table(added)
+        return Properties(_assemble(pieces))
 
     def _find(self, bit: int) -> int | None:
         """Return where the value of the property stands, None if it is absent."""

@@ -23,8 +23,12 @@ the tags; this is the list that RabbitMQ, and so every client, goes by:
 
 We read all of it and write the last column, which leaves out the tags that clients read in
 different ways (py-amqp takes `s` for a string, swaps `b` and `B`, and reads `l` unsigned: keep
-integers of our own making from going below -2**31). A table that came from a client is therefore
-relayed as bytes and never written anew.
+integers of our own making from going below -2**31). Decoding therefore loses the width of an
+integer. A table that came from a client is relayed as bytes; where some of its entries have to
+change, `edit_table` copies all the others as they are.
+
+Everything that can be decoded can be encoded. Names of entries may be any bytes where a broker only
+relays them (`fields.py`); in the arguments of a method they are text.
 
 A table is decoded from hostile bytes. Depth and number of items are limited, each length is checked
 before use, and whatever is wrong is a FrameError. Of two entries with one name the last one counts.
@@ -37,11 +41,13 @@ from typing import Annotated, Any, TypeAlias, Union
 
 from warrener.protocol.errors import FrameError
 from warrener.protocol.fields import (
+    RELAYED,
     FieldType,
     decode_length,
+    decode_relayed_string,
     decode_short_string,
     encode_length,
-    encode_short_string,
+    encode_relayed_string,
     require,
 )
 
@@ -57,6 +63,7 @@ TABLE_DEPTH_MAX = 32
 # An item of no width (tag V) costs one byte on the wire and a hundred in memory: without a limit
 # a client would have us spend memory it did not send. RabbitMQ's own x-death needs some tens.
 TABLE_ITEMS_MAX = 16_384
+UNLIMITED = 1 << 62
 
 
 class Float32(float):
@@ -89,7 +96,19 @@ def decode_table(
         FrameError: the bytes before `end` are no table, or one beyond the limits.
     """
     end = len(data) if end is None else end
-    return _TableReader(data, depth_max, items_max).table(position, end, depth_max)
+    reader = _TableReader(data, depth_max, items_max, decode_short_string)
+    return reader.table(position, end, depth_max)
+
+
+def decode_headers(
+    data: bytes, position: int, end: int, items_max: int = UNLIMITED
+) -> tuple[FieldTable, int]:
+    """Read a table as `decode_table` does, but with names of any bytes. Raises: FrameError.
+
+    The number of items is limited when headers come in from a client; a broker may have added more.
+    """
+    reader = _TableReader(data, TABLE_DEPTH_MAX, items_max, decode_relayed_string)
+    return reader.table(position, end, TABLE_DEPTH_MAX)
 
 
 def encode_table(table: Mapping[str, object], *, depth_max: int = TABLE_DEPTH_MAX) -> bytes:
@@ -102,22 +121,53 @@ def encode_table(table: Mapping[str, object], *, depth_max: int = TABLE_DEPTH_MA
     return _encode_table(table, depth_max)
 
 
+def edit_table(table: bytes, changes: Mapping[str, object]) -> bytes:
+    """Return an encoded table with some entries set, or removed if the change is None.
+
+    All other entries are copied byte for byte, and stand in front of those that are set.
+
+    Raises:
+        FrameError: `table` is no table.
+        TypeError, ValueError: as from `encode_table`.
+    """
+    position, end = decode_length(table, 0, len(table))
+    pieces = []
+    while position < end:
+        start = position
+        name, position = decode_relayed_string(table, start, end)
+        position = _skip_value(table, position, end)
+        if name not in changes:
+            pieces.append(table[start:position])
+    added = {name: value for name, value in changes.items() if value is not None}
+    return encode_length(b"".join((*pieces, encode_table(added)[LENGTH_BYTES:])))
+
+
+LENGTH_BYTES = 4
+
+
 class _TableReader:
     """Reads one outermost table, counting its items over all depths."""
 
-    __slots__ = ("data", "depth_max", "items_left", "items_max")
+    __slots__ = ("data", "depth_max", "items_left", "items_max", "read_name")
 
-    def __init__(self, data: bytes, depth_max: int, items_max: int) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        depth_max: int,
+        items_max: int,
+        read_name: Callable[[bytes, int, int], tuple[str, int]],
+    ) -> None:
         self.data = data
         self.depth_max = depth_max
         self.items_max = items_max
         self.items_left = items_max
+        self.read_name = read_name
 
     def table(self, position: int, end: int, depth_left: int) -> tuple[FieldTable, int]:
         position, end = self._enter(position, end, depth_left)
         table: FieldTable = {}
         while position < end:
-            name, position = decode_short_string(self.data, position, end)
+            name, position = self.read_name(self.data, position, end)
             table[name], position = self._value(position, end, depth_left - 1)
         return table, end
 
@@ -163,10 +213,22 @@ class _TableReader:
             return content, following
 
 
+def _skip_value(data: bytes, position: int, end: int) -> int:
+    """Return where the value ends whose tag is at `position`, without looking into it."""
+    start = require(position, 1, end)
+    tag = data[position]
+    if tag in _FIXED_WIDTH:
+        return require(start, _FIXED_WIDTH[tag][0], end)
+    if tag in _WITH_LENGTH:
+        return decode_length(data, start, end)[1]
+    raise FrameError(f"unknown tag {bytes((tag,))!r} at offset {position} of a table")
+
+
 _TABLE = ord("F")
 _ARRAY = ord("A")
 _LONG_STRING = ord("S")
 _BYTE_ARRAY = ord("x")
+_WITH_LENGTH = frozenset((_TABLE, _ARRAY, _LONG_STRING, _BYTE_ARRAY))
 
 
 def _fixed(layout: str, make: Callable[..., FieldValue]) -> tuple[int, Callable[..., FieldValue]]:
@@ -208,7 +270,7 @@ def _encode_table(table: Mapping[str, object], depth_left: int) -> bytes:
     for name, value in table.items():
         if not isinstance(name, str):
             raise TypeError(f"the name of a table entry must be a string, not {name!r}")
-        entries += encode_short_string(name), _encode_value(value, depth_left - 1)
+        entries += encode_relayed_string(name), _encode_value(value, depth_left - 1)
     return encode_length(b"".join(entries))
 
 
@@ -279,7 +341,7 @@ _DECIMAL = Struct(">cBi")
 # In this order: a bool, a Timestamp, an Int64 are ints to Python, a Float32 is a float, a ByteArray
 # bytes.
 _ENCODERS: tuple[tuple[type, Callable[[Any], bytes]], ...] = (
-    (str, lambda value: b"S" + encode_length(value.encode("utf-8"))),
+    (str, lambda value: b"S" + encode_length(value.encode("utf-8", RELAYED))),
     (bool, lambda value: b"t\x01" if value else b"t\x00"),
     (Timestamp, _encode_timestamp),
     (Int64, _encode_int64),
@@ -293,4 +355,5 @@ _ENCODERS: tuple[tuple[type, Callable[[Any], bytes]], ...] = (
 )
 
 TABLE: FieldType[FieldTable] = FieldType(decode_table, encode_table)
+HEADERS_TABLE: FieldType[FieldTable] = FieldType(decode_headers, encode_table)
 Table = Annotated[FieldTable, TABLE]

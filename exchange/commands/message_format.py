@@ -86,7 +86,7 @@ def as_json(message: ShownMessage) -> bytes:
         document["body"] = message.body.decode()
     except UnicodeDecodeError:
         document["body_base64"] = base64.b64encode(message.body).decode()
-    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    return json_text.encode(json.dumps(document, ensure_ascii=False)) + b"\n"
 
 
 def _jsonable(value: Any) -> Any:

@@ -26,15 +26,17 @@ from warrener.exchange.durability.records import (
     SEEN_KEY,
     STAMP,
     Kind,
+    Mark,
     Return,
     Seen,
     message_head_bytes,
+    message_marks,
     names_at,
     pack_positions,
     short_string,
 )
 from warrener.exchange.failures import Failures, Owner
-from warrener.exchange.message import Envelope, Message, Properties
+from warrener.exchange.message import Envelope, Message, Properties, carbon_copies
 
 if TYPE_CHECKING:
     from warrener.exchange.queues.queue import Queue
@@ -87,6 +89,21 @@ class Store(Protocol):
     def trim(self) -> int: ...
 
 
+class Rewrite(Protocol):
+    """A copy of a message in another envelope, with some properties and some headers changed.
+
+    What is changed to None is removed; what is not named is copied byte for byte.
+    """
+
+    def __call__(
+        self,
+        message: Message,
+        envelope: Envelope,
+        changes: Mapping[str, Any] = ...,
+        headers: Mapping[str, Any] = ...,
+    ) -> Message: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """What the core needs of the wire's encoding, handed in so that it need not know the wire."""
@@ -96,16 +113,15 @@ class Codec:
     decode_content: Callable[[bytes, Properties | None], tuple[Properties, int]]
     """From content as it travels to its properties and the channel it is framed for; if they are
     the same as those of the content before, these themselves."""
-    rewrite: Callable[[Message, Envelope, Mapping[str, Any]], Message]
-    """A copy of a message in another envelope, with some properties changed."""
-    fits: Callable[[Message], bool]
-    """Whether a message that has grown by `rewrite` can still be read, and sent to a client."""
+    rewrite: Rewrite
     timestamp: Callable[[int], Any]
     """A time in ms since 1970 as a value of a table."""
     int64: Callable[[int], Any]
     """A number as a value of a table that has 64 bits however small it is."""
 
 
+HIDDEN = "BCC"
+"""The header in which routing keys that no consumer is told are written down with a message."""
 SETTLED_MAX = 65536
 """Positions in one SETTLED record, so that a purge of millions does not make one huge record; and
 messages in one RETURNED record."""
@@ -137,7 +153,7 @@ class Ledger:
         self._settled: list[Queue] = []
         self._windows: list[Window] = []
         self._returned: dict[Queue, list[Return]] = {}
-        self._envelopes: dict[tuple[str, str], Envelope] = {}
+        self._envelopes: dict[tuple[str, str, bool], Envelope] = {}
         self.now_ms = 0
         self.full = False
         """Whether no message is to be written, for lack of space; see `Broker.watch_disk`."""
@@ -174,6 +190,8 @@ class Ledger:
         if not messages:
             return
         contents = [message.content for message in messages]
+        if messages[0].envelope.marked:
+            head, contents = self._marked(messages, head)
         try:
             first_position = self._store.append_run(Kind.MESSAGE, head, contents, holders)
         except Exception:
@@ -182,6 +200,21 @@ class Ledger:
             return
         for position, message in enumerate(messages, first_position):
             message.position = position
+
+    def _marked(self, messages: Sequence[Message], head: bytes) -> tuple[bytes, list[bytes]]:
+        """Head and contents of messages about whose publication there is more to write down."""
+        place = messages[0].envelope
+        time, marks = STAMP.unpack_from(head)
+        contents = [message.content for message in messages]
+        if place.republished:
+            marks |= Mark.REPUBLISHED
+        if place.hidden_keys:
+            marks |= Mark.HIDDEN_KEYS
+            added = {HIDDEN: list(place.hidden_keys)}
+            contents = [
+                self.codec.rewrite(message, place, headers=added).content for message in messages
+            ]
+        return STAMP.pack(time, marks) + head[STAMP.size :], contents
 
     def settle(self, queue: Queue, position: int) -> None:
         """A queue is done with the message at `position`."""
@@ -269,32 +302,31 @@ class Ledger:
             part = returns[start : start + SETTLED_MAX]
             self._store.append(Kind.RETURNED, head, b"".join([RETURN.pack(*r) for r in part]))
 
-    def envelope(self, exchange: str, routing_key: str) -> Envelope:
+    def envelope(self, exchange: str, routing_key: str, republished: bool = False) -> Envelope:
         """The envelope that messages with this exchange and routing key share."""
-        key = (exchange, routing_key)
+        key = (exchange, routing_key, republished)
         envelope = self._envelopes.get(key)
         if envelope is None:
             if len(self._envelopes) >= 1024:
                 self._envelopes.clear()
-            envelope = self._envelopes[key] = Envelope(exchange, routing_key)
+            envelope = Envelope(exchange, routing_key, republished=republished)
+            self._envelopes[key] = envelope
         return envelope
 
     def with_headers(self, message: Message, headers: Mapping[str, Any]) -> Message:
         """A copy of a stored message with some headers set, which lasts only in memory.
 
-        A message whose headers have no room for more stays as it is, and so does one whose headers
-        cannot be written again.
+        A message whose headers cannot be written again stays as it is.
         """
-        changed = {**(message.properties.headers or {}), **headers}
         try:
-            copy = self.codec.rewrite(message, message.envelope, {"headers": changed})
+            copy = self.codec.rewrite(message, message.envelope, headers=headers)
         except Exception as error:
             self.failures.note(
                 Owner("message of exchange", message.envelope.exchange), error, self.now_ms
             )
             return message
         copy.position = message.position
-        return copy if self.codec.fits(copy) else message
+        return copy
 
     # What was seen
 
@@ -369,11 +401,12 @@ class Ledger:
 class _Reader:
     """Makes messages of records; neighbours mostly begin alike, and are then not taken apart."""
 
-    __slots__ = ("_envelope", "_head", "_ledger", "_properties")
+    __slots__ = ("_envelope", "_head", "_hides", "_ledger", "_properties")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._head = b""
+        self._hides = False
         self._envelope = Envelope("", "")
         self._properties: Properties | None = None
 
@@ -383,6 +416,8 @@ class _Reader:
         content = payload[len(self._head) :]
         self._properties, channel = self._ledger.codec.decode_content(content, self._properties)
         message = Message(self._envelope, self._properties, content, channel)
+        if self._hides:
+            message = self._hide_keys(message)
         message.position = position
         return message
 
@@ -391,7 +426,18 @@ class _Reader:
         at = names_at(payload)
         exchange, at = short_string(payload, at)
         routing_key, _ = short_string(payload, at)
-        self._envelope = self._ledger.envelope(exchange, routing_key)
+        marks = message_marks(payload)
+        self._hides = bool(marks & Mark.HIDDEN_KEYS)
+        self._envelope = self._ledger.envelope(
+            exchange, routing_key, bool(marks & Mark.REPUBLISHED)
+        )
+
+    def _hide_keys(self, message: Message) -> Message:
+        """The message without the keys that it was written down with."""
+        place = message.envelope
+        hidden = carbon_copies(message.properties.headers, HIDDEN)
+        place = Envelope(place.exchange, place.routing_key, hidden, place.republished)
+        return self._ledger.codec.rewrite(message, place, headers={HIDDEN: None})
 
 
 def _intact(

@@ -19,7 +19,7 @@ All numbers are big-endian.
     12    PERMISSION_CLEARED table: as PERMISSION_SET
     13    TOPIC_PERMISSION_SET      table: user, vhost, exchange, write, read
     14    TOPIC_PERMISSION_CLEARED  table: as TOPIC_PERMISSION_SET
-    16    MESSAGE            u64 time of publication in ms, u8 1 if it may expire else 0,
+    16    MESSAGE            u64 time of publication in ms, u8 marks (see `Mark`),
                              u16 n, n x u32 queue number, u8 length and exchange,
                              u8 length and routing key, content
     17    SETTLED            u32 queue number, then u64 positions of messages settled there
@@ -46,7 +46,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 
@@ -75,6 +75,19 @@ class Kind(IntEnum):
     RETURNED = 21
     PARAMETER_SET = 30
     PARAMETER_CLEARED = 31
+
+
+class Mark(IntFlag):
+    """What a MESSAGE record says of its message in one octet.
+
+    Versions that know the first mark only take any other for it, which does no harm.
+    """
+
+    MAY_EXPIRE = 1
+    REPUBLISHED = 2
+    """The broker has published it anew: the deaths in its headers are its own account."""
+    HIDDEN_KEYS = 4
+    """The header `BCC` of its content holds routing keys that no consumer is told."""
 
 
 class Return(NamedTuple):
@@ -125,10 +138,10 @@ def message_head(numbers: Sequence[int], exchange: str, routing_key: str) -> byt
 def message_summary(payload: bytes) -> tuple[tuple[int, ...], int, bool]:
     """Of a MESSAGE record: the numbers of the queues, the size of the content as far as it is
     there, and whether the message may expire."""
-    _, expiring = STAMP.unpack_from(payload)
+    _, marks = STAMP.unpack_from(payload)
     count = _COUNT.unpack_from(payload, STAMP.size)[0]
     numbers = struct.unpack_from(f">{count}I", payload, _QUEUES_AT)
-    return numbers, len(payload) - message_head_bytes(payload), bool(expiring)
+    return numbers, len(payload) - message_head_bytes(payload), bool(marks & Mark.MAY_EXPIRE)
 
 
 def settled_positions(payload: bytes) -> tuple[int, array[int]]:
@@ -173,6 +186,12 @@ def message_head_bytes(payload: bytes) -> int:
     return at + 1 + payload[at]
 
 
+def message_marks(payload: bytes) -> int:
+    """The marks of a MESSAGE record."""
+    marks: int = STAMP.unpack_from(payload)[1]
+    return marks
+
+
 def names_at(payload: bytes) -> int:
     """Where in a MESSAGE record the names of exchange and routing key begin."""
     count: int = _COUNT.unpack_from(payload, STAMP.size)[0]
@@ -204,10 +223,11 @@ def returned_messages(payload: bytes) -> tuple[int, list[Return]]:
 
 
 def _pack_short_string(text: str) -> bytes:
-    encoded = text.encode()
+    # A routing key may be any bytes (`RelayedStr` in protocol/fields.py).
+    encoded = text.encode("utf-8", "surrogateescape")
     return bytes([len(encoded)]) + encoded
 
 
 def short_string(payload: bytes, at: int) -> tuple[str, int]:
     stop = at + 1 + payload[at]
-    return payload[at + 1 : stop].decode(), stop
+    return payload[at + 1 : stop].decode("utf-8", "surrogateescape"), stop

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from warrener.exchange.json_text import shown
+from warrener.exchange import json_text
 
 TIME_MAX_MS = 253_402_300_799_999
 """The last time that Python can write. A client may have a message held back for longer."""
@@ -29,13 +29,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         value = float(value)
     if isinstance(value, float):
-        return shown(value)
+        return json_text.shown(value)
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def encode(document: Any) -> bytes:
     """A document as bytes."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return json_text.encode(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
 
 
 def encode_in_parts(document: Mapping[str, Any]) -> Iterator[bytes]:

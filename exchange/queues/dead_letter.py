@@ -5,11 +5,14 @@ in its headers: `x-death`, a list of tables with one entry for each queue and re
 first, and `x-first-death-*` and `x-last-death-*`. It is written to the ledger before the queue
 it leaves settles it, and both are part of one commit: it is always in exactly one place.
 
-A message that has come round to a queue it died in is dropped there, unless a consumer rejected
-it on the way: otherwise two queues would hand it to each other for ever.
+The account is the broker's. Whether the one in a message is, is told by its envelope: in a message
+that a client has published, these headers are the client's, and its first death replaces them, as
+in RabbitMQ from 4.0 on. All other headers stay as they were sent.
 
-Headers that are so large that the account finds no room beside them are given up for it: the
-body matters more, and without an account nobody could tell that the message goes round.
+A message that has come round to a queue it died in is dropped there, unless a consumer rejected
+it on the way: otherwise two queues would hand it to each other for ever. An account is kept whole
+for that, also where it is too large for the frames of a client (see `server/fitting.py`), up to
+DEATHS_MAX entries: what has died in more ways without being rejected is taken to go round, too.
 """
 
 from __future__ import annotations
@@ -28,100 +31,104 @@ EXPIRED = "expired"
 MAXLEN = "maxlen"
 DELIVERY_LIMIT = "delivery_limit"
 
-COUNT_MAX = 2**32
-"""How many deaths of one kind are counted; an account that tells of more was made up."""
-
 DELIVERY_COUNT = "x-delivery-count"
 """The header that tells how often a message came back to the queue it is delivered from."""
+DEATHS = "x-death"
+ROUTING_KEYS = "routing-keys"
+PLACES = ("queue", "reason", "exchange")
+"""What is told of the first and of the last death, in headers of their own."""
+FIRST_DEATH, LAST_DEATH = (
+    {what: f"x-{which}-death-{what}" for what in PLACES} for which in ("first", "last")
+)
+ACCOUNT_HEADERS = frozenset((DEATHS, *FIRST_DEATH.values(), *LAST_DEATH.values()))
+"""All headers that the account consists of."""
+
+DEATHS_MAX = 500
+"""Entries of an account. Each death costs a copy of it, so a longer way is taken for a circle."""
+DETAILED_KEYS_MAX = 1000
+"""Routing keys that an account tells of; the older deaths go without, if there are more."""
+
+Death = dict[str, Any]
 
 
 def dead_letter(codec: Codec, queue: Queue, message: Message, reason: str, now: int) -> Message:
     """The message as it leaves `queue` for the dead-letter exchange, at `now` ms since 1970."""
-    headers = dict(message.properties.headers or {})
-    letter = _letter(codec, queue, message, headers, reason, now)
-    return letter if codec.fits(letter) else _letter(codec, queue, message, {}, reason, now)
-
-
-def _letter(
-    codec: Codec,
-    queue: Queue,
-    message: Message,
-    headers: dict[str, Any],
-    reason: str,
-    now: int,
-) -> Message:
-    options = queue.options
+    options, place = queue.options, message.envelope
     assert options.dead_letter_exchange is not None, "the queue has somewhere to send it"
-    headers.pop(DELIVERY_COUNT, None)
-    expiration = message.properties.expiration
-    _add_death(codec, headers, queue.name, message.envelope, reason, expiration, now)
-    routing_key = options.dead_letter_routing_key
+    headers = _account(codec, queue.name, message, reason, now)
+    headers[DELIVERY_COUNT] = None
+    routing_key, hidden_keys = options.dead_letter_routing_key, place.hidden_keys
     if routing_key is None:
-        routing_key = message.envelope.routing_key
+        routing_key = place.routing_key
     else:
-        headers.pop("CC", None)
-    return codec.rewrite(
-        message,
-        Envelope(options.dead_letter_exchange, routing_key),
-        {"headers": headers, "expiration": None},
-    )
+        headers["CC"], hidden_keys = None, ()
+    envelope = Envelope(options.dead_letter_exchange, routing_key, hidden_keys, republished=True)
+    return codec.rewrite(message, envelope, {"expiration": None}, headers)
 
 
-def goes_round(headers: Mapping[str, Any] | None, queue: Queue) -> bool:
-    """Whether a dead letter with these headers died in `queue` before, with no one rejecting it."""
-    deaths = _deaths(headers or {})
-    names = [death.get("queue") for death in deaths]
+def goes_round(letter: Message, queue: Queue) -> bool:
+    """Whether a dead letter died in `queue` before, with no one rejecting it since."""
+    deaths = _deaths(letter)
+    if len(deaths) > DEATHS_MAX and all(death["reason"] != REJECTED for death in deaths):
+        return True
+    names = [death["queue"] for death in deaths]
     if queue.name not in names:
         return False
     way = deaths[: names.index(queue.name) + 1]
-    return all(death.get("reason") != REJECTED for death in way)
+    return all(death["reason"] != REJECTED for death in way)
 
 
-def _add_death(
-    codec: Codec,
-    headers: dict[str, Any],
-    queue: str,
-    envelope: Envelope,
-    reason: str,
-    expiration: str | None,
-    now: int,
-) -> None:
-    deaths = _deaths(headers)
-    same = [d for d in deaths if d.get("queue") == queue and d.get("reason") == reason]
-    others = [d for d in deaths if d not in same]
-    if same:
-        death = {**same[0], "count": codec.int64(_count(same[0]) + 1)}
-    else:
-        death = {
-            "count": codec.int64(1),
-            "reason": reason,
-            "queue": queue,
-            "time": codec.timestamp(now),
-            "exchange": envelope.exchange,
-            "routing-keys": [envelope.routing_key, *carbon_copies(headers, "CC")],
-        }
-        if expiration is not None:
-            death["original-expiration"] = expiration
-    headers["x-death"] = [death, *(_as_counted(codec, other) for other in others)]
-    for key, value in (("queue", queue), ("reason", reason), ("exchange", envelope.exchange)):
-        headers.setdefault(f"x-first-death-{key}", value)
-        headers[f"x-last-death-{key}"] = value
+def _account(codec: Codec, queue: str, message: Message, reason: str, now: int) -> dict[str, Any]:
+    """The headers that tell of the deaths of `message`, the one in `queue` among them."""
+    deaths = _deaths(message)
+    death = _death(codec, queue, message, reason, now)
+    others = []
+    for earlier in deaths:
+        if (earlier["queue"], earlier["reason"]) == (queue, reason):
+            death = {**earlier, "count": earlier["count"] + 1}
+        else:
+            others.append(earlier)
+    account = _shortened([death, *others])
+    for each in account:
+        each["count"] = codec.int64(each["count"])
+    exchange = message.envelope.exchange
+    last = {"queue": queue, "reason": reason, "exchange": exchange}
+    headers = {DEATHS: account} | {LAST_DEATH[what]: last[what] for what in PLACES}
+    if not deaths:
+        headers |= {FIRST_DEATH[what]: last[what] for what in PLACES}
+    return headers
 
 
-def _deaths(headers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    deaths = headers.get("x-death")
-    return [d for d in deaths if isinstance(d, dict)] if isinstance(deaths, list) else []
+def _shortened(deaths: list[Death]) -> list[Death]:
+    """Copies of deaths, newest first, without what would make the account too long."""
+    shortened: list[Death] = []
+    keys = 0
+    for death in deaths[: DEATHS_MAX + 1]:
+        keys += len(death.get(ROUTING_KEYS, ()))
+        left_out = ROUTING_KEYS if keys > DETAILED_KEYS_MAX and shortened else ""
+        shortened.append({key: value for key, value in death.items() if key != left_out})
+    return shortened
 
 
-def _as_counted(codec: Codec, death: dict[str, Any]) -> dict[str, Any]:
-    """An earlier death, whose count lost its width when it was read."""
-    count = death.get("count")
-    if not isinstance(count, int) or not -COUNT_MAX < count < COUNT_MAX:
-        return death
-    return {**death, "count": codec.int64(count)}
+def _death(codec: Codec, queue: str, message: Message, reason: str, now: int) -> Death:
+    """The first death of a message in a queue, for a reason."""
+    place = message.envelope
+    death = {
+        "count": 1,
+        "reason": reason,
+        "queue": queue,
+        "time": codec.timestamp(now),
+        "exchange": place.exchange,
+        ROUTING_KEYS: [place.routing_key, *carbon_copies(message.properties.headers, "CC")],
+    }
+    expiration = message.properties.expiration
+    return death if expiration is None else {**death, "original-expiration": expiration}
 
 
-def _count(death: Mapping[str, Any]) -> int:
-    count = death.get("count")
-    # A client may have made it up, and one more must still fit 64 bits.
-    return count if isinstance(count, int) and 0 < count < COUNT_MAX else 1
+def _deaths(message: Message) -> list[Death]:
+    """The deaths of a message so far; those that a client tells of do not count."""
+    if not message.envelope.republished:
+        return []
+    headers: Mapping[str, Any] = message.properties.headers or {}
+    deaths: list[Death] = headers[DEATHS]
+    return deaths

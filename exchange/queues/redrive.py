@@ -152,10 +152,10 @@ class Redrive:
         return ""
 
     def _copy(self, message: Message, place: Envelope) -> Message:
-        headers = dict(message.properties.headers or {})
-        counted = headers.pop(DELIVERY_COUNT, None) is not None
-        changes = {"headers": headers} if counted else {}
-        return self._vhost.ledger.codec.rewrite(message, place, changes)
+        republished = message.envelope.republished
+        envelope = Envelope(place.exchange, place.routing_key, republished=republished)
+        changed = {DELIVERY_COUNT: None}
+        return self._vhost.ledger.codec.rewrite(message, envelope, headers=changed)
 
     def _take_out(self, sight: Sight) -> None:
         """From the head of a plain queue where that will do: else the queue changes its order."""
@@ -183,7 +183,9 @@ def _count(counter: Counter[K], kind: K, other: K) -> None:
 
 
 def origin(message: Message) -> str | None:
-    """The queue that has given a message up last."""
+    """The queue that has given a message up last; None if the broker has not published it anew."""
+    if not message.envelope.republished:
+        return None
     deaths = (message.properties.headers or {}).get("x-death")
     newest = deaths[0] if isinstance(deaths, list) and deaths else None
     queue = newest.get("queue") if isinstance(newest, dict) else None

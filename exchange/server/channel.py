@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warrener.exchange.channel import Channel
@@ -18,6 +19,7 @@ from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.patience import Patience
 from warrener.exchange.server.firehose import trace_deliveries, trace_publishes
+from warrener.exchange.server.fitting import Closing, fit
 from warrener.exchange.server.preparation import prepare
 from warrener.exchange.server.publication import Publication
 from warrener.exchange.server.publish_numbers import PublishNumbers
@@ -31,8 +33,8 @@ from warrener.exchange.statistics.counts import (
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import reply_text
-from warrener.protocol.fields import encode_short_string
-from warrener.protocol.frames import FRAME_END_BYTE, METHOD, frame, readdress, refit
+from warrener.protocol.fields import encode_relayed_string, encode_short_string
+from warrener.protocol.frames import FRAME_END_BYTE, METHOD, frame
 from warrener.protocol.state import ChannelState, next_channel_state
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class ServerChannel:
         self.last_queue = ""
         """The queue declared last, which the empty name means from then on."""
         self._ended = False
+        self._closing: Closing | None = None
+        """What is going to close this channel, which is sent no more messages."""
         self.confirming = False
         self._numbers = PublishNumbers()
         self.written = 0
@@ -351,8 +355,9 @@ class ServerChannel:
 
     def _return(self, message: Message) -> None:
         envelope = message.envelope
+        content = fit(message, self.number, self.connection.frame_max)
         self.send(m.BasicReturn(_NO_ROUTE, "NO_ROUTE", envelope.exchange, envelope.routing_key))
-        self.connection.output.write(message.content)
+        self.connection.output.write(content)
 
     def confirm(self, number: int) -> None:
         """All publishes up to `number` are safe."""
@@ -392,8 +397,8 @@ class ServerChannel:
 
     def deliver(
         self, consumer: Consumer, messages: Sequence[Message], first_tag: int, redelivered: bool
-    ) -> None:
-        """Write a run of deliveries.
+    ) -> int | None:
+        """Write a run of deliveries; returns how many if not all of them can be sent.
 
         A deliver frame is three pieces: a head that depends on the consumer, the delivery tag,
         and a tail that depends on where the message was published to. Head and tail are kept
@@ -404,13 +409,14 @@ class ServerChannel:
         timeout = 0 if consumer.no_ack else self.patience.timeout_of(consumer.queue)
         if timeout:
             self.patience.delivered(timeout, first_tag, self.connection.broker.ledger.now_ms)
+        if self._closing is not None:
+            return 0
         if not consumer.tag:
-            self._got(consumer.queue, messages[0], first_tag, redelivered)
-            return
+            return self._got(consumer.queue, messages[0], first_tag, redelivered)
         connection = self.connection
         write = connection.output.pieces.append
         number = self.number
-        content_max = connection.content_max
+        frame_max = connection.frame_max
         heads = consumer.encoded
         envelope = None
         size = 0
@@ -422,8 +428,13 @@ class ServerChannel:
                 head = heads.get(len(tail)) or self._head(consumer, len(tail))
                 around = len(head) + 8 + len(tail)
             content = message.content
-            if message.channel != number or len(content) > content_max:
-                content = self._fit(content)
+            if message.channel != number or len(content) > frame_max:
+                try:
+                    content = fit(message, number, frame_max)
+                except PreconditionFailed as refusal:
+                    self._close_soon(refusal)
+                    connection.output.count(size)
+                    return tag - first_tag
             write(head)
             write(_pack_tag(tag))
             write(tail)
@@ -431,6 +442,7 @@ class ServerChannel:
             size += around + len(content)
             tag += 1
         connection.output.count(size)
+        return None
 
     def _lose_patience(self, timeout: int, tags: Sequence[int]) -> None:
         """Deliveries were not acknowledged in time.
@@ -464,20 +476,31 @@ class ServerChannel:
     def break_off(self, error: Exception) -> None:
         self.connection.break_off(error)
 
-    def _got(self, queue: Queue, message: Message, tag: int, redelivered: bool) -> None:
+    def _got(self, queue: Queue, message: Message, tag: int, redelivered: bool) -> int | None:
         envelope = message.envelope
+        try:
+            content = fit(message, self.number, self.connection.frame_max)
+        except PreconditionFailed as refusal:
+            self._close_soon(refusal)
+            return 0
         self.send(
             m.BasicGetOk(
                 tag, redelivered, envelope.exchange, envelope.routing_key, len(queue.ready)
             )
         )
-        self.connection.output.write(self._fit(message.content))
+        self.connection.output.write(content)
+        return None
 
-    def _fit(self, content: bytes) -> bytes:
-        """The content as this channel can send it."""
-        if len(content) > self.connection.content_max:
-            return refit(content, self.number, self.connection.frame_max)
-        return readdress(content, self.number)
+    def _close_soon(self, refusal: PreconditionFailed) -> None:
+        """Close this channel once whoever is handing out messages is done."""
+        logger.warning("%s, channel %d: %s", self.connection.name, self.number, refusal.text)
+        self._closing = Closing(partial(self._close_for, refusal), self.break_off)
+        broker = self.connection.broker
+        broker.deadlines.schedule(broker.ledger.now_ms, self._closing)
+
+    def _close_for(self, refusal: PreconditionFailed) -> None:
+        if self.is_open:
+            self.fail(refusal, 0, 0)
 
     def _head(self, consumer: Consumer, tail_size: int) -> bytes:
         tag = encode_short_string(consumer.tag)
@@ -492,7 +515,7 @@ class ServerChannel:
 
 def encode_envelope(envelope: Envelope) -> tuple[bytes, bytes]:
     """The tail of a deliver frame, for a first delivery and for a later one."""
-    place = encode_short_string(envelope.exchange) + encode_short_string(envelope.routing_key)
+    place = encode_short_string(envelope.exchange) + encode_relayed_string(envelope.routing_key)
     tails = (b"\0" + place + FRAME_END_BYTE, b"\1" + place + FRAME_END_BYTE)
     envelope.encoded = tails
     return tails

@@ -16,7 +16,6 @@ from warrener.protocol.frames import (
 from warrener.protocol.properties import Properties
 from warrener.protocol.tables import (
     TABLE_DEPTH_MAX,
-    TABLE_ITEMS_MAX,
     Int64,
     Timestamp,
     decode_table,
@@ -30,6 +29,9 @@ RECORD_DEPTH_MAX = TABLE_DEPTH_MAX + 8
 """A record has what a client sent, which may be as deep as that, inside tables of its own."""
 RECORD_ITEMS_MAX = 1 << 32
 """They were counted when a client sent them, and what was written must be read again."""
+
+
+UNCHANGED: Mapping[str, Any] = {}
 
 
 def _decode_table(data: bytes) -> dict[str, Any]:
@@ -49,18 +51,28 @@ def _decode_content(
     return Properties(raw), channel
 
 
-def rewrite(message: Message, envelope: Envelope, changes: Mapping[str, Any]) -> Message:
-    """A copy of `message` in another envelope, with some properties changed."""
+def rewrite(
+    message: Message,
+    envelope: Envelope,
+    changes: Mapping[str, Any] = UNCHANGED,
+    headers: Mapping[str, Any] = UNCHANGED,
+) -> Message:
+    """A copy of `message` in another envelope, with some properties and some headers changed.
+
+    What is changed to None is removed; what is not named is copied byte for byte.
+    """
     raw, channel = content_properties(message.content)
-    changed = Properties(raw).replace(**changes)
+    changed = Properties(raw)
+    if changes:
+        changed = changed.replace(**changes)
+    if headers:
+        changed = changed.edit_headers(headers)
     return Message(envelope, changed, replace_properties(message.content, changed.raw), channel)
 
 
-def _fits(message: Message) -> bool:
+def fits(message: Message) -> bool:
+    """Whether a message whose headers were made anew can be read, and sent in usual frames."""
     raw, _ = content_properties(message.content)
-    if len(raw) <= TABLE_ITEMS_MAX:
-        # An item takes at least a byte, so there cannot be too many.
-        return True
     if len(raw) > PROPERTIES_BYTES_MAX:
         return False
     try:
@@ -75,7 +87,6 @@ CODEC = Codec(
     _decode_table,
     _decode_content,
     rewrite,
-    _fits,
     timestamp=lambda ms: Timestamp(ms // 1000),
     int64=Int64,
 )

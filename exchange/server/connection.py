@@ -83,7 +83,6 @@ LEAVING_S = 0.2
 PUBLICATIONS_MAX = 4096
 """Publish methods remembered for a connection; a publisher with more routing keys than this
 pays for finding its routes anew now and then, and no memory grows without end."""
-UNLIMITED = 1 << 62
 CONNECTION_FORCED = 320
 
 
@@ -119,8 +118,6 @@ class Connection:
         self.channels: dict[int, ServerChannel] = {}
         self.publications: dict[bytes, Any] = {}
         self.frame_max = config.frame_max_bytes
-        self.content_max = UNLIMITED
-        """Content longer than this may hold frames that are too large for this client."""
         self.client_properties: dict[str, Any] = {}
         self.user = ""
         self.may_impersonate = False
@@ -437,8 +434,6 @@ class Connection:
     def _tune_ok(self, method: m.ConnectionTuneOk) -> None:
         self.frame_max, self.channel_max = negotiated(method, self.config)
         self._reader.frame_max = self.frame_max
-        if self.frame_max < self.config.frame_max_bytes:
-            self.content_max = self.frame_max
         self.liveness.heartbeat_s = method.heartbeat
 
     def _open(self, method: m.ConnectionOpen) -> None:

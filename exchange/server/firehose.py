@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.predeclared import TRACE_EXCHANGE
 from warrener.exchange.queues.public_name import public_name
-from warrener.exchange.server.codec import CODEC, rewrite
+from warrener.exchange.server.codec import fits, rewrite
 from warrener.protocol.frames import content_properties
 from warrener.protocol.properties import Properties, PropertyFields
 
@@ -124,7 +124,7 @@ def _copy(message: Message, envelope: Envelope, headers: Mapping[str, Any]) -> M
     except ValueError:
         # In a table of a table, the headers are nested too deeply, or a time is beyond 63 bits.
         return None
-    return copy if CODEC.fits(copy) else None
+    return copy if fits(copy) else None
 
 
 def _cut(routing_key: str) -> str:

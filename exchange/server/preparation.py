@@ -4,6 +4,8 @@
     expiration    must be a number of milliseconds
     reply_to      the name of the direct reply queue becomes the name of this channel's own
     CC, BCC       headers with further routing keys; BCC does not travel on
+    x-delivery-count, x-acquired-count
+                  headers by which the broker tells of deliveries; not believed, and removed
 
 Only messages whose properties are `special` come here; all others are published as they are.
 """
@@ -13,10 +15,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from warrener.exchange.errors import PreconditionFailed
-from warrener.exchange.message import Message, further_keys
+from warrener.exchange.message import Envelope, Message, carbon_copies, further_keys
 from warrener.exchange.queues.expiry import check_expiration
 from warrener.exchange.server.codec import rewrite
-from warrener.protocol.properties import DIRECT_REPLY_TO
+from warrener.protocol.properties import DIRECT_REPLY_TO, HEADERS_FOR_THE_BROKER
+
+NOT_RELAYED = HEADERS_FOR_THE_BROKER - {"CC"}
+"""Headers that are removed from what a client publishes."""
 
 
 class Sending(Protocol):
@@ -50,15 +55,17 @@ def prepare(channel: Publishing, message: Message) -> tuple[Message, list[str]]:
         if channel.reply_queue is None:
             raise PreconditionFailed("fast reply consumer does not exist")
         changes["reply_to"] = channel.reply_queue
-    headers = properties.headers
+    headers = properties.headers or {}
     copies = further_keys(headers, message.envelope.routing_key)
-    if headers and "BCC" in headers:
-        changes["headers"] = {key: value for key, value in headers.items() if key != "BCC"}
-    if not (changes or copies or properties.expiration is not None):
+    removed = dict.fromkeys(NOT_RELAYED & headers.keys())
+    if not (changes or removed or copies or properties.expiration is not None):
         # Only its user_id was to be looked at, and the name of the login stays what it is.
         properties.special = False
-    if changes:
-        message = rewrite(message, message.envelope, changes)
+    if changes or removed:
+        place = message.envelope
+        if hidden := carbon_copies(headers, "BCC"):
+            place = Envelope(place.exchange, place.routing_key, hidden)
+        message = rewrite(message, place, changes, removed)
     return message, copies
 
 

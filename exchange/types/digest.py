@@ -15,7 +15,8 @@ DIGEST_BITS = 64
 
 def digest(text: str) -> int:
     """A number below 2**DIGEST_BITS that stands for `text`."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=DIGEST_BITS // 8).digest(), "big")
+    encoded = text.encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(encoded, digest_size=DIGEST_BITS // 8).digest(), "big")
 
 
 def place(destination: Destination) -> str:

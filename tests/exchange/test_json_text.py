@@ -1,5 +1,7 @@
 """JSON as the standard has it."""
 
+import json
+
 import pytest
 
 from warrener.exchange import json_text
@@ -20,3 +22,8 @@ def test_other_values_are_read_as_they_are() -> None:
 )
 def test_a_number_is_shown_as_json_can_hold_it(number: float, shown: float | str) -> None:
     assert json_text.shown(number) == shown
+
+
+def test_relayed_bytes_that_are_no_text_are_shown_as_escapes() -> None:
+    text = json.dumps({"a\udcff": "\udcc3\udc28é"}, ensure_ascii=False)
+    assert json.loads(json_text.encode(text)) == {"a\\xff": "\\xc3\\x28é"}

@@ -13,6 +13,7 @@ from warrener.protocol.fields import (
     LONG_LONG,
     LONG_STRING,
     OCTET,
+    RELAYED_STRING,
     SHORT,
     SHORT_STRING,
 )
@@ -33,8 +34,8 @@ from warrener.protocol.tables import TABLE, encode_table
 
 # The specification with RabbitMQ's extensions: class, method, S for synchronous and C for content,
 # name, and the types of the arguments (o octet, h short, l long, q longlong, s shortstr,
-# S longstr, b bit, t table) and their names, in order, as pamqp has them. An indented line goes on
-# with the names.
+# S longstr, b bit, t table) and their names, in order, as pamqp has them. A shortstr that is
+# relayed, and may be any bytes, is r. An indented line goes on with the names.
 SPECIFICATION = """
 10  10 S connection.start            ootSS     version_major version_minor server_properties
                                            mechanisms locales
@@ -88,12 +89,12 @@ SPECIFICATION = """
 60  21 - basic.consume-ok            s         consumer_tag
 60  30 S basic.cancel                sb        consumer_tag nowait
 60  31 - basic.cancel-ok             s         consumer_tag
-60  40 C basic.publish               hssbb     ticket exchange routing_key mandatory immediate
-60  50 C basic.return                hsss      reply_code reply_text exchange routing_key
-60  60 C basic.deliver               sqbss     consumer_tag delivery_tag redelivered exchange
+60  40 C basic.publish               hsrbb     ticket exchange routing_key mandatory immediate
+60  50 C basic.return                hssr      reply_code reply_text exchange routing_key
+60  60 C basic.deliver               sqbsr     consumer_tag delivery_tag redelivered exchange
                                            routing_key
 60  70 S basic.get                   hsb       ticket queue no_ack
-60  71 C basic.get-ok                qbssl     delivery_tag redelivered exchange routing_key
+60  71 C basic.get-ok                qbsrl     delivery_tag redelivered exchange routing_key
                                            message_count
 60  72 - basic.get-empty             s         cluster_id
 60  80 - basic.ack                   qb        delivery_tag multiple
@@ -118,6 +119,7 @@ FIELD_TYPES = {
     "l": LONG,
     "q": LONG_LONG,
     "s": SHORT_STRING,
+    "r": RELAYED_STRING,
     "S": LONG_STRING,
     "b": BIT,
     "t": TABLE,
@@ -185,6 +187,7 @@ VALUES = {
     LONG: st.integers(0, 2**32 - 1),
     LONG_LONG: st.integers(0, 2**64 - 1),
     SHORT_STRING: short_texts,
+    RELAYED_STRING: st.binary(max_size=255).map(lambda b: b.decode("utf-8", "surrogateescape")),
     LONG_STRING: st.binary(),
     BIT: st.booleans(),
     TABLE: st.dictionaries(
@@ -239,6 +242,7 @@ UNKNOWN_TO_PAMQP = {"access.request", "access.request-ok"}
 
 PAMQP_VALUES = VALUES | {
     SHORT_STRING: st.text("abc-_.:", max_size=20),
+    RELAYED_STRING: st.text("abc-_.:", max_size=20),
     LONG_STRING: st.text(max_size=20),
     LONG_LONG: st.integers(0, 2**63 - 1),
     TABLE: st.dictionaries(st.text("abc", max_size=5), st.booleans() | st.text(), max_size=3).map(
@@ -321,7 +325,7 @@ def test_bytes_after_the_last_argument_are_a_frame_error():
     "payload",
     [
         pytest.param(b"\x00\x32\x00\x1e\x00\x00\x02\xc3\x28\x00", id="queue.purge"),
-        pytest.param(b"\x00\x3c\x00\x28\x00\x00\x00\x02\xc3\x28\x00", id="basic.publish"),
+        pytest.param(b"\x00\x3c\x00\x28\x00\x00\x02\xc3\x28\x00\x00", id="basic.publish"),
     ],
 )
 def test_a_name_that_is_no_utf8_is_a_frame_error(payload):

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.protocol import wire_tables
+from tests.protocol.wire_tables import sized
 from warrener.protocol import properties as module
 from warrener.protocol.errors import FrameError
 from warrener.protocol.properties import Properties, PropertyFields, encode_properties
@@ -103,7 +105,6 @@ def test_more_words_of_flags_are_passed_by():
         pytest.param(b"\x00\x00!", id="bytes after the last property"),
         pytest.param(b"\x80\x00", id="no value"),
         pytest.param(b"\x80\x00\x05abc", id="half a string"),
-        pytest.param(b"\x80\x00\x02\xc3\x28", id="a string that is no UTF-8"),
         pytest.param(b"\x20\x00\x00\x00\x00\x09\x01aV", id="half a table"),
         pytest.param(b"\x20\x00\x00\x00\x00\x02??", id="no table"),
         pytest.param(b"\x00\x40\x00\x00", id="half a timestamp"),
@@ -144,11 +145,20 @@ def test_any_bytes_can_be_read_or_are_a_frame_error(raw):
 
 
 def test_an_error_does_not_spoil_the_other_properties():
-    properties = Properties(b"\x90\x00\x02\xc3\x28\x02")
+    properties = Properties(b"\x30\x00\x00\x00\x00\x02a?\x02")
     for _ in range(2):
         with pytest.raises(FrameError):
-            _ = properties.content_type
+            _ = properties.headers
     assert properties.delivery_mode == 2
+
+
+def test_text_that_is_no_utf_8_is_relayed_byte_for_byte():
+    raw = b"\xa4\x00\x02\xc3\x28" + sized(b"\x02\xff\x01V") + b"\x01\x80"
+    properties = Properties(raw)
+    assert (properties.content_type, properties.correlation_id) == ("\udcc3(", "\udc80")
+    assert properties.headers == {"\udcff\x01": None}
+    assert encode_properties(**properties.fields()) == raw
+    assert properties.replace(message_id=None).raw == raw
 
 
 # Replacing
@@ -178,6 +188,31 @@ def test_unchanged_headers_are_relayed_byte_for_byte():
 def test_a_list_that_is_wrong_is_not_replaced():
     with pytest.raises(FrameError):
         Properties(b"\x00\x00!").replace(priority=1)
+
+
+@given(wire_tables.entries, some_properties)
+def test_edited_headers_keep_all_others_and_all_other_properties(entries, fields):
+    fields.pop("headers", None)
+    raw = Properties(encode_properties(**fields, headers={})).raw
+    empty = b"\0\0\0\0"
+    at = Properties(raw)._spans()["headers"][0]
+    raw = raw[:at] + wire_tables.table(entries) + raw[at + len(empty) :]
+    edited = Properties(raw).edit_headers({"a": None, "x-death": [1]})
+    kept = [entry for entry in entries if entry[0] not in (b"a", b"x-death")]
+    start, end = edited._spans()["headers"]
+    assert edited.raw[start + 4 : end] == (
+        wire_tables.table(kept)[4:] + encode_table({"x-death": [1]})[4:]
+    )
+    assert edited.replace(headers=None).raw == encode_properties(**fields)
+
+
+def test_headers_are_added_to_properties_without_any():
+    raw = encode_properties(delivery_mode=2)
+    assert Properties(raw).edit_headers({"a": None}).raw == raw
+    assert Properties(raw).edit_headers({"a": 1}).fields() == {
+        "delivery_mode": 2,
+        "headers": {"a": 1},
+    }
 
 
 # Writing

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.protocol import wire_tables
 from warrener.protocol.errors import FrameError
 from warrener.protocol.tables import (
     TABLE_DEPTH_MAX,
@@ -16,7 +17,9 @@ from warrener.protocol.tables import (
     Float32,
     Int64,
     Timestamp,
+    decode_headers,
     decode_table,
+    edit_table,
     encode_table,
 )
 
@@ -305,6 +308,55 @@ def test_a_table_that_holds_itself_is_refused():
     table["k"] = [table]
     with pytest.raises(ValueError, match="nested too deeply"):
         encode_table(table)
+
+
+@given(wire_tables.entries)
+def test_whatever_a_client_encodes_can_be_decoded_and_encoded_again(entries):
+    data = wire_tables.table(entries)
+    table, _ = decode_headers(data, 0, len(data))
+    again = encode_table(table)
+    # By their texts: a NaN is not equal to itself.
+    assert repr(decode_headers(again, 0, len(again))[0]) == repr(table)
+
+
+# Editing
+
+changes = st.dictionaries(
+    st.sampled_from(["a", "x-death", "x-delay", "new", "\udcff\x00"]),
+    st.none() | st.integers(-5, 5) | st.text(max_size=5),
+    max_size=4,
+)
+
+
+@given(wire_tables.entries, changes)
+def test_what_is_not_edited_stays_as_it_was_byte_for_byte(entries, changes):
+    edited = edit_table(wire_tables.table(entries), changes)
+    kept = [
+        (name, tagged)
+        for name, tagged in entries
+        if name.decode("utf-8", "surrogateescape") not in changes
+    ]
+    added = {name: value for name, value in changes.items() if value is not None}
+    assert edited[4:] == wire_tables.table(kept)[4:] + encode_table(added)[4:]
+    assert edited[:4] == (len(edited) - 4).to_bytes(4, "big")
+
+
+@given(st.binary(max_size=100))
+def test_bytes_that_are_no_table_are_not_edited(data):
+    try:
+        edit_table(data, {"a": None})
+    except FrameError:
+        return
+    assert int.from_bytes(data[:4], "big") <= len(data) - 4
+
+
+def test_names_are_text_in_arguments_and_any_bytes_in_headers():
+    data = wire_tables.table([(b"\xc3\x28", b"V")])
+    with pytest.raises(FrameError):
+        decode_table(data)
+    table, _ = decode_headers(data, 0, len(data))
+    assert table == {"\udcc3(": None}
+    assert encode_table(table) == data
 
 
 # Other people's implementations

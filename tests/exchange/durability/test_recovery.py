@@ -7,7 +7,8 @@ import pytest
 
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker, lasting_topology
-from tests.exchange.messages import body_of
+from tests.exchange.messages import body_of, make_message
+from warrener.exchange.message import Envelope
 from warrener.protocol.tables import (
     TABLE_DEPTH_MAX,
     TABLE_ITEMS_MAX,
@@ -39,6 +40,42 @@ def contents(client: Client, queue: str) -> list[tuple[bytes, bool]]:
     client.outlet.delivered.clear()
     client.channel.recover()
     return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_nobody_is_told_of_a_publication_comes_back(durable: DurableBroker, way: str) -> None:
+    client = durable.client
+    client.declare("q", durable=True)
+    route = client.vhost.route("", "q", make_message(b"").properties)
+    places = [
+        Envelope("", "q"),
+        Envelope("", "q", ["one", "\udcff"]),
+        Envelope("", "q", republished=True),
+        Envelope("", "q", ["two"], republished=True),
+    ]
+    for place in places:
+        message = make_message(b"1", persistent=True, envelope=place, headers={"mine": 1})
+        client.vhost.publish(route, [message], len(message.content))
+    client = again(durable, way)
+    while client.get("q") is not None:
+        pass
+    messages = [delivery.message for delivery in client.channel.unacked.values()]
+    found = [message.envelope for message in messages]
+    assert [list(place.hidden_keys) for place in found] == [[], ["one", "\udcff"], [], ["two"]]
+    assert [place.republished for place in found] == [False, False, True, True]
+    assert [message.properties.headers for message in messages] == [{"mine": 1}] * 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_routing_key_of_any_bytes_comes_back(durable: DurableBroker, way: str) -> None:
+    key = bytes(range(1, 256)).decode("utf-8", "surrogateescape")
+    durable.client.declare("q", durable=True)
+    durable.client.bind("amq.topic", "q", "#")
+    durable.client.publish("amq.topic", key, b"1", persistent=True)
+    client = again(durable, way)
+    assert client.get("q") == b"1"
+    (delivery,) = client.channel.unacked.values()
+    assert delivery.message.envelope.routing_key == key
 
 
 def test_a_new_journal_brings_back_nothing(durable: DurableBroker) -> None:

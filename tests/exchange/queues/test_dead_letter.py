@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of, make_message
+from tests.protocol import wire_tables
 from warrener.exchange.broker import Broker
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queues.dead_letter import (
+    ACCOUNT_HEADERS,
+    DEATHS_MAX,
     DELIVERY_LIMIT,
     EXPIRED,
     MAXLEN,
@@ -20,6 +23,7 @@ from warrener.exchange.queues.dead_letter import (
 )
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.server.codec import CODEC
+from warrener.protocol.frames import content_frames, content_properties
 from warrener.protocol.properties import Properties
 from warrener.protocol.tables import TABLE_ITEMS_MAX, ByteArray, Timestamp
 from warrener.storage.null import NullStore
@@ -175,6 +179,18 @@ def test_the_queue_may_name_another_routing_key_and_then_copies_do_not_count(
     assert headers(message)["x-death"][0]["routing-keys"] == ["k", "c"]
 
 
+def test_keys_that_no_consumer_is_told_are_kept_but_not_among_the_routing_keys(
+    client: Client, queue: Queue
+) -> None:
+    message = published()
+    message.envelope = Envelope("e", "k", ["hidden"])
+    dead = letter(message, queue)
+    assert dead.copies() == ["hidden"]
+    assert headers(dead)["x-death"][0]["routing-keys"] == ["k"]
+    keyed = declare(client, "keyed", dead_letter_routing_key="dead")
+    assert letter(message, keyed).copies() == []
+
+
 # What stays
 
 
@@ -233,29 +249,55 @@ def test_headers_of_any_kind_are_handed_on(mine: dict[str, Any]) -> None:
     assert {name: value for name, value in found.items() if name in mine} == mine
 
 
+@given(wire_tables.entries, st.lists(st.sampled_from([REJECTED, EXPIRED]), min_size=1, max_size=3))
+def test_what_the_broker_does_not_change_stays_as_it_was_byte_for_byte(
+    entries: list[tuple[bytes, bytes]], reasons: list[str]
+) -> None:
+    queue = declare(Client(Broker(NullStore(), CODEC)), "q", dead_letter_routing_key="k")
+    # Nobody gets a message into a queue whose header CC is no list of strings.
+    entries = [(name, tagged) for name, tagged in entries if name != b"CC"]
+    message = with_wire_headers(entries)
+    for reason in reasons:
+        message = letter(message, queue, reason)
+    kept = [(name, tagged) for name, tagged in entries if name not in ACCOUNT]
+    assert wire_headers(message)[4:].startswith(wire_tables.table(kept)[4:])
+
+
+ACCOUNT = [name.encode() for name in (*ACCOUNT_HEADERS, "x-delivery-count")]
+
+
+def with_wire_headers(entries: list[tuple[bytes, bytes]]) -> Message:
+    """A message with these headers, by name and value with its tag."""
+    raw = b"\x20\x00" + wire_tables.table(entries)
+    return Message(Envelope("e", "k"), Properties(raw), content_frames(raw, b"", 1, 1 << 17), 1)
+
+
+def wire_headers(message: Message) -> bytes:
+    raw = content_properties(message.content)[0]
+    assert raw[:2] == b"\x20\x00"
+    return raw[2:]
+
+
 @pytest.mark.parametrize(
-    "junk",
+    "claimed",
     [
         "junk",
         17,
-        {"queue": "q"},
         [],
         [1, "two", None],
         [{}],
-        [{"queue": "q"}],
         [{"queue": "q", "reason": "rejected", "count": "many"}],
-        [{"queue": "q", "reason": "rejected", "count": None}],
-        [{"queue": "q", "reason": "rejected", "count": 2**63 - 1}],
-        [{"queue": "q", "reason": "rejected", "count": -1}],
-        [{"queue": 5, "reason": ["rejected"], "count": 1}],
+        [{"queue": "q", "reason": "rejected", "count": Timestamp(2**64 - 1)}],
+        [{"queue": "q", "reason": "expired", "count": 7}, {"queue": "p", "reason": "expired"}],
     ],
 )
-def test_an_account_that_a_client_made_up_does_no_harm(queue: Queue, junk: object) -> None:
-    message = letter(published(headers={"x-death": junk}), queue)
-    death = headers(message)["x-death"][0]
-    assert (death["queue"], death["reason"]) == ("q", "rejected")
-    assert death["count"] in (1, 2)
-    assert not goes_round(headers(message), queue)
+def test_an_account_that_a_client_has_published_is_replaced_by_the_first_death(
+    queue: Queue, claimed: object
+) -> None:
+    names = ("x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange")
+    message = published(headers=dict.fromkeys(names, claimed))
+    assert not goes_round(message, queue)
+    assert headers(letter(message, queue)) == headers(letter(published(), queue))
 
 
 @pytest.mark.parametrize(
@@ -264,46 +306,121 @@ def test_an_account_that_a_client_made_up_does_no_harm(queue: Queue, junk: objec
         {"items": [None] * (TABLE_ITEMS_MAX - 1)},
         {"CC": ["k" * 10] * 8000},
         {"text": "x" * 131_000},
-        {"small numbers": [1] * 16_000, "text": "x" * 60_000},
     ],
     ids=lambda headers: "+".join(headers),
 )
-def test_headers_that_leave_no_room_for_the_account_are_given_up_for_it(
-    queue: Queue, large: dict[str, Any]
+def test_headers_stay_however_large_they_are(queue: Queue, large: dict[str, Any]) -> None:
+    message = letter(letter(published(headers=large), queue, EXPIRED), queue, EXPIRED)
+    assert body_of(message) == b"body"
+    assert headers(message).items() >= large.items()
+    assert goes_round(message, queue)
+
+
+def test_an_account_of_many_deaths_tells_the_routing_keys_of_the_newest_only(
+    client: Client,
 ) -> None:
-    message = letter(published(headers=large, expiration="5", content_type="t"), queue, EXPIRED)
-    again = letter(message, queue, EXPIRED)
-    assert body_of(again) == b"body"
-    assert again.properties.content_type == "t"
-    assert headers(again)["x-death"][0]["queue"] == "q"
-    assert goes_round(headers(again), queue)
+    message = published(headers={"CC": ["k" * 10] * 600})
+    for name in "abc":
+        message = letter(message, declare(client, name))
+    told = ["routing-keys" in death for death in headers(message)["x-death"]]
+    assert told == [True, False, False]
+
+
+def test_who_has_died_in_very_many_queues_goes_round(client: Client) -> None:
+    message = published()
+    for number in range(DEATHS_MAX + 1):
+        message = letter(message, declare(client, f"q{number}"), EXPIRED)
+    other = declare(client, "other")
+    assert goes_round(message, other)
+    assert not goes_round(letter(message, other, REJECTED), declare(client, "another"))
 
 
 # Going round
 
 
-def deaths(*pairs: tuple[str, str]) -> dict[str, Any]:
-    return {"x-death": [{"queue": queue, "reason": reason} for queue, reason in pairs]}
+def died(client: Client, *pairs: tuple[str, str]) -> Message:
+    """A message that died in these queues for these reasons, the last one first."""
+    message = published()
+    for name, reason in reversed(pairs):
+        message = letter(message, declare(client, name), reason)
+    return message
 
 
-@pytest.mark.parametrize("found", [None, {}, {"x-death": "junk"}, deaths(("other", EXPIRED))])
-def test_who_never_died_here_does_not_go_round(queue: Queue, found: dict[str, Any] | None) -> None:
-    assert not goes_round(found, queue)
+def test_who_never_died_here_does_not_go_round(client: Client, queue: Queue) -> None:
+    assert not goes_round(published(), queue)
+    assert not goes_round(died(client, ("other", EXPIRED)), queue)
 
 
 @pytest.mark.parametrize("reason", [EXPIRED, MAXLEN, DELIVERY_LIMIT])
 def test_who_comes_back_with_no_consumer_having_rejected_it_goes_round(
-    queue: Queue, reason: str
+    client: Client, queue: Queue, reason: str
 ) -> None:
-    assert goes_round(deaths(("q", reason)), queue)
-    assert goes_round(deaths(("other", EXPIRED), ("q", reason)), queue)
+    assert goes_round(died(client, ("q", reason)), queue)
+    assert goes_round(died(client, ("other", EXPIRED), ("q", reason)), queue)
 
 
-def test_a_rejection_on_the_way_breaks_the_round(queue: Queue) -> None:
-    assert not goes_round(deaths(("q", REJECTED)), queue)
-    assert not goes_round(deaths(("other", REJECTED), ("q", EXPIRED)), queue)
+def test_a_rejection_on_the_way_breaks_the_round(client: Client, queue: Queue) -> None:
+    assert not goes_round(died(client, ("q", REJECTED)), queue)
+    assert not goes_round(died(client, ("other", REJECTED), ("q", EXPIRED)), queue)
 
 
-def test_a_rejection_before_the_way_does_not(queue: Queue) -> None:
-    assert goes_round(deaths(("q", EXPIRED), ("other", REJECTED)), queue)
-    assert goes_round(deaths(("other", EXPIRED), ("q", EXPIRED), ("q", REJECTED)), queue)
+def test_a_rejection_before_the_way_does_not(client: Client, queue: Queue) -> None:
+    assert goes_round(died(client, ("q", EXPIRED), ("other", REJECTED)), queue)
+    assert goes_round(died(client, ("other", EXPIRED), ("q", EXPIRED), ("q", REJECTED)), queue)
+
+
+def test_who_is_published_again_by_a_client_does_not_go_round(client: Client, queue: Queue) -> None:
+    message = died(client, ("q", EXPIRED))
+    again = published(headers=message.properties.headers)
+    assert not goes_round(again, queue)
+    (death,) = headers(letter(again, queue, EXPIRED))["x-death"]
+    assert death["count"] == 1
+
+
+# Against a model
+
+
+class Account:
+    """What a message tells of its deaths: by queue and reason how many, the latest first."""
+
+    def __init__(self) -> None:
+        self.counts: list[tuple[str, str, int]] = []
+        self.first = ("", "")
+
+    def died(self, queue: str, reason: str) -> None:
+        before = [count for q, r, count in self.counts if (q, r) == (queue, reason)]
+        others = [death for death in self.counts if death[:2] != (queue, reason)]
+        if not self.counts:
+            self.first = (queue, reason)
+        self.counts = [(queue, reason, sum(before) + 1), *others]
+
+    def goes_round(self, queue: str) -> bool:
+        way = []
+        for name, reason, _ in self.counts:
+            way.append(reason)
+            if name == queue:
+                return REJECTED not in way
+        return False
+
+
+steps = st.tuples(st.sampled_from("abc"), st.sampled_from(REASONS)) | st.just(("", "republished"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(steps, max_size=12))
+def test_an_account_is_that_of_a_plain_model(steps: list[tuple[str, str]]) -> None:
+    client = Client(Broker(NullStore(), CODEC))
+    queues = {name: declare(client, name) for name in "abc"}
+    message, account = published(), Account()
+    for name, reason in steps:
+        if not name:
+            message, account = published(headers=message.properties.headers), Account()
+            continue
+        message = letter(message, queues[name], reason)
+        account.died(name, reason)
+        told = headers(message)
+        assert account.counts == [(d["queue"], d["reason"], d["count"]) for d in told["x-death"]]
+        assert (told["x-last-death-queue"], told["x-last-death-reason"]) == (name, reason)
+        assert (told["x-first-death-queue"], told["x-first-death-reason"]) == account.first
+    for name, queue in queues.items():
+        assert goes_round(message, queue) == account.goes_round(name)

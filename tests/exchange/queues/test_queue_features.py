@@ -270,14 +270,14 @@ def test_a_counted_message_keeps_its_count_beyond_the_window(
     assert (queue.ready.bytes, queue.ready.memory_bytes) == (0, 0)
 
 
-def test_headers_without_room_for_the_count_stay_as_they_are(client: Client) -> None:
+def test_the_count_is_told_beside_headers_of_any_size(client: Client) -> None:
     declare(client, delivery_limit=1)
     headers = {"many": [None] * (TABLE_ITEMS_MAX - 1)}
     client.publish("", "q", b"1", headers=headers, message_id="m")
-    for tag in (1, 2):
+    for tag, counted in ((1, {}), (2, {"x-delivery-count": 1})):
         client.get("q")
         (delivery,) = client.channel.unacked.values()
-        assert delivery.message.properties.headers == headers
+        assert delivery.message.properties.headers == headers | counted
         client.reject(tag)
     assert client.drain("dead") == [b"1"]
 
