@@ -18,6 +18,7 @@ from warrener.exchange.consumer import Consumer
 from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.patience import Patience
+from warrener.exchange.server.deliver_frame import encode_envelope, encode_head
 from warrener.exchange.server.firehose import trace_deliveries, trace_publishes
 from warrener.exchange.server.fitting import Closing, fit
 from warrener.exchange.server.preparation import prepare
@@ -33,8 +34,7 @@ from warrener.exchange.statistics.counts import (
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.errors import reply_text
-from warrener.protocol.fields import encode_relayed_string, encode_short_string
-from warrener.protocol.frames import FRAME_END_BYTE, METHOD, frame
+from warrener.protocol.frames import METHOD, frame
 from warrener.protocol.state import ChannelState, next_channel_state
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("warrener.channel")
 
-_DELIVER_HEAD = struct.Struct(">BHIHH")
 _pack_tag = struct.Struct(">Q").pack
 _NO_ROUTE = 312
 
@@ -398,12 +397,7 @@ class ServerChannel:
     def deliver(
         self, consumer: Consumer, messages: Sequence[Message], first_tag: int, redelivered: bool
     ) -> int | None:
-        """Write a run of deliveries; returns how many if not all of them can be sent.
-
-        A deliver frame is three pieces: a head that depends on the consumer, the delivery tag,
-        and a tail that depends on where the message was published to. Head and tail are kept
-        with consumer and envelope, so only the tag is made anew (bench S1, S5).
-        """
+        """Write a run of deliveries; returns how many if not all of them can be sent."""
         if self.connection.vhost.tracing:
             trace_deliveries(self, consumer.queue, messages, redelivered)
         timeout = 0 if consumer.no_ack else self.patience.timeout_of(consumer.queue)
@@ -425,7 +419,7 @@ class ServerChannel:
             if message.envelope is not envelope:
                 envelope = message.envelope
                 tail = (envelope.encoded or encode_envelope(envelope))[redelivered]
-                head = heads.get(len(tail)) or self._head(consumer, len(tail))
+                head = heads.get(len(tail)) or encode_head(consumer, number, len(tail))
                 around = len(head) + 8 + len(tail)
             content = message.content
             if message.channel != number or len(content) > frame_max:
@@ -501,21 +495,3 @@ class ServerChannel:
     def _close_for(self, refusal: PreconditionFailed) -> None:
         if self.is_open:
             self.fail(refusal, 0, 0)
-
-    def _head(self, consumer: Consumer, tail_size: int) -> bytes:
-        tag = encode_short_string(consumer.tag)
-        deliver = m.BasicDeliver
-        payload_size = 4 + len(tag) + 8 + tail_size - len(FRAME_END_BYTE)
-        head: bytes = _DELIVER_HEAD.pack(
-            METHOD, self.number, payload_size, deliver.class_id, deliver.method_id
-        )
-        consumer.encoded[tail_size] = head + tag
-        return head + tag
-
-
-def encode_envelope(envelope: Envelope) -> tuple[bytes, bytes]:
-    """The tail of a deliver frame, for a first delivery and for a later one."""
-    place = encode_short_string(envelope.exchange) + encode_relayed_string(envelope.routing_key)
-    tails = (b"\0" + place + FRAME_END_BYTE, b"\1" + place + FRAME_END_BYTE)
-    envelope.encoded = tails
-    return tails
