@@ -35,6 +35,7 @@ from warrener.exchange.management.errors import LoginRequired, Unavailable, told
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.hosts import Hosts
 from warrener.exchange.management.measurements import Measurements
+from warrener.exchange.management.process import Process
 from warrener.exchange.management.redrives import Jobs
 from warrener.exchange.management.sampler import Sampler
 from warrener.exchange.server.entrance import Listener
@@ -116,11 +117,11 @@ class Application:
         self.listening: dict[str, list[Address]] = {}
         """The addresses on which the broker listens, by protocol."""
         self.hosts = Hosts(config.http_names)
-        self.sampler = Sampler(server)
         self.redrives = Jobs()
         self.topology_turn = trio.Lock()
         """Held while a topology is planned or applied: one at a time."""
         self.measurements = measurements or Measurements()
+        self.sampler = Sampler(server, Process(server, config, self.measurements))
         self.started_ms = int(time.time() * 1000)
         self.failed_logins = 0
         self.logins = 0

@@ -18,6 +18,7 @@ from warrener.exchange.management.open_channels import (
     channels_of,
     channels_on,
 )
+from warrener.exchange.management.spans import message_tracks
 from warrener.exchange.management.statistics import message_stats, rates_of
 from warrener.exchange.management.values import iso_time
 from warrener.protocol.http.errors import TargetNotFound
@@ -57,7 +58,9 @@ COLUMNS: Columns[ChannelIn] = {
         each.channel.core.counts, rates_of(each.channel.core.sample)
     ),
 }
-LISTING = Listing(COLUMNS)
+LISTING = Listing(
+    COLUMNS, tracks=tuple(message_tracks()), sample=lambda each: each.channel.core.sample
+)
 
 
 async def list_channels(call: Call) -> Response:

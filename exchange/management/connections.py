@@ -14,6 +14,7 @@ from warrener.exchange.management.errors import NotAuthorised
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.sampler import traffic_values
+from warrener.exchange.management.spans import TRAFFIC, tracks
 from warrener.exchange.management.statistics import rates_of
 from warrener.exchange.management.values import plain
 from warrener.exchange.server.connection import Connection
@@ -88,7 +89,11 @@ COLUMNS: Columns[Session] = {
     "send_cnt": lambda session: traffic_values(session.traffic)[3],
     "send_pend": lambda session: len(session.connection.output.pieces),
 }
-LISTING = Listing(COLUMNS)
+LISTING = Listing(
+    COLUMNS,
+    tracks=tuple(tracks(TRAFFIC, ("recv_oct", "send_oct"))),
+    sample=lambda session: session.traffic.sample,
+)
 
 
 async def list_connections(call: Call) -> Response:

@@ -11,11 +11,14 @@ from warrener.exchange.errors import AccessRefused
 from warrener.exchange.management.call import Call, done, exchange_name, made
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.sampler import exchange_values
+from warrener.exchange.management.spans import MESSAGES, tracks
 from warrener.exchange.management.statistics import named, rates_of
 from warrener.exchange.management.values import plain
 from warrener.exchange.types import TYPES, Exchange
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.response import Response
+
+COUNTED = ("publish_in", "publish_out", "unroutable")
 
 
 class ExchangeIn(NamedTuple):
@@ -32,8 +35,7 @@ def exchanges_in(vhosts: Iterable[VirtualHost]) -> Iterator[ExchangeIn]:
 
 
 def exchange_stats(exchange: Exchange) -> dict[str, Any]:
-    names = ("publish_in", "publish_out", "unroutable")
-    return named(names, exchange_values(exchange), rates_of(exchange.sample))
+    return named(COUNTED, exchange_values(exchange), rates_of(exchange.sample))
 
 
 def exchange_types() -> list[dict[str, Any]]:
@@ -60,7 +62,12 @@ COLUMNS: Columns[ExchangeIn] = {
     "message_stats": lambda each: exchange_stats(each.exchange),
     "user_who_performed_action": lambda each: "",
 }
-LISTING = Listing(COLUMNS, optional=frozenset(("policy",)))
+LISTING = Listing(
+    COLUMNS,
+    optional=frozenset(("policy",)),
+    tracks=tuple(tracks(MESSAGES, COUNTED, within="message_stats")),
+    sample=lambda each: each.exchange.sample,
+)
 
 
 async def list_exchanges(call: Call) -> Response:

@@ -46,6 +46,14 @@ def nothing(call: Call) -> Response:
     return call.show([])
 
 
+def rabbitmqadmin(call: Call) -> Response:
+    """RabbitMQ serves this program itself, under a license of its own."""
+    raise TargetNotFound(
+        "rabbitmqadmin is not served here: install 'rabbitmqadmin' from RabbitMQ's releases on"
+        " GitHub, or use the command 'warrener'"
+    )
+
+
 def do_nothing(call: Call) -> Response:
     """Done, as it cannot be otherwise."""
     return Response(204)

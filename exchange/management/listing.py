@@ -13,7 +13,7 @@ Everything is made in slices of a few milliseconds, and a long answer is sent as
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -22,7 +22,9 @@ from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.expressions.syntax import NotAnExpression
 from warrener.exchange.management.call import JSON, Call, answer
 from warrener.exchange.management.columns import Wanted
+from warrener.exchange.management.spans import Spans, Track
 from warrener.exchange.management.values import encode
+from warrener.exchange.statistics.sample import Sample
 from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
 
@@ -48,6 +50,10 @@ class Listing(Generic[T]):
     """Columns that are left out where they are None: tools take a number or nothing."""
     on_request: frozenset[str] = frozenset()
     """Columns that cost more than others, or that RabbitMQ has not: only for who names them."""
+    tracks: tuple[Track, ...] = ()
+    """The values of which a request may ask how they were (spans.py)."""
+    sample: Callable[[T], Sample | None] = field(default=lambda thing: None)
+    """Where their history is."""
 
     def describe(self, thing: T, names: Iterable[str] | None = None) -> dict[str, Any]:
         """One thing, all columns or some."""
@@ -63,10 +69,10 @@ class Listing(Generic[T]):
         """The things as a request wants them."""
         query = call.query
         page = _read_page(query)
+        describe = self._describer(call)
         every = list(things)
         wanted = await self._filtered(every, query)
         wanted = await self._sorted(wanted, query)
-        describe = self._describer(query)
         if page is None:
             return Response(
                 200, (JSON, ("Cache-Control", "no-cache")), parts=stream(wanted, describe)
@@ -78,7 +84,7 @@ class Listing(Generic[T]):
 
     def show(self, call: Call, thing: T, more: Mapping[str, Any] | None = None) -> Response:
         """One thing as a request wants it, with what is told of single ones only."""
-        document = self._describer(call.query)(thing)
+        document = self._describer(call)(thing)
         wanted = Wanted.of(call.query)
         if more:
             document |= wanted.part_of(more) if wanted else more
@@ -104,13 +110,22 @@ class Listing(Generic[T]):
             order.reverse()
         return [things[place] for place in order]
 
-    def _describer(self, query: Mapping[str, str]) -> Callable[[T], dict[str, Any]]:
-        """What makes a document of a thing: all columns, or those that are wanted."""
-        wanted = Wanted.of(query)
-        if wanted is None:
-            return self.describe
-        names = [name for name in wanted if name in self.columns]
-        return lambda thing: wanted.part_of(self.describe(thing, names))
+    def _describer(self, call: Call) -> Callable[[T], dict[str, Any]]:
+        """What makes a document of a thing: all columns, or those that are wanted.
+
+        Raises: BadRequest for a span of time that is none.
+        """
+        wanted = Wanted.of(call.query)
+        spans = Spans(call.query, call.application.sampler)
+        names = None if wanted is None else [name for name in wanted if name in self.columns]
+
+        def describe(thing: T) -> dict[str, Any]:
+            document = self.describe(thing, names)
+            if spans:
+                spans.extend(document, self.tracks, (self.sample(thing),))
+            return document if wanted is None else wanted.part_of(document)
+
+        return describe
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,11 @@ from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.listing import PART_BYTES, Turn, in_slices
 from warrener.exchange.management.measurements import BYTES, COMMITS, SECONDS
 from warrener.exchange.management.node import NODE, PRODUCT, RABBITMQ_VERSION, VERSION
+from warrener.exchange.management.nodes import TASKS_MAX
 from warrener.exchange.management.object_metrics import FAMILIES, Kind, ObjectMetric
 from warrener.exchange.management.open_channels import channels_of
-from warrener.exchange.management.overview import (
-    TASKS_MAX,
-    disk_free_bytes,
-    open_files,
-    resident_bytes,
-)
 from warrener.exchange.management.parameters import cluster_name
+from warrener.exchange.management.process import disk_free_bytes, open_files, resident_bytes
 from warrener.exchange.management.prometheus import (
     CONTENT_TYPE,
     COUNTER,

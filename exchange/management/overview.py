@@ -1,18 +1,11 @@
-"""The overview: totals, rates, versions, listeners; and the node, of which there is one."""
+"""The overview: totals, rates, versions, listeners."""
 
 from __future__ import annotations
 
-import os
-import resource
-import shutil
-import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-import trio
-
-from warrener.exchange.management.call import Call, answer
+from warrener.exchange.management.call import Call
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.exchanges import exchange_types
 from warrener.exchange.management.filter_work import filter_totals
@@ -32,6 +25,14 @@ from warrener.exchange.management.queues import (
     QueueIn,
     queues_in,
 )
+from warrener.exchange.management.sampler import TOTAL_READY, Churn
+from warrener.exchange.management.spans import (
+    NODE_STATS,
+    Spans,
+    length_tracks,
+    message_tracks,
+    tracks,
+)
 from warrener.exchange.management.statistics import (
     disk_stats,
     message_stats,
@@ -40,13 +41,13 @@ from warrener.exchange.management.statistics import (
     with_rate,
 )
 from warrener.exchange.management.vhosts import channel_counts
-from warrener.exchange.server.descriptors import descriptor_limit
-from warrener.protocol.http.errors import TargetNotFound
+from warrener.exchange.statistics.history import HISTORY_S
 from warrener.protocol.http.response import Response
 
-PAGE_BYTES = resource.getpagesize()
-TASKS_MAX = 1 << 20
 HTTP_CONTEXT = "Warrener Management"
+TOTAL_TRACKS = (*message_tracks(), *length_tracks(TOTAL_READY, within="queue_totals"))
+CHURN_TRACKS = tuple(tracks(NODE_STATS, Churn.names, within="churn_rates"))
+RETENTION = {"global": [HISTORY_S], "basic": [HISTORY_S], "detailed": []}
 
 
 async def get_overview(call: Call) -> Response:
@@ -68,7 +69,7 @@ async def get_overview(call: Call) -> Response:
         "node_tags": {},
         "default_queue_type": "classic",
         "rates_mode": "basic",
-        "sample_retention_policies": {"global": [], "basic": [], "detailed": []},
+        "sample_retention_policies": RETENTION,
         "disable_stats": False,
         "enable_queue_totals": False,
         "is_op_policy_updating_enabled": True,
@@ -88,6 +89,11 @@ async def get_overview(call: Call) -> Response:
         "listeners": listeners(call),
         "contexts": contexts(call),
     }
+    sampler = call.application.sampler
+    spans = Spans(call.query, sampler)
+    totals = [sampler.totals[vhost.name] for vhost in vhosts if vhost.name in sampler.totals]
+    spans.extend(document, TOTAL_TRACKS, [each.sample for each in totals])
+    spans.extend(document, CHURN_TRACKS, [sampler.churn.sample])
     return call.show(document)
 
 
@@ -146,97 +152,3 @@ def contexts(call: Call) -> list[dict[str, Any]]:
         for protocol in ("http", "https")
         for host, port in call.application.listening.get(protocol, ())
     ]
-
-
-# The node
-
-
-def list_nodes(call: Call) -> Response:
-    return call.show([describe_node(call)])
-
-
-def get_node(call: Call) -> Response:
-    _require_node(call)
-    return call.show(describe_node(call))
-
-
-def get_node_memory(call: Call) -> Response:
-    """What takes how much memory: not known by kind, which is an answer that tools accept."""
-    _require_node(call)
-    return answer({"memory": "not_available"})
-
-
-def describe_node(call: Call) -> dict[str, Any]:
-    server, config = call.application.server, call.application.config
-    descriptors, descriptors_max = open_files()
-    tasks = trio.lowlevel.current_statistics()
-    document: dict[str, Any] = {
-        "name": NODE,
-        "type": "disc",
-        "running": True,
-        "being_drained": False,
-        "os_pid": str(os.getpid()),
-        "uptime": int(time.time() * 1000) - call.application.started_ms,
-        "processors": os.cpu_count() or 1,
-        "run_queue": tasks.tasks_runnable,
-        "rates_mode": "basic",
-        "net_ticktime": 60,
-        "mem_limit": server.memory_mark_bytes,
-        "mem_alarm": "memory" in server.alarms,
-        "mem_calculation_strategy": "rss",
-        "disk_free_limit": config.disk_free_mark_bytes,
-        "disk_free_alarm": "disk" in server.alarms,
-        "fd_total": descriptors_max,
-        "sockets_total": server.connections_max,
-        "proc_total": TASKS_MAX,
-        "db_dir": "" if config.memory else str(Path(config.data).absolute()),
-        "config_files": [],
-        "log_files": ["<stderr>"],
-        "enabled_plugins": [],
-        "applications": [{"name": PRODUCT, "description": "Message broker", "version": VERSION}],
-        "auth_mechanisms": [{"name": "PLAIN", "description": "SASL PLAIN", "enabled": True}],
-        "exchange_types": exchange_types(),
-        "partitions": [],
-        "cluster_links": [],
-        "contexts": contexts(call),
-        "metrics_gc_queue_length": {},
-    }
-    gauges = {
-        "mem_used": resident_bytes(),
-        "fd_used": descriptors,
-        "sockets_used": len(server.sessions),
-        "proc_used": tasks.tasks_living,
-        "disk_free": disk_free_bytes(config.data),
-    }
-    for name, value in gauges.items():
-        with_rate(document, name, value, 0.0)
-    return document | churn_rates(call) | disk_stats()
-
-
-def _require_node(call: Call) -> None:
-    if call.path["node"] != NODE:
-        raise TargetNotFound("Not Found")
-
-
-def resident_bytes() -> int:
-    """The memory of this process; where the system does not say, the most it ever had."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def open_files() -> tuple[int, int]:
-    """File descriptors in use, and how many there may be."""
-    most = descriptor_limit()
-    try:
-        return len(os.listdir("/proc/self/fd")), most
-    except OSError:
-        return 0, most
-
-
-def disk_free_bytes(data: str) -> int:
-    try:
-        return shutil.disk_usage(data).free
-    except OSError:
-        return shutil.disk_usage(".").free

@@ -11,6 +11,7 @@ from warrener.exchange.management import consumers
 from warrener.exchange.management.call import NOBODY, Call, done, made
 from warrener.exchange.management.listing import Columns, Listing
 from warrener.exchange.management.node import NODE
+from warrener.exchange.management.spans import length_tracks, message_tracks
 from warrener.exchange.management.standstill import head_timestamp, oldest_age, why_of
 from warrener.exchange.management.statistics import (
     QUEUE_NAMES,
@@ -24,6 +25,8 @@ from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 
+BUSY_MS = 5_000
+"""A queue in which something has happened so lately is not idle."""
 READY_RATE = len(NAMES)
 UNACKED_RATE = READY_RATE + 1
 
@@ -53,9 +56,12 @@ def memory_bytes(queue: Queue) -> int:
     return queue.ready.memory_bytes + queue.unacked_bytes + MESSAGE_OVERHEAD_BYTES * held
 
 
-def idle_since(queue: Queue) -> str:
+def idle_since(each: QueueIn) -> str | None:
+    """Since when nothing has happened in a queue; None while something does."""
+    queue = each.queue
     changed_ms = 0 if queue.sample is None else queue.sample.changed_ms
-    return iso_time(max(queue.last_used_ms, changed_ms))
+    since_ms = max(queue.last_used_ms, changed_ms)
+    return iso_time(since_ms) if each.vhost.ledger.now_ms - since_ms > BUSY_MS else None
 
 
 def queue_type(queue: Queue) -> str:
@@ -125,8 +131,14 @@ COUNTED: Columns[QueueIn] = {
     "consumer_capacity": _capacity,
     "exclusive_consumer_tag": _exclusive_tag,
     "single_active_consumer_tag": _active_tag,
+    "single_active_consumer_ctag": _active_tag,
+    "messages_dlx": lambda each: 0,
+    "message_bytes_dlx": lambda each: 0,
+    "open_files": lambda each: {NODE: 0},
+    "reductions": lambda each: 0,
+    "reductions_details": lambda each: {"rate": 0.0},
     "memory": lambda each: memory_bytes(each.queue),
-    "idle_since": lambda each: idle_since(each.queue),
+    "idle_since": idle_since,
     "head_message_timestamp": lambda each: head_timestamp(each.queue),
     "policy": lambda each: each.queue.policy,
     "operator_policy": lambda each: each.queue.operator_policy,
@@ -144,9 +156,13 @@ OURS: Columns[QueueIn] = {
     "why": lambda each: why_of(each.queue, each.vhost.ledger),
     "oldest_age": lambda each: oldest_age(each.queue, each.vhost.ledger),
 }
-OPTIONAL = frozenset(("delivery_limit",))
+OPTIONAL = frozenset(("delivery_limit", "idle_since"))
 LISTING = Listing(
-    CONFIGURED | TOTALS | COUNTED | OURS, optional=OPTIONAL, on_request=frozenset(OURS)
+    CONFIGURED | TOTALS | COUNTED | OURS,
+    optional=OPTIONAL,
+    on_request=frozenset(OURS),
+    tracks=(*message_tracks(), *length_tracks(READY_RATE)),
+    sample=lambda each: each.queue.sample,
 )
 TOTALS_ONLY = Listing(CONFIGURED | TOTALS)
 NO_STATISTICS = Listing(CONFIGURED)

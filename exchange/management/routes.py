@@ -22,6 +22,7 @@ from warrener.exchange.management import (
     features,
     health,
     messages,
+    nodes,
     openapi,
     overview,
     parameters,
@@ -53,6 +54,7 @@ _TABLE = (
     # The page
     ("GET", "/", ANYBODY, assets.get_page, "the page"),
     ("GET", "/page/{name}", ANYBODY, assets.get_asset, "a file that it consists of"),
+    ("GET", "/cli/rabbitmqadmin", ANYBODY, features.rabbitmqadmin, "where it is to be had (404)"),
     # The broker
     ("GET", "/api/overview", USER, overview.get_overview, "totals, rates, versions, listeners"),
     ("GET", "/api/whoami", USER, users.whoami, "who is asking, with which tags"),
@@ -62,9 +64,16 @@ _TABLE = (
     ("GET", "/api/extensions", USER, features.nothing, "always empty"),
     ("GET", "/api/cluster-name", USER, parameters.get_cluster_name, "the name of the cluster"),
     ("PUT", "/api/cluster-name", ADMIN, parameters.put_cluster_name, "give it another"),
-    ("GET", "/api/nodes", MONITOR, overview.list_nodes, "the node: memory, files, alarms"),
-    ("GET", "/api/nodes/{node}", MONITOR, overview.get_node, "the same, without a list"),
-    ("GET", "/api/nodes/{node}/memory", MONITOR, overview.get_node_memory, "not known by kind"),
+    ("GET", "/api/nodes", MONITOR, nodes.list_nodes, "the node: memory, files, alarms"),
+    ("GET", "/api/nodes/{node}", MONITOR, nodes.get_node, "the same, without a list"),
+    ("GET", "/api/nodes/{node}/memory", MONITOR, nodes.get_node_memory, "by category"),
+    (
+        "GET",
+        "/api/nodes/{node}/memory/relative",
+        MONITOR,
+        nodes.get_node_relative_memory,
+        "the same in percent",
+    ),
     ("GET", "/api/feature-flags", ADMIN, features.list_flags, "RabbitMQ's features that are here"),
     ("PUT", "/api/feature-flags/{name}/enable", ADMIN, features.enable_flag, "they are enabled"),
     ("POST", "/api/rebalance/queues", ADMIN, features.do_nothing, "there is one node"),
@@ -99,6 +108,7 @@ _TABLE = (
         "take such a document in",
         *LONG_BODY,
     ),
+    ("GET", "/api/all-configuration", ADMIN, definitions.export_all, "the same, by its old name"),
     ("GET", "/api/definitions/{vhost}", ADMIN, definitions.export_vhost, "one virtual host"),
     ("POST", "/api/definitions/{vhost}", ADMIN, definitions.import_vhost, "into one", *LONG_BODY),
     # Virtual hosts

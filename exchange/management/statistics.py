@@ -26,20 +26,21 @@ QUEUE_NAMES = tuple(
     name for name in NAMES if name not in ("confirm", "return_unroutable", "drop_unroutable")
 )
 """What a queue counts; the other names are of channels."""
-_DELIVERIES = (DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK)
-_NO_RATES = (0.0,) * (len(NAMES) + 2)
+DELIVERIES = (DELIVER, DELIVER_NO_ACK, GET, GET_NO_ACK)
+_NO_RATES = (0.0,) * 32
+"""As many as any sample may have values."""
 
 
 def rates_of(sample: Sample | None) -> Sequence[float]:
     return _NO_RATES if sample is None else sample.rates
 
 
-def with_rate(document: dict[str, Any], name: str, value: int, rate: float) -> None:
+def with_rate(document: dict[str, Any], name: str, value: float, rate: float) -> None:
     document[name] = value
     document[f"{name}_details"] = {"rate": round(rate, 2)}
 
 
-def named(names: Iterable[str], values: Sequence[int], rates: Sequence[float]) -> dict[str, Any]:
+def named(names: Iterable[str], values: Sequence[float], rates: Sequence[float]) -> dict[str, Any]:
     """Values under their names, each with its rate."""
     document: dict[str, Any] = {}
     for name, value, rate in zip(names, values, rates, strict=False):
@@ -56,8 +57,8 @@ def message_stats(
         for key, value in named(NAMES, counts, rates).items()
         if key.removesuffix("_details") in names
     }
-    delivered = sum(counts[kind] for kind in _DELIVERIES)
-    with_rate(document, "deliver_get", delivered, sum(rates[kind] for kind in _DELIVERIES))
+    delivered = sum(counts[kind] for kind in DELIVERIES)
+    with_rate(document, "deliver_get", delivered, sum(rates[kind] for kind in DELIVERIES))
     return document
 
 

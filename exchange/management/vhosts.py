@@ -11,12 +11,24 @@ from warrener.exchange.management.listing import Columns, Listing, in_slices
 from warrener.exchange.management.node import NODE
 from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.queues import READY_RATE, UNACKED_RATE, queues_in
-from warrener.exchange.management.sampler import traffic_values
+from warrener.exchange.management.sampler import TOTAL_READY, TOTAL_TRAFFIC, traffic_values
+from warrener.exchange.management.spans import (
+    TRAFFIC,
+    Spans,
+    length_tracks,
+    message_tracks,
+    tracks,
+)
 from warrener.exchange.management.statistics import added, message_stats, rates_of, with_rate
 from warrener.exchange.vhost import VirtualHost
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
 from warrener.protocol.http.response import Response
 
+TRACKS = (
+    *message_tracks(),
+    *tracks(TRAFFIC, ("recv_oct", "send_oct"), TOTAL_TRAFFIC),
+    *length_tracks(TOTAL_READY),
+)
 SETTINGS = ("description", "tags", "default_queue_type")
 
 
@@ -31,7 +43,12 @@ def _describe(call: Call, vhost: VirtualHost) -> dict[str, Any]:
         "protected_from_deletion": False,
         "cluster_state": {NODE: "running"},
     }
-    return document | _statistics(call, vhost)
+    document |= _statistics(call, vhost)
+    application = call.application
+    totals = application.sampler.totals.get(vhost.name)
+    spans = Spans(call.query, application.sampler)
+    spans.extend(document, TRACKS, [totals.sample] if totals else [])
+    return document
 
 
 def _statistics(call: Call, vhost: VirtualHost) -> dict[str, Any]:

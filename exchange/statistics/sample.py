@@ -6,8 +6,10 @@ writes there, so a sample goes with the thing it belongs to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from warrener.exchange.statistics.history import History
 
 
 @dataclass(slots=True)
@@ -15,9 +17,15 @@ class Sample:
     """What was counted at one time, and how fast it had grown since the time before."""
 
     at: float
-    values: tuple[int, ...]
+    values: tuple[float, ...]
     rates: tuple[float, ...]
     changed_ms: int
+    history: History | None = field(default=None, compare=False)
+    """What was counted before, if something has changed lately."""
+
+    def value(self, at: float, place: int) -> float:
+        """One of the values as it was at a time."""
+        return self.values[place] if self.history is None else self.history.value(at, place)
 
 
 class Sampled(Protocol):
