@@ -6,13 +6,13 @@ such work does it in *steps* that cannot be divided (a message and its dead lett
 spends what each costs, and stops when the budget is used up. The rest is done in a later pass.
 
 Work is counted in units, not in time: the core has no clock, and the same input does the same work
-on every machine and in every test. A unit is about a microsecond, so a pass lasts some 20 ms.
+on every machine and in every test. A unit is about a microsecond, so a pass lasts some 10 to 20 ms.
 
 In a pass many queues may have work. Each has it done in a *turn*, which may use a part of the
 budget; then it is the next one's turn, and the first comes last in the line (`queues/pump.py`).
 """
 
-PASS_UNITS = 20_000
+PASS_UNITS = 10_000
 """Work in one pass."""
 TURN_UNITS = PASS_UNITS // 4
 """Work for one queue until it is the next one's turn."""

@@ -164,7 +164,7 @@ class Reader:
         self._make_message = make_message
         self.frame_max = frame_max
         self.paused = False
-        """Set by the sink in `method` to have the rest kept; `take_back` gets it."""
+        """Set by the sink, in any call but `gather`, to have the rest kept; `take_back` gets it."""
         self._assemblies: dict[int, _Assembly] = {}
         self._known: dict[bytes, Properties] = {}
         self._parts: list[bytes] = []
@@ -190,6 +190,10 @@ class Reader:
         """
         parts, self._parts, self._missing = self._parts, [], 0
         return b"".join(parts)
+
+    def give_back(self, data: bytes) -> None:
+        """Keep what `take_back` has returned, perhaps with more behind it."""
+        self._parts = [data]
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes.
@@ -235,6 +239,8 @@ class Reader:
                 raise FrameError(f"frame of type {kind} does not end with 0xCE")
             if kind != METHOD or channel in assemblies:
                 self._flush()
+                if self.paused:
+                    break
                 self._frame(kind, channel, data[position:stop])
                 position = stop
                 continue
@@ -242,8 +248,12 @@ class Reader:
             publication: Publication | None = publications.get(key)
             if publication is None:
                 self._flush()
+                if self.paused:
+                    break
                 if key.startswith(ACK, FRAME_HEAD_BYTES) and len(key) == ACK_FRAME_BYTES:
                     position = self._acknowledgements(data, position, channel)
+                    if self.paused:
+                        break
                     continue
                 publication = self._method(key, channel)
                 if publication is None:

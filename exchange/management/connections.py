@@ -40,7 +40,7 @@ def open_sessions(server: Server) -> Iterator[Session]:
 def state_of(connection: Connection) -> str:
     if not connection.blocked:
         return "running"
-    return "blocked" if connection.publishes else "blocking"
+    return "blocked" if connection.target is not None else "blocking"
 
 
 def provided_name(connection: Connection) -> str:

@@ -283,7 +283,7 @@ class _Totals:
             len(channels),
             sum(len(each.channel.core.consumers) for each in channels),
             sum(vhost.declared_queues() for vhost in call.broker.vhosts.values()),
-            sum(session.connection.publishes for session in sessions),
+            sum(session.connection.target is not None for session in sessions),
         )
 
 

@@ -84,6 +84,7 @@ class Queue(Suspendable):
         "returning",
         "sample",
         "settled",
+        "too_long",
         "unacked",
         "unacked_bytes",
     )
@@ -119,7 +120,7 @@ class Queue(Suspendable):
         self.waiting = False
         self.settled: list[int] = []
         """Positions settled since the ledger last wrote them down."""
-        self.deleted = False
+        self.deleted = self.too_long = False
         self.suspended = ""
         self.counts = no_counts()
         self.sample: Sample | None = None
@@ -222,9 +223,10 @@ class Queue(Suspendable):
                 self.ready.hand_out(self.consumers, budget)
             if self.ready.outlived:
                 self._simplify()
-        too_long = self.options.limited and drop_excess(self, budget)
+        if self.options.limited:
+            self.too_long = drop_excess(self, budget)
         more_to_hand_out = budget.exhausted and len(self.ready) and self.consumers
-        if too_long or self.returning or more_to_hand_out:
+        if self.too_long or self.returning or more_to_hand_out:
             self._take_another_turn()
 
     def _take_another_turn(self) -> None:
@@ -247,9 +249,7 @@ class Queue(Suspendable):
 
     def take(self, consumer: Consumer) -> Taken | None:
         """Take the first message that may be had for `consumer`, which has room for exactly one.
-
-        Raises: PreconditionFailed if the queue is suspended.
-        """
+        Raises: PreconditionFailed if the queue is suspended."""
         self.require_running()
         self.last_used_ms = self.ledger.now_ms
         self._is_rid_of_late()
@@ -435,7 +435,7 @@ class Queue(Suspendable):
         self._plan()
 
     def pump_along(self, waitlist: Waitlist) -> None:
-        """Have a waitlist of consumers pumped at the end of this pass."""
+        """Have a waitlist of consumers pumped in this pass."""
         self._pump.wake(waitlist)
 
     def pump_later(self, waitlist: Waitlist) -> None:

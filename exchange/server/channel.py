@@ -203,7 +203,7 @@ class ServerChannel:
                 if not route.lasting:
                     self._publish_severally(publication, messages)
                     return
-                publication.route = route
+                publication.remember(route)
             self.publish_along(route, publication, messages, size)
         except Refused as refusal:
             self.fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)

@@ -139,7 +139,8 @@ class Connection:
         """Bytes of a client that is not known yet."""
         self.mechanism = ""
         self.channel_max = config.channel_max
-        self._target: Route | None = None
+        self.target: Route | None = None
+        """What this client published along last, if it ever published into a queue."""
         self._gathering = Gathering()
         self.blocked = False
         self.deferral = Deferral(self, self._reader)
@@ -180,7 +181,7 @@ class Connection:
         """How many bytes to read at once."""
         if not self.user:
             return HANDSHAKE_FRAME_MAX_BYTES
-        target = self._target if self._gathering.is_known else None
+        target = self.target if self._gathering.is_known else None
         return read_bytes(self._reader.missing, target)
 
     def room(self) -> int:
@@ -195,14 +196,9 @@ class Connection:
 
     # What the broker tells the client
 
-    @property
-    def publishes(self) -> bool:
-        """Whether this client ever published into a queue."""
-        return self._target is not None
-
     def note_target(self, route: Route) -> None:
         """The client has published along `route`."""
-        self._target = route
+        self.target = route
 
     def block(self, reason: str) -> None:
         """Have the publishes of a client wait, and tell it so."""
@@ -277,6 +273,7 @@ class Connection:
             channel.acknowledge(tags, multiple)
         except Refused as refusal:
             channel.fail(refusal, m.BasicAck.class_id, m.BasicAck.method_id)
+        self.deferral.pause_if_exhausted()
 
     def publication(self, number: int, method_frame: bytes) -> Publication | None:
         try:
@@ -300,7 +297,10 @@ class Connection:
         return self._gathering.join(publication, first)
 
     def publish(self, publication: Publication, messages: list[Message], size: int) -> None:
-        publication.channel.publish(publication, messages, size)
+        if publication.heavy or self.deferral.runs:
+            self.deferral.publish(publication, messages)
+        else:
+            publication.channel.publish(publication, messages, size)
 
     def refuse_size(self, number: int, size: int) -> bool:
         if size <= self.config.message_max_bytes:

@@ -6,12 +6,18 @@ so the connection is still read, in small pieces. Frames that have to wait are k
 DEFERRED_BYTES_MAX and one read more; then nothing is read until they may go on.
 
 The order of each channel is kept: after a frame that waits, all frames of its channel wait.
+
+What is more work than the budget of a pass allows waits as well, in the reader and in `runs`, until
+the next pass of this client. Meanwhile nothing is read from it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from warrener.exchange import budget
+from warrener.exchange.server.runs import Runs
 from warrener.protocol.codec import Method
 from warrener.protocol.frames import (
     FRAME_HEAD_BYTES,
@@ -34,7 +40,9 @@ from warrener.protocol.methods import (
 )
 
 if TYPE_CHECKING:
+    from warrener.exchange.message import Message
     from warrener.exchange.server.connection import Connection
+    from warrener.exchange.server.publication import Publication
     from warrener.protocol.reader import Reader
 
 DEFERRED_BYTES_MAX = 64 * 1024
@@ -77,6 +85,8 @@ class Deferral:
         "_rest",
         "_unread_max",
         "blocked",
+        "budget",
+        "runs",
         "size",
     )
 
@@ -85,6 +95,9 @@ class Deferral:
         self._reader = reader
         config = connection.config
         self._unread_max = max(config.unread_output_max_bytes, 2 * config.output_mark_bytes)
+        self.budget = connection.broker.budget
+        self.runs = Runs(self.budget)
+        """Publishes that go on in the next pass."""
         self.blocked = False
         """Whether memory or disk is short: publishes have to wait."""
         self._ended = False
@@ -121,6 +134,11 @@ class Deferral:
         return self.needed or self.holds
 
     @property
+    def stalled(self) -> bool:
+        """Whether what waits only waits for the next pass of this client."""
+        return self.holds and not self.needed
+
+    @property
     def full(self) -> bool:
         """Whether so much waits that nothing more should be read for now."""
         return self.size >= DEFERRED_BYTES_MAX
@@ -129,11 +147,24 @@ class Deferral:
         """The connection is being closed: what waited is not wanted, and nothing has to wait."""
         self._ended = True
         self._reader.paused = False
+        self.runs.clear()
         self._begin()
 
     def pause(self) -> None:
-        """A method has been handled: have the reader stop if its answer was too much."""
-        if not self.size and self.has_unread_output:
+        """A method has been handled: have the reader stop if that, or its answer, was too much."""
+        self.budget.spend(budget.METHOD)
+        if self.budget.left <= 0 or (not self.size and self.has_unread_output):
+            self._reader.paused = True
+
+    def pause_if_exhausted(self) -> None:
+        """Publishes or acknowledgements have been handled: have the reader stop if it was much."""
+        if self.budget.left <= 0:
+            self._reader.paused = True
+
+    def publish(self, publication: Publication, messages: Sequence[Message]) -> None:
+        """Publish messages that may be much work."""
+        self.runs.publish(publication, messages)
+        if self.runs:
             self._reader.paused = True
 
     def sort(self, data: bytes) -> bytes:
@@ -145,12 +176,27 @@ class Deferral:
             self._rest = self._reader.take_back()
         needed, strict = self.needed, self.has_unread_output
         self._reader.paused = False
+        if self.runs and not self._has_published(data):
+            return b""
         data = self._rest + data
         if needed:
             return self._pass_free(data, strict)
         released = b"".join([*self._frames, data])
         self._begin()
         return released
+
+    def _has_published(self, data: bytes) -> bool:
+        """Go on with what was published first; returns whether `data` may follow now."""
+        self.runs.go_on()
+        if not self.runs:
+            return True
+        self._reader.paused = True
+        if self.size:
+            self._rest += data
+            self.size += len(data)
+        else:
+            self._reader.give_back(self._rest + data)
+        return False
 
     def _pass_free(self, data: bytes, strict: bool) -> bytes:
         """The frames that need not wait; the others are kept.

@@ -32,3 +32,11 @@ def read_bytes(missing: int, target: Route | None) -> int:
         return READ_BEHIND_BYTES
     behind = any(q.consumers and q.ready.bytes > BEHIND_BYTES for q in target.queues)
     return READ_BEHIND_BYTES if behind else READ_BYTES
+
+
+def is_ahead(target: Route | None) -> bool:
+    """Whether a publisher has to wait, since a queue is still giving up what is too much.
+
+    That may take longer than publishing, if each message becomes a dead letter.
+    """
+    return target is not None and any(queue.too_long for queue in target.queues)

@@ -23,6 +23,7 @@ import trio
 from warrener.exchange.errors import Busy
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.deferral import DEFERRED_READ_BYTES, Deferral
+from warrener.exchange.server.reading import is_ahead
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
 from warrener.protocol.state import ConnectionState
@@ -81,6 +82,7 @@ class Session:
 
     def _lose(self) -> None:
         """Have the connection give back what it holds, in a pass."""
+        self._server.begin_pass()
         try:
             self.connection.lost()
         except Exception as error:
@@ -106,6 +108,11 @@ class Session:
         while not connection.finished:
             if deferral.active:
                 await self._wait_beside(deferral)
+            if deferral.stalled or is_ahead(connection.target):
+                # It has asked for more than a pass may do; that it is not read is no silence.
+                connection.liveness.heard_at = time.monotonic()
+                await trio.lowlevel.checkpoint()
+                continue
             size = DEFERRED_READ_BYTES if deferral.active else connection.read_size()
             try:
                 data = self._sock.recv(size)
@@ -143,6 +150,7 @@ class Session:
                 with trio.CancelScope() as self._waiting:
                     await trio.sleep_forever()
             self._pass(self.connection.receive, b"")
+            await trio.lowlevel.checkpoint()
 
     def wake(self) -> None:
         """What the client said and had to wait may perhaps go on."""
@@ -231,6 +239,7 @@ class Session:
 
     def _have_more(self) -> None:
         """Let the client have more deliveries, in a pass."""
+        self._server.begin_pass()
         try:
             self.connection.drained()
         except Exception as error:

@@ -142,6 +142,9 @@ class Client:
         if self.connection.login is not None:
             self.connection.finish_login(self.connection.login.check(), self.wire.now)
         self.wire.end_pass()
+        while self.connection.deferral.stalled and not self.connection.finished:
+            self.connection.receive(b"", self.wire.now)
+            self.wire.end_pass()
 
     def send(self, channel: int, *methods: Method) -> None:
         self.send_bytes(encode(channel, *methods))
