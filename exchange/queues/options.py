@@ -32,6 +32,8 @@ GROUP_HEADER = "JMSXGroupID"
 DROP_HEAD = "drop-head"
 REJECT_PUBLISH = "reject-publish"
 REJECT_PUBLISH_DLX = "reject-publish-dlx"
+QUEUE_TYPE = "x-queue-type"
+CLASSIC, QUORUM = "classic", "quorum"
 OVERFLOWS = (DROP_HEAD, REJECT_PUBLISH, REJECT_PUBLISH_DLX)
 
 
@@ -140,10 +142,16 @@ def queue_options(
     values.pop(NO_OPTION, None)
     if values.get("delivery_limit", 0) < 0:
         del values["delivery_limit"]
-    elif arguments.get("x-queue-type") == "quorum" or "retry_min_ms" in values:
+    elif queue_type(arguments) == QUORUM or "retry_min_ms" in values:
         values.setdefault("delivery_limit", QUORUM_DELIVERY_LIMIT)
     options = QueueOptions(**values)
     return PLAIN if options == PLAIN else options
+
+
+def queue_type(arguments: Mapping[str, Any]) -> str:
+    """The type that a queue is declared with; without one it is a classic queue."""
+    kind: str = arguments.get(QUEUE_TYPE, CLASSIC)
+    return kind
 
 
 def merge(weaker: Definition, stronger: Definition) -> dict[str, Any]:
@@ -297,7 +305,7 @@ KEYS: dict[str, Key] = {
     "delayed-retry-multiplier": Key("retry_multiplier", _number(1, MULTIPLIER_MAX), OPERATOR, min),
     "group_header_key": Key("group_key", _header, prefix="qpid."),
     "shared_msg_group": Key("shared_group", _one_or_zero, prefix="qpid."),
-    "queue-type": Key(NO_OPTION, _one_of("classic", "quorum")),
+    "queue-type": Key(NO_OPTION, _one_of(CLASSIC, QUORUM)),
     "queue-mode": Key(NO_OPTION, _one_of("default", "lazy"), POLICY),
     "queue-version": Key(NO_OPTION, _number(1, 2), OPERATOR),
     "quorum-initial-group-size": Key(NO_OPTION, _number(1)),

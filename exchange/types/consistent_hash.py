@@ -79,6 +79,10 @@ class ConsistentHashExchange(Exchange):
                 f"expected one of {', '.join(ALGORITHMS)}"
             )
 
+    @property
+    def known_arguments(self) -> frozenset[str]:
+        return super().known_arguments | {HASH_HEADER, HASH_ON, HASH_PROPERTY, ALGORITHM}
+
     def check_binding(self, binding: Binding) -> None:
         _weight(binding.routing_key)
 

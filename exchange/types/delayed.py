@@ -40,6 +40,10 @@ class DelayedExchange(Exchange):
             )
 
     @property
+    def known_arguments(self) -> frozenset[str]:
+        return self._inner.known_arguments | {TYPE}
+
+    @property
     def routes_as(self) -> str:
         inner: str = self.arguments[TYPE]
         return inner

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from warrener.exchange import deduplication
 from warrener.exchange.binding import Binding
 from warrener.exchange.deduplication import exchange_deduplication
 from warrener.exchange.message import Message, Properties
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from warrener.exchange.queues.queue import Queue
     from warrener.exchange.statistics.sample import Sample
     from warrener.exchange.types.bucket import Bucket
+
+KNOWN_ARGUMENTS = frozenset(("alternate-exchange", *deduplication.ARGUMENTS))
+"""The arguments that every exchange goes by, whatever its type."""
 
 
 class Exchange(Governed):
@@ -103,6 +107,11 @@ class Exchange(Governed):
     def routes_as(self) -> str:
         """The type by which it routes: its own, unless it stands in front of another."""
         return self.type
+
+    @property
+    def known_arguments(self) -> frozenset[str]:
+        """The arguments that it goes by, with which it has to be declared again."""
+        return KNOWN_ARGUMENTS
 
     @property
     def own_queue_name(self) -> str | None:

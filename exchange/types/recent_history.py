@@ -40,6 +40,10 @@ class RecentHistoryExchange(FanoutExchange):
                 f"Invalid argument {length!r}, '{LENGTH}' must be a positive integer"
             )
 
+    @property
+    def known_arguments(self) -> frozenset[str]:
+        return super().known_arguments | {LENGTH}
+
     def prepare(self) -> None:
         super().prepare()
         self._length = self.arguments.get(LENGTH, LENGTH_DEFAULT)

@@ -38,7 +38,8 @@ def test_declaring_an_exchange_again_as_it_is_finds_it(client: Client) -> None:
         ("topic", {"durable": True}, "'durable'"),
         ("topic", {"auto_delete": True}, "'auto_delete'"),
         ("topic", {"internal": True}, "'internal'"),
-        ("topic", {"arguments": {"x-a": 1}}, "'x-a'"),
+        ("topic", {"arguments": {"alternate-exchange": "a"}}, "'alternate-exchange'"),
+        ("topic", {"arguments": {"x-cache-size": 1}}, "'x-cache-size'"),
     ],
 )
 def test_declaring_an_exchange_otherwise_names_the_difference(
@@ -48,6 +49,29 @@ def test_declaring_an_exchange_otherwise_names_the_difference(
     with pytest.raises(PreconditionFailed, match=f"inequivalent arg {difference} for exchange 'e'"):
         client.vhost.declare_exchange("e", kind, **options)
     assert client.vhost.exchange("e").type == "topic"
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("x-consistent-hash", {"hash-header": "a"}, {"hash-header": "b"}),
+        ("x-recent-history", {"x-recent-history-length": 1}, {}),
+        ("x-delayed-message", {"x-delayed-type": "topic"}, {"x-delayed-type": "direct"}),
+        (
+            "x-delayed-message",
+            {"x-delayed-type": "x-consistent-hash", "hash-header": "a"},
+            {"x-delayed-type": "x-consistent-hash"},
+        ),
+    ],
+)
+def test_an_exchange_is_declared_again_with_what_its_type_goes_by(
+    client: Client, kind: str, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    made = client.vhost.declare_exchange("e", kind, arguments={**one, "made-by": "billing"})
+    again = client.vhost.declare_exchange("e", kind, arguments={**one, "made-by": "shipping"})
+    assert again is made
+    with pytest.raises(PreconditionFailed, match="inequivalent arg"):
+        client.vhost.declare_exchange("e", kind, arguments=other)
 
 
 def test_an_unknown_type_is_refused(client: Client) -> None:
@@ -137,7 +161,8 @@ def test_declaring_a_queue_again_as_it_is_finds_it(client: Client, other: Client
         ({"auto_delete": True}, "'auto_delete'"),
         ({"arguments": {"x-max-length": 1}}, "'x-max-length'"),
         ({"arguments": {"x-message-deduplication": True}}, "'x-message-deduplication'"),
-        ({"arguments": {"x-queue-type": "classic"}}, "'x-queue-type'"),
+        ({"arguments": {"x-queue-type": "quorum"}}, "'x-queue-type'"),
+        ({"arguments": {"x-queue-mode": "lazy"}}, "'x-queue-mode'"),
     ],
 )
 def test_declaring_a_queue_otherwise_names_the_difference(
@@ -150,6 +175,35 @@ def test_declaring_a_queue_otherwise_names_the_difference(
 
 def test_arguments_that_mean_nothing_here_may_differ(client: Client) -> None:
     assert client.declare("q", arguments={"x-a": 1}) == client.declare("q", arguments={"x-b": 2})
+
+
+CLASSIC, QUORUM = {"x-queue-type": "classic"}, {"x-queue-type": "quorum"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, CLASSIC),
+        ({}, {"x-ha-mode": "all", "x-consumer-timeout": 60_000}),
+        ({}, {"x-dead-letter-strategy": "at-least-once", "x-quorum-initial-group-size": 3}),
+        (QUORUM, QUORUM | {"x-queue-mode": "lazy", "x-consumer-timeout": 1}),
+    ],
+)
+def test_arguments_that_rabbitmq_does_not_compare_may_differ(
+    client: Client, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    (queue,) = client.declare("q", arguments=one)
+    assert client.declare("q", arguments=other) == [queue]
+    (queue,) = client.declare("p", arguments=other)
+    assert client.declare("p", arguments=one) == [queue]
+
+
+@pytest.mark.parametrize("argument", ["x-dead-letter-strategy", "x-quorum-initial-group-size"])
+def test_arguments_of_quorum_queues_are_compared_there(client: Client, argument: str) -> None:
+    value = {"x-dead-letter-strategy": "at-least-once", "x-quorum-initial-group-size": 3}[argument]
+    client.declare("q", arguments=QUORUM)
+    with pytest.raises(PreconditionFailed, match=f"inequivalent arg '{argument}'"):
+        client.declare("q", arguments=QUORUM | {argument: value})
 
 
 def test_a_queue_without_a_name_is_given_one_of_its_own(client: Client) -> None:
