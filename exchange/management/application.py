@@ -123,8 +123,6 @@ class Application:
         self.measurements = measurements or Measurements()
         self.sampler = Sampler(server, Process(server, config, self.measurements))
         self.started_ms = int(time.time() * 1000)
-        self.failed_logins = 0
-        self.logins = 0
         self._router: Router[Endpoint] = Router()
         for endpoint in endpoints:
             self._router.add(endpoint.method, endpoint.pattern, endpoint)
@@ -240,20 +238,20 @@ class Application:
     async def _login(self, request: Request, peer: Peer) -> User:
         """Raises: LoginRequired."""
         name, password = read_credentials(request.header("authorization"))
-        users = self.server.broker.users
+        users, logins = self.server.broker.users, self.server.broker.activity.logins
         is_here = is_loopback(peer.host) and self.hosts.knows(request.host)
         admitted = is_here or name not in self.config.loopback_names
         login = users.login(name, password, admitted=admitted)
-        self.logins += 1
         if login.user is not None:
+            logins["http", True] += 1
             return login.user
         try:
             verdict = await self.server.check_login(login, peer.host)
         except Busy as error:
             raise Unavailable(error.text) from error
         user = self.within_pass(lambda: users.finish(login, verdict))
+        logins["http", user is not None] += 1
         if user is None:
-            self.failed_logins += 1
             logger.warning("%s: login of %r refused", peer.host, name)
             raise LoginRequired("Login failed")
         return user

@@ -10,6 +10,7 @@ from warrener.exchange.management.node import NODE, RABBITMQ_VERSION
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
 
+LOGIN_PROTOCOLS = ("http", "amqp091")
 FLAGS = {
     "quorum_queue": "Queues that are safe on disk, under the name of RabbitMQ's kind",
     "direct_exchange_routing_v2": "Routes that are found once and remembered",
@@ -71,15 +72,15 @@ def version(call: Call) -> Response:
 def login_attempts(call: Call) -> Response:
     if call.path["node"] != NODE:
         raise TargetNotFound("Not Found")
-    application = call.application
-    failed, total = application.failed_logins, application.logins
+    logins = call.broker.activity.logins
     return call.show(
         [
             {
-                "protocol": "http",
-                "auth_attempts": total,
-                "auth_attempts_failed": failed,
-                "auth_attempts_succeeded": total - failed,
+                "protocol": protocol,
+                "auth_attempts": logins[protocol, True] + logins[protocol, False],
+                "auth_attempts_failed": logins[protocol, False],
+                "auth_attempts_succeeded": logins[protocol, True],
             }
+            for protocol in LOGIN_PROTOCOLS
         ]
     )

@@ -2,6 +2,7 @@
 
     /metrics              the whole broker; numbers of queues and the like are summed up
     /metrics/per-object   the same, with those of each queue, channel, connection and exchange
+    /metrics/default      what RabbitMQ calls the first
     /metrics/detailed     the families that are asked for, perhaps of some virtual hosts only
 
 Everything is made in slices of a few milliseconds, and what is long is sent as it is made. What
@@ -17,20 +18,17 @@ from functools import partial
 from operator import add
 from typing import Any
 
-import trio
-
 from warrener.exchange.filters.failing import FAILURES
 from warrener.exchange.filters.index import work_done
+from warrener.exchange.management import node_metrics
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.listing import PART_BYTES, Turn, in_slices
 from warrener.exchange.management.measurements import BYTES, COMMITS, SECONDS
 from warrener.exchange.management.node import NODE, PRODUCT, RABBITMQ_VERSION, VERSION
-from warrener.exchange.management.nodes import TASKS_MAX
-from warrener.exchange.management.object_metrics import FAMILIES, Kind, ObjectMetric
+from warrener.exchange.management.object_metrics import DETAILED, FAMILIES, Kind, ObjectMetric
 from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.parameters import cluster_name
-from warrener.exchange.management.process import disk_free_bytes, open_files, resident_bytes
 from warrener.exchange.management.prometheus import (
     CONTENT_TYPE,
     COUNTER,
@@ -57,7 +55,6 @@ from warrener.exchange.statistics.counts import (
     RETURN_UNROUTABLE,
 )
 from warrener.exchange.vhost import VirtualHost
-from warrener.protocol.http.errors import BadRequest
 from warrener.protocol.http.response import Response
 
 PREFIX = "rabbitmq_"
@@ -117,17 +114,15 @@ def get_object_metrics(call: Call) -> Response:
 
 
 def get_detailed_metrics(call: Call) -> Response:
-    """Families that are not known are passed by: RabbitMQ has some that would be empty here."""
+    """Families and virtual hosts that are not known are passed by, as by RabbitMQ."""
     wanted = call.request.target.every("family")
     names = call.request.target.every("vhost")
-    for name in names:
-        if name not in call.broker.vhosts:
-            raise BadRequest(f"no virtual host '{name}'")
     vhosts = [vhost for name, vhost in call.broker.vhosts.items() if not names or name in names]
-    families = tuple(name for name in FAMILIES if name in wanted)
+    families = tuple(name for name in DETAILED if name in wanted)
     pieces = list(_about(call, "detailed"))
-    if "connection_churn_metrics" in wanted:
-        pieces += _churn(call, DETAILED_PREFIX)
+    for name, family in node_metrics.FAMILIES.items():
+        if name in wanted:
+            pieces += family(call, DETAILED_PREFIX)
     parts = _object_parts(call, pieces, DETAILED_PREFIX, families, vhosts)
     return Response(200, HEADERS, parts=parts)
 
@@ -136,12 +131,14 @@ def get_detailed_metrics(call: Call) -> Response:
 
 
 def _by_kind(families: Sequence[str]) -> Iterator[tuple[Kind, list[ObjectMetric]]]:
-    """All metrics of some families, those over the same kind of thing together."""
-    gathered: dict[int, tuple[Kind, list[ObjectMetric]]] = {}
+    """All metrics of some families, those over the same kind of thing together, each once."""
+    gathered: dict[int, tuple[Kind, dict[str, ObjectMetric]]] = {}
     for name in families:
-        kind, metrics = FAMILIES[name]
-        gathered.setdefault(id(kind), (kind, []))[1].extend(metrics)
-    yield from gathered.values()
+        kind, metrics = DETAILED[name]
+        known = gathered.setdefault(id(kind), (kind, {}))[1]
+        known.update((metric.name, metric) for metric in metrics)
+    for kind, known in gathered.values():
+        yield kind, list(known.values())
 
 
 async def _sums(things: Sequence[Any], metrics: Sequence[ObjectMetric]) -> list[Number]:
@@ -151,7 +148,7 @@ async def _sums(things: Sequence[Any], metrics: Sequence[ObjectMetric]) -> list[
     for thing in things:
         if turn.is_over:
             await turn.pass_on()
-        sums = list(map(add, sums, [value(thing) for value in values]))
+        sums = list(map(add, sums, [value(thing) or 0 for value in values]))
     return sums
 
 
@@ -169,12 +166,15 @@ async def _object_parts(
         things = list(kind.things(call.application.server, vhosts))
         marks = await in_slices(kind.labels, things)
         for metric in metrics:
-            name, value = prefix + metric.name, metric.value
+            name, value = (kind.prefix or prefix) + metric.name, metric.value
             pieces.append(Metric(name, metric.kind, metric.meaning).head())
             for thing, mark in zip(things, marks, strict=True):
                 if turn.is_over:
                     await turn.pass_on()
-                pieces.append(f"{name}{mark} {value(thing)}\n")
+                number = value(thing)
+                if number is None:
+                    continue
+                pieces.append(f"{name}{mark} {number}\n")
                 size += len(pieces[-1])
                 if size > PART_BYTES:
                     yield "".join(pieces).encode()
@@ -211,36 +211,11 @@ def _about(call: Call, endpoint: str) -> Iterator[str]:
 
 
 def _broker_metrics(call: Call) -> Iterator[str]:
-    yield from _node(call)
+    for family in (*node_metrics.FAMILIES.values(), node_metrics.alarms):
+        yield from family(call, PREFIX)
     yield from _totals(call)
-    yield from _churn(call, PREFIX)
     yield from _global(call)
     yield from _ours(call)
-
-
-def _node(call: Call) -> Iterator[str]:
-    server, config = call.application.server, call.application.config
-    descriptors, descriptors_max = open_files()
-    tasks = trio.lowlevel.current_statistics()
-    uptime_s = max(0, call.broker.ledger.now_ms - call.application.started_ms) / 1000
-    for name, value, meaning in (
-        ("process_open_fds", descriptors, "File descriptors in use"),
-        ("process_max_fds", descriptors_max, "File descriptors there may be"),
-        ("process_open_tcp_sockets", len(server.sessions), "AMQP connections"),
-        ("process_max_tcp_sockets", server.connections_max, "AMQP connections there may be"),
-        ("process_resident_memory_bytes", resident_bytes(), "Memory of the process"),
-        ("resident_memory_limit_bytes", server.memory_mark_bytes, "Messages at which it alarms"),
-        ("disk_space_available_bytes", disk_free_bytes(config.data), "Free space"),
-        ("disk_space_available_limit_bytes", config.disk_free_mark_bytes, "Alarm below this"),
-        ("erlang_processes_used", tasks.tasks_living, "Tasks of trio"),
-        ("erlang_processes_limit", TASKS_MAX, "No limit"),
-        ("erlang_scheduler_run_queue", tasks.tasks_runnable, "Tasks that could run now"),
-        ("erlang_uptime_seconds", uptime_s, "Time since the start"),
-        ("alarms_memory_used_watermark", int("memory" in server.alarms), "Memory alarm"),
-        ("alarms_free_disk_space_watermark", int("disk" in server.alarms), "Disk alarm"),
-        ("alarms_file_descriptor_limit", 0, "There is no such alarm"),
-    ):
-        yield _gauge(PREFIX + name, meaning=meaning, value=value)
 
 
 def _totals(call: Call) -> Iterator[str]:
@@ -285,21 +260,6 @@ class _Totals:
             sum(vhost.declared_queues() for vhost in call.broker.vhosts.values()),
             sum(session.connection.target is not None for session in sessions),
         )
-
-
-def _churn(call: Call, prefix: str) -> Iterator[str]:
-    connections, activity = call.broker.connections, call.broker.activity
-    for name, value in (
-        ("connections_opened_total", connections.opened),
-        ("connections_closed_total", connections.closed),
-        ("channels_opened_total", activity.channels_opened),
-        ("channels_closed_total", activity.channels_closed),
-        ("queues_declared_total", activity.queues_declared),
-        ("queues_created_total", activity.queues_created),
-        ("queues_deleted_total", activity.queues_deleted),
-    ):
-        meaning = f"{name.removesuffix('_total').replace('_', ' ').capitalize()} since the start"
-        yield _counter(prefix + name, meaning=meaning, value=value)
 
 
 def _global(call: Call) -> Iterator[str]:

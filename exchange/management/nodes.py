@@ -22,6 +22,8 @@ from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
 
 TASKS_MAX = 1 << 20
+TICK_S = 60
+"""RabbitMQ's default for how often its nodes hear of each other."""
 PROCESS_TRACKS = tuple(tracks(NODE_STATS, Process.names))
 CHURN_TRACKS = tuple(tracks(NODE_STATS, Churn.names))
 
@@ -65,7 +67,7 @@ def describe_node(call: Call) -> dict[str, Any]:
         "processors": os.cpu_count() or 1,
         "run_queue": tasks.tasks_runnable,
         "rates_mode": "basic",
-        "net_ticktime": 60,
+        "net_ticktime": TICK_S,
         "mem_limit": server.memory_mark_bytes,
         "mem_alarm": "memory" in server.alarms,
         "mem_calculation_strategy": "rss",

@@ -15,6 +15,7 @@ from warrener.exchange.management.exchanges import ExchangeIn, exchanges_in
 from warrener.exchange.management.open_channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.prometheus import COUNTER, GAUGE, Number, labels
 from warrener.exchange.management.queues import COUNTED, QueueIn, memory_bytes, messages, queues_in
+from warrener.exchange.management.standstill import head_timestamp
 from warrener.exchange.server.server import Server
 from warrener.exchange.server.session import Session
 from warrener.exchange.statistics.counts import (
@@ -40,7 +41,8 @@ class ObjectMetric:
     name: str
     kind: str
     meaning: str
-    value: Callable[[Any], Number]
+    value: Callable[[Any], Number | None]
+    """None where a thing has no such number, and so no sample."""
     summed: bool = True
     """Whether the sum over all things says anything."""
 
@@ -51,14 +53,27 @@ class Kind:
 
     things: Callable[[Server, list[VirtualHost]], Iterable[Any]]
     labels: Callable[[Any], str]
+    prefix: str = ""
+    """What the names of its metrics begin with, if that is not the prefix of the endpoint."""
 
 
 def _of_queue(each: QueueIn) -> str:
     return labels(vhost=each.vhost.name, queue=each.queue.name)
 
 
+def _of_published(each: QueueIn) -> str:
+    """RabbitMQ counts what each channel publishes to each queue through each exchange."""
+    vhost = each.vhost.name
+    return labels(queue_vhost=vhost, queue=each.queue.name, exchange_vhost=vhost)
+
+
 def _of_exchange(each: ExchangeIn) -> str:
     return labels(vhost=each.vhost.name, exchange=each.exchange.name)
+
+
+def _of_exchange_type(each: ExchangeIn) -> str:
+    exchange = each.exchange
+    return labels(vhost=each.vhost.name, exchange=exchange.name, type=exchange.type)
 
 
 def _of_channel(each: ChannelIn) -> str:
@@ -66,10 +81,20 @@ def _of_channel(each: ChannelIn) -> str:
 
 
 def _of_connection(session: Session) -> str:
-    return labels(connection=session.traffic.name, vhost=session.connection.vhost.name)
+    """RabbitMQ calls a connection `channel` here, too."""
+    name = session.traffic.name
+    return labels(channel=name, connection=name, vhost=session.connection.vhost.name)
 
 
 QUEUES = Kind(lambda server, vhosts: queues_in(vhosts), _of_queue)
+PUBLISHED = Kind(QUEUES.things, _of_published)
+CLUSTER_PREFIX = "rabbitmq_cluster_"
+TYPED_EXCHANGES = Kind(
+    lambda server, vhosts: (each for each in exchanges_in(vhosts) if each.exchange.name),
+    _of_exchange_type,
+    CLUSTER_PREFIX,
+)
+VHOSTS = Kind(lambda server, vhosts: vhosts, lambda vhost: labels(vhost=vhost.name), CLUSTER_PREFIX)
 EXCHANGES = Kind(lambda server, vhosts: exchanges_in(vhosts), _of_exchange)
 CHANNELS = Kind(
     lambda server, vhosts: (
@@ -101,6 +126,8 @@ def _of_channel_count(name: str, place: int, meaning: str) -> ObjectMetric:
     return ObjectMetric(name, COUNTER, meaning, lambda each: each.channel.core.counts[place])
 
 
+_CONSUMERS = _gauge("queue_consumers", "Consumers", lambda each: len(each.queue.consumers))
+
 FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
     "queue_coarse_metrics": (
         QUEUES,
@@ -118,11 +145,12 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
     ),
     "queue_consumer_count": (
         QUEUES,
-        (_gauge("queue_consumers", "Consumers", lambda each: len(each.queue.consumers)),),
+        (_CONSUMERS,),
     ),
     "queue_metrics": (
         QUEUES,
         (
+            _CONSUMERS,
             _column(
                 "queue_consumer_capacity",
                 "consumer_capacity",
@@ -171,6 +199,15 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
                 "message_bytes_paged_out",
                 "Size of messages only on disk",
             ),
+            ObjectMetric(
+                "queue_head_message_timestamp",
+                GAUGE,
+                "Timestamp of the first message, if it has one",
+                lambda each: head_timestamp(each.queue),
+                summed=False,
+            ),
+            ObjectMetric("queue_disk_reads_total", COUNTER, "Not counted", lambda each: 0),
+            ObjectMetric("queue_disk_writes_total", COUNTER, "Not counted", lambda each: 0),
         ),
     ),
     "queue_delivery_metrics": (
@@ -196,7 +233,7 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
         ),
     ),
     "channel_queue_exchange_metrics": (
-        QUEUES,
+        PUBLISHED,
         (
             _of_queue_count(
                 "queue_messages_published_total", PUBLISH, "Messages that came into the queue"
@@ -234,6 +271,11 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
                 COUNTER,
                 "Writes to the socket",
                 lambda session: session.traffic.writes,
+            ),
+            _gauge(
+                "connection_pending_packets",
+                "Pieces that wait to be written to the socket",
+                lambda session: len(session.connection.output.pieces),
             ),
             _gauge(
                 "connection_channels",
@@ -338,8 +380,11 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
             ),
         ),
     ),
+}
+DETAILED: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
+    **FAMILIES,
     "exchange_bindings": (
-        EXCHANGES,
+        TYPED_EXCHANGES,
         (
             _gauge(
                 "exchange_bindings",
@@ -348,4 +393,13 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
             ),
         ),
     ),
+    "exchange_names": (
+        TYPED_EXCHANGES,
+        (_gauge("exchange_name", "Exchanges that there are", lambda each: 1),),
+    ),
+    "vhost_status": (
+        VHOSTS,
+        (_gauge("vhost_status", "Virtual hosts, which all run", lambda each: 1),),
+    ),
 }
+"""With those that are shown to who asks for them only."""

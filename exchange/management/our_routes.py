@@ -31,6 +31,7 @@ EXCHANGE = "/api/x/exchanges/{vhost}/{name}"
 _TABLE = (
     # Metrics
     ("GET", "/metrics", SCRAPER, metrics.get_metrics, "metrics of the whole broker"),
+    ("GET", "/metrics/default", SCRAPER, metrics.get_metrics, "the same"),
     (
         "GET",
         "/metrics/per-object",

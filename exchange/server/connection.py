@@ -421,10 +421,12 @@ class Connection:
     def _welcome(self, user: User) -> None:
         self.user = user.name
         self.may_impersonate = IMPERSONATOR in user.tags
+        self.broker.activity.logins["amqp091", True] += 1
         self._send(tune(self.config))
 
     def _refuse_login(self, name: str) -> None:
         logger.warning("%s: login of %r refused", self.name, name)
+        self.broker.activity.logins["amqp091", False] += 1
         if has_capability(self.client_properties, "authentication_failure_close"):
             self.fail(refused_login(self.mechanism))
             return

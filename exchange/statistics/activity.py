@@ -29,6 +29,7 @@ class Activity:
         "dead_letters",
         "events",
         "failures",
+        "logins",
         "queues_created",
         "queues_declared",
         "queues_deleted",
@@ -45,6 +46,8 @@ class Activity:
         """Messages that were published to be confirmed, on channels that are gone."""
         self.dead_letters: Counter[str] = Counter()
         """Messages that queues have given up to a dead-letter exchange, by reason."""
+        self.logins: Counter[tuple[str, bool]] = Counter()
+        """Logins by protocol and whether they succeeded."""
         self.events = Events()
         self.failures = Failures()
         self.sizes = Histogram(SIZE_BOUNDS)

@@ -155,10 +155,76 @@ async def test_the_queue_of_a_delayed_exchange_is_counted_nowhere():
         assert await value(broker, "rabbitmq_queues_deleted_total") == 0
 
 
-async def test_a_virtual_host_that_is_not_there_is_refused():
+async def test_a_virtual_host_that_is_not_there_has_no_samples():
     async with managed() as broker:
-        answer = await broker.api.ask("GET", "/metrics/detailed?vhost=shop")
-        assert answer.status == 400
+        client = await broker.amqp.login()
+        await client.declare("q")
+        text = await scrape(broker, "/metrics/detailed?family=queue_metrics&vhost=none")
+    assert "# TYPE rabbitmq_detailed_queue_consumers gauge" in text
+    assert [s for s in samples(text) if "queue" in s.labels] == []
+
+
+async def test_exchanges_are_told_with_their_types_and_bindings():
+    async with managed() as broker:
+        client = await broker.amqp.login()
+        await client.declare("q")
+        await broker.api.post("/api/bindings/%2F/e/amq.topic/q/q", {"routing_key": "a"})
+        asked = "family=exchange_bindings&family=exchange_names&family=vhost_status"
+        found = samples(await scrape(broker, f"/metrics/detailed?{asked}"))
+    told = {(s.name, *sorted(s.labels.items())): s.value for s in found}
+    topic = (("exchange", "amq.topic"), ("type", "topic"), ("vhost", "/"))
+    assert told["rabbitmq_cluster_exchange_bindings", *topic] == 1
+    assert told["rabbitmq_cluster_exchange_name", *topic] == 1
+    assert told["rabbitmq_cluster_vhost_status", ("vhost", "/")] == 1
+    assert "" not in {s.labels.get("exchange") for s in found}
+
+
+async def test_families_of_the_node_are_told():
+    families = {
+        "node_coarse_metrics": "process_resident_memory_bytes",
+        "node_metrics": "resident_memory_limit_bytes",
+        "node_persister_metrics": "io_write_bytes_total",
+        "auth_attempt_metrics": "auth_attempts_total",
+        "connection_churn_metrics": "connections_opened_total",
+    }
+    async with managed() as broker:
+        for family, name in families.items():
+            found = samples(await scrape(broker, f"/metrics/detailed?family={family}"))
+            assert f"rabbitmq_detailed_{name}" in {s.name for s in found}
+            assert f"rabbitmq_{name}" in await scrape(broker, "/metrics/default")
+
+
+async def test_logins_are_counted_by_protocol():
+    async with managed() as broker:
+        await broker.amqp.login()
+        assert (await broker.api.as_("guest:wrong").ask("GET", "/api/overview")).status == 401
+        failed, every = "rabbitmq_auth_attempts_failed_total", "rabbitmq_auth_attempts_total"
+        assert await value(broker, failed, protocol="http") == 1
+        assert await value(broker, failed, protocol="amqp091") == 0
+        assert await value(broker, every, protocol="amqp091") == 1
+
+
+async def test_two_families_with_the_same_metric_tell_it_once():
+    async with managed() as broker:
+        client = await broker.amqp.login()
+        await client.declare("q")
+        asked = "family=queue_metrics&family=queue_consumer_count"
+        text = await scrape(broker, f"/metrics/detailed?{asked}")
+    assert text.count("# TYPE rabbitmq_detailed_queue_consumers gauge") == 1
+
+
+async def test_the_timestamp_of_the_first_message_is_told_if_it_has_one():
+    async with managed() as broker:
+        client = await broker.amqp.login()
+        await client.declare("q")
+        name = "rabbitmq_queue_head_message_timestamp"
+        text = await scrape(broker, "/metrics/per-object")
+        assert f'{name}{{vhost="/",queue="q"}}' not in text
+        stamped = {"properties": {"timestamp": 1234}, "payload": "", "payload_encoding": "string"}
+        place = "/api/exchanges/%2F/amq.default/publish"
+        await broker.api.post(place, {"routing_key": "q", **stamped})
+        text = await scrape(broker, "/metrics/per-object")
+        assert f'{name}{{vhost="/",queue="q"}} 1234' in text
 
 
 async def test_filters_are_counted():
