@@ -26,7 +26,7 @@ SETTLED = 1
 """A delivery that is acknowledged, or a message that is dropped."""
 REQUEUED = 2
 """A delivery that is put back to its place."""
-COUNTED = 30
+COUNTED = 10
 """The same in a queue that counts failures, and tells them in a header."""
 EXPIRY = 5
 """A message that leaves because its time is over."""
@@ -38,8 +38,10 @@ ROUTED = 10
 """A message of which a way is to be found, and that is written on its own."""
 ENQUEUED = 2
 """A message that is put into one queue, on its own."""
-REWRITTEN = 40
+REWRITTEN = 80
 """A message that gets other headers."""
+DEATH = 20
+"""An entry of its account of deaths, each of which is written anew."""
 CALLED = 10
 """A queue that looks whether it has something to do."""
 UNBOUND = 20

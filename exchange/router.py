@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence, S
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
-from warrener.exchange.binding import Binding, Destination
-from warrener.exchange.budget import ENQUEUED, REWRITTEN, ROUTED
+from warrener.exchange.binding import Destination
+from warrener.exchange.budget import DEATH, ENQUEUED, REWRITTEN, ROUTED
 from warrener.exchange.delay import released_headers
 from warrener.exchange.durability.records import HOLDERS_MAX
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message, Properties
-from warrener.exchange.queues.dead_letter import dead_letter, goes_round
+from warrener.exchange.queues.dead_letter import dead_letter, death_count, goes_round
 from warrener.exchange.queues.limits import is_full, make_room, refuse
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route, Windows
@@ -157,18 +157,22 @@ class Router:
         route = self._find(first, place, (place.routing_key,), copy.properties)
         self._put_once(copy, route, (), False)
 
-    def replay(self, message: Message, binding: Binding) -> None:
-        """Give a destination a message from before it was bound, as one of its own."""
-        again = copy(message)
-        again.position = 0
+    def route_again(self, message: Message, destination: Destination) -> Route:
+        """Where a message goes that was published before `destination` was bound."""
         place = message.envelope
-        if isinstance(binding.destination, Queue):
-            route = self._variant(place, (binding.destination,), (), (), None, ())
-        else:
-            keys = (place.routing_key,)
-            route = self._find(binding.destination, place, keys, message.properties)
-        expiring = message.properties.expiration is not None
-        self.publish(route, [again], len(again.content), expiring)
+        if isinstance(destination, Queue):
+            return self._variant(place, (destination,), (), (), None, ())
+        return self._find(destination, place, (place.routing_key,), message.properties)
+
+    def publish_again(self, route: Route, messages: Sequence[Message]) -> None:
+        """Put messages that were published before into the queues of another route."""
+        if route.holders:
+            # The store keeps them once more.
+            messages = [copy(message) for message in messages]
+            for message in messages:
+                message.position = 0
+        expiring = any(message.properties.expiration is not None for message in messages)
+        self.publish(route, messages, sum([len(each.content) for each in messages]), expiring)
 
     def give(self, message: Message, queue: Queue) -> None:
         """Put a message into one queue, whatever led to it."""
@@ -181,6 +185,7 @@ class Router:
         self._budget.spend(REWRITTEN)
         now = self._ledger.now_ms
         letter = dead_letter(self._ledger.codec, queue, message, reason, now)
+        self._budget.spend(DEATH * death_count(letter))
         keys = (letter.envelope.routing_key, *letter.copies())
         route = self._find(exchange, letter.envelope, keys, letter.properties)
         closed = [queue for queue in route.queues if goes_round(letter, queue)]

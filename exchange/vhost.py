@@ -34,6 +34,7 @@ from warrener.exchange.queues.queue import Queue
 from warrener.exchange.queues.reply_queue import ReplyQueue
 from warrener.exchange.queues.schedule import SCHEDULE_PREFIX
 from warrener.exchange.refusals import locked, refuse_reserved
+from warrener.exchange.replay import Replay
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
 from warrener.exchange.types import TYPES, Exchange
@@ -326,8 +327,7 @@ class VirtualHost:
         arguments = dict(arguments or {})
         binding = Binding(exchange, destination, routing_key, arguments, filter_from(arguments))
         if self._bindings.add(binding):
-            for message in exchange.history(binding, self.ledger.now_ms):
-                self._router.replay(message, binding)
+            Replay(self._router, self.pump, binding, self.ledger.now_ms).pump()
 
     def unbind(
         self,

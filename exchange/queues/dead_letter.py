@@ -66,6 +66,11 @@ def dead_letter(codec: Codec, queue: Queue, message: Message, reason: str, now: 
     return codec.rewrite(message, envelope, {"expiration": None}, headers)
 
 
+def death_count(letter: Message) -> int:
+    """How many entries the account of a dead letter has."""
+    return len(_deaths(letter))
+
+
 def goes_round(letter: Message, queue: Queue) -> bool:
     """Whether a dead letter died in `queue` before, with no one rejecting it since."""
     deaths = _deaths(letter)

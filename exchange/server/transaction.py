@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 TRANSACTION_UNITS_MAX = 100_000
 """Work that one commit may be, in the units of the budget of a pass: it cannot be divided. That is
-100,000 acknowledgements, 14,000 publishes to one queue, or 1,900 dead letters."""
+100,000 acknowledgements, 14,000 publishes to one queue, or 1,000 dead letters."""
 NOTED_PUBLISH = 5
 """A publish in a commit, in units, beside the queues it goes to."""
 LOOKED_AT_PER_UNIT = 10

@@ -6,7 +6,8 @@ header `x-recent-history-no-store` true is passed on but not kept.
 
 The history is in memory: it ends with the broker, whatever the exchange and the messages are. It
 holds no more than HISTORY_BYTES_MAX of content, as one client's declaration must not fill the
-memory of all; the newest message is kept whatever its size.
+memory of all; the newest message is kept whatever its size. It holds no more than
+HISTORY_MESSAGES_MAX messages, as a queue that is bound is given all of them in one step.
 """
 
 from collections import deque
@@ -23,6 +24,7 @@ LENGTH = "x-recent-history-length"
 NO_STORE = "x-recent-history-no-store"
 LENGTH_DEFAULT = 20
 HISTORY_BYTES_MAX = 64 << 20
+HISTORY_MESSAGES_MAX = 20_000
 
 
 class RecentHistoryExchange(FanoutExchange):
@@ -46,7 +48,7 @@ class RecentHistoryExchange(FanoutExchange):
 
     def prepare(self) -> None:
         super().prepare()
-        self._length = self.arguments.get(LENGTH, LENGTH_DEFAULT)
+        self._length = min(self.arguments.get(LENGTH, LENGTH_DEFAULT), HISTORY_MESSAGES_MAX)
         self._kept: deque[Message] = deque()
         self._bytes = 0
 

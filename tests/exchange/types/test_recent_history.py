@@ -9,6 +9,7 @@ from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import FRAME_MAX
 from warrener.exchange.broker import Broker
+from warrener.exchange.budget import ENQUEUED
 from warrener.exchange.errors import PreconditionFailed
 from warrener.exchange.message import Envelope, Message
 from warrener.exchange.server.codec import CODEC
@@ -264,3 +265,47 @@ def test_a_length_that_is_no_positive_integer_is_refused(client: Client, length:
     assert refusal.value.text == (
         f"Invalid argument {length!r}, 'x-recent-history-length' must be a positive integer"
     )
+
+
+def test_a_history_holds_no_more_than_so_many_messages(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent_history, "HISTORY_MESSAGES_MAX", 5)
+    client.vhost.declare_exchange("e", TYPE, arguments={"x-recent-history-length": 1_000_000})
+    client.publish("e", "k", *numbered(range(9)))
+    client.declare("q")
+    client.bind("e", "q")
+    assert client.drain("q") == numbered(range(4, 9))
+
+
+def through_a_fanout(client: Client, count: int) -> None:
+    """A history of `count` messages, a fanout with two queues, and a budget for two messages."""
+    client.vhost.declare_exchange("e", TYPE, arguments={"x-recent-history-length": count})
+    client.vhost.declare_exchange("f", "fanout")
+    client.declare("a", "b")
+    client.bind("f", "a")
+    client.bind("f", "b")
+    client.publish("e", "k", *numbered(range(count)))
+    client.broker.budget.units = 2 * 2 * ENQUEUED
+    client.broker.budget.renew()
+
+
+def test_a_long_history_through_an_exchange_comes_in_several_passes(client: Client) -> None:
+    through_a_fanout(client, 7)
+    client.vhost.bind("e", client.vhost.exchange("f"), "")
+    lengths = []
+    while client.broker.unfinished or not lengths:
+        client.broker.end_pass()
+        lengths.append(len(client.vhost.queues["a"].ready))
+    assert len(lengths) > 2
+    assert client.drain("a") == client.drain("b") == numbered(range(7))
+
+
+def test_a_history_ends_with_its_binding(client: Client) -> None:
+    through_a_fanout(client, 7)
+    client.vhost.bind("e", client.vhost.exchange("f"), "")
+    client.vhost.unbind("e", client.vhost.exchange("f"), "")
+    client.broker.end_pass()
+    client.broker.end_pass()
+    assert not client.broker.unfinished
+    assert len(client.drain("a")) < 7
