@@ -6,6 +6,7 @@ is an empty object, and an empty list where a table is meant is an empty table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from warrener.protocol.http.errors import BadRequest
 
 NAME_BYTES_MAX = 255
 INTEGERS = range(-(1 << 63), 1 << 63)
+_DECIMAL = re.compile(r"\s*-?[0-9]{1,19}\s*")
 _MISSING: Any = object()
 
 
@@ -51,7 +53,7 @@ class Fields:
 
     def number(self, name: str, default: int = _MISSING) -> int:
         value = self.any(name, default)
-        if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 20:
+        if isinstance(value, str) and _DECIMAL.fullmatch(value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value not in INTEGERS:
             raise BadRequest(f"not_int: {name}")
