@@ -56,7 +56,7 @@ def bindings_in(vhosts: Iterable[VirtualHost]) -> Iterator[BindingIn]:
         for _, queue in queues_in((vhost,)):
             yield implicit(vhost, queue)
         for _, exchange in sorted(vhost.exchanges.items()):
-            for binding in exchange.bindings.values():
+            for binding in list(exchange.bindings.values()):
                 yield explicit(vhost, binding)
 
 
@@ -73,7 +73,7 @@ def implicit(vhost: VirtualHost, queue: Queue) -> BindingIn:
 def bindings_to(vhost: VirtualHost, destination: Destination) -> Iterator[BindingIn]:
     if isinstance(destination, Queue):
         yield implicit(vhost, destination)
-    for binding in vhost.bindings_to(destination):
+    for binding in list(vhost.bindings_to(destination)):
         yield explicit(vhost, binding)
 
 
@@ -81,7 +81,7 @@ def bindings_from(vhost: VirtualHost, source: str) -> Iterator[BindingIn]:
     if not source:
         yield from (implicit(vhost, queue) for _, queue in queues_in((vhost,)))
         return
-    for binding in vhost.exchange(source).bindings.values():
+    for binding in list(vhost.exchange(source).bindings.values()):
         yield explicit(vhost, binding)
 
 

@@ -50,7 +50,7 @@ def consumers_in(call: Call, vhosts: list[VirtualHost]) -> Iterator[ConsumerIn]:
 def consumers_on(place: ChannelIn) -> Iterator[ConsumerIn]:
     """The consumers of one channel."""
     vhost = place.session.connection.vhost
-    for consumer in place.channel.core.consumers.values():
+    for consumer in list(place.channel.core.consumers.values()):
         yield ConsumerIn(vhost, consumer, place)
 
 

@@ -70,7 +70,7 @@ class Listing(Generic[T]):
         query = call.query
         page = _read_page(query)
         describe = self._describer(call)
-        every = list(things)
+        every = await in_slices(_itself, things)
         wanted = await self._filtered(every, query)
         wanted = await self._sorted(wanted, query)
         if page is None:
@@ -164,8 +164,13 @@ def _matcher(text: str, is_expression: bool) -> Callable[[str], bool]:
         raise BadRequest(f"invalid regular expression: {error}") from None
 
 
+def _itself(thing: T) -> T:
+    return thing
+
+
 async def in_slices(step: Callable[[T], R], things: Iterable[T]) -> list[R]:
-    """Apply a step to many things; others have their turn in between."""
+    """Apply a step to many things; others have their turn in between, and may change what the
+    things are made from: whoever hands over an iterator has it look at copies."""
     found = []
     turn = Turn()
     for thing in things:

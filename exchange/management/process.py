@@ -31,9 +31,10 @@ class Process:
         *("io_read_count", "io_read_bytes", "io_read_avg_time"),
         *("io_write_count", "io_write_bytes", "io_write_avg_time"),
         *("io_sync_count", "io_sync_avg_time", "io_seek_count", "io_seek_avg_time"),
+        *("io_file_handle_open_attempt_count", "io_file_handle_open_attempt_avg_time"),
         *("io_reopen_count", "mnesia_ram_tx_count", "mnesia_disk_tx_count"),
         *("msg_store_read_count", "msg_store_write_count"),
-        *("queue_index_read_count", "queue_index_write_count"),
+        *("queue_index_read_count", "queue_index_write_count", "queue_index_journal_write_count"),
     )
 
     def __init__(self, server: Server, config: Config, measurements: Measurements) -> None:

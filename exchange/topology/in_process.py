@@ -100,14 +100,14 @@ class InProcess:
             messages: is told how many messages there are in each queue that is not empty.
         """
         broker = self._broker
-        for user in broker.users:
+        for user in tuple(broker.users):
             yield User(user.name, user.tags, user.password_hash)
             if values := _limit_names(limits.limit_fields(user.limits)):
                 yield UserLimits(user.name, values)
-        for permission in broker.permissions:
+        for permission in tuple(broker.permissions):
             p = permission
             yield Permission(p.vhost, p.user, p.configure, p.write, p.read)
-        for topic in broker.permissions.topics:
+        for topic in tuple(broker.permissions.topics):
             yield TopicPermission(topic.vhost, topic.user, topic.exchange, topic.write, topic.read)
         for vhost in tuple(broker.vhosts.values()):
             yield VirtualHost(vhost.name, vhost.description, vhost.tags)

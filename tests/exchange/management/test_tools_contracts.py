@@ -9,7 +9,10 @@ from tests.exchange.management.contract import MISSING, Asked, Field, contract, 
 from tests.exchange.management.managed import managed
 from warrener.exchange.management.node import NODE
 
-TOOLS = ("rabbitmqadmin", "rabtap", "rabbitmq_exporter", "datadog")
+TOOLS = (
+    *("rabbitmqadmin", "rabtap", "rabbitmq_exporter", "datadog"),
+    *("telegraf", "metricbeat", "collectd", "checkmk", "nagios"),
+)
 # What would be BERT if there was any.
 ACCEPTED = "application/bert, application/json;q=0.1"
 
