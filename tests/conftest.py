@@ -5,13 +5,16 @@ The tests that start brokers mostly wait, so they come first, and there are more
 cores; what is only computation fills the gaps.
 
 On a machine that is busy with other things a test may take long: no limit here is one of speed.
+But a test that waits for what never comes ends after TEST_S_MAX, and its traceback says where.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.patience import limit
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
@@ -19,12 +22,32 @@ settings.load_profile("busy")
 WAITING_PROCESSES = 2
 """How many processes there are beyond one for each core."""
 CLOSING_LINE = "closing line"
+TEST_S_MAX = 1200
+"""Of a test, of what is made for it, and of what is left to do after it."""
 
 
 @pytest.fixture
 def same_salt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journals of the same history are the same files, to the last byte."""
     monkeypatch.setattr("warrener.storage.journal.secrets.randbits", lambda bits: 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with limit(f"what {item.name} needs", TEST_S_MAX):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with limit(f"the end of {item.name}", TEST_S_MAX):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    with limit(f"what {item.name} has left to be ended", TEST_S_MAX):
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

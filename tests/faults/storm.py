@@ -27,6 +27,7 @@ from tests.exchange.server.inbox import Content
 from tests.faults.account import NUMBERS, Account
 from tests.faults.blocking_client import BlockingClient
 from tests.interop.running_broker import BrokerDidNotStart, RunningBroker
+from tests.patience import join
 from warrener.protocol import methods as m
 from warrener.protocol.properties import encode_properties
 
@@ -123,7 +124,7 @@ class Storm:
         self.broker.kill()
         self.report.kills += 1
         for client in clients:
-            client.join()
+            join(client)
 
     def _start(self) -> None:
         """Start the broker; now and then kill it while it starts, and start it again."""

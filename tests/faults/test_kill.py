@@ -13,7 +13,6 @@ writes acknowledgements later, and a killed node may give such messages out agai
 import contextlib
 import logging
 import random
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from tests.faults.account import Account
 from tests.interop.inbox import Inbox
 from tests.interop.running_broker import RunningBroker
+from tests.patience import join, limit
 
 pytestmark = pytest.mark.slow
 
@@ -45,15 +45,10 @@ PERSISTENT = pika.BasicProperties(delivery_mode=pika.DeliveryMode.Persistent)
 def broker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[RunningBroker]:
     caplog.set_level(logging.CRITICAL, "pika")  # a lost connection is no news here
 
-    def too_long(*_: object) -> None:
-        raise TimeoutError(f"the test took more than {SECONDS_MAX} s")
-
-    signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(SECONDS_MAX)
     broker = RunningBroker(tmp_path)
     broker.start()
-    yield broker
-    signal.alarm(0)
+    with limit("the end of five lives of the broker", SECONDS_MAX):
+        yield broker
     print(broker.log)  # shown when the test failed
     if broker.running:
         broker.stop()
@@ -161,10 +156,10 @@ def work_until_the_kill(
     threads = [publisher, *workers]
     for thread in threads:
         thread.start()
-    publisher.reached.wait()
+    assert publisher.reached.wait(SECONDS_MAX), "the publisher gets nowhere"
     broker.kill()
     for thread in threads:
-        thread.join()
+        join(thread)
     return publisher.number
 
 

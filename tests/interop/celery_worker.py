@@ -19,6 +19,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from tests.patience import join
+
 READY_SECONDS_MAX = 25.0
 STOP_SECONDS_MAX = 15.0
 LOG_LINES_SHOWN = 60
@@ -83,9 +85,9 @@ class CeleryWorker:
         assert process is not None, "the worker does not run"
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.wait(STOP_SECONDS_MAX)
         assert self._reader is not None
-        self._reader.join()
+        join(self._reader)
 
     @property
     def log(self) -> str:

@@ -11,7 +11,6 @@ When a test fails, the end of our broker's log is printed with it.
 import os
 import re
 import secrets
-import signal
 from collections.abc import Callable, Iterator
 
 import pika
@@ -19,6 +18,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.interop.running_broker import RunningBroker
+from tests.patience import limit
 
 running_broker_key = pytest.StashKey[RunningBroker]()
 
@@ -29,17 +29,10 @@ Fresh = Callable[[str], str]
 
 
 @pytest.fixture(autouse=True)
-def no_endless_wait() -> Iterator[None]:
+def no_endless_wait(request: pytest.FixtureRequest) -> Iterator[None]:
     """A blocking client waits for ever for an answer that does not come; a test must not."""
-
-    def too_long(*_: object) -> None:
-        raise TimeoutError(f"the test took more than {SECONDS_PER_TEST_MAX} s")
-
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(SECONDS_PER_TEST_MAX)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    with limit(f"the end of {request.node.name}", SECONDS_PER_TEST_MAX):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import socket
 import threading
 from collections.abc import Callable
 
+from tests.patience import join
+
 RECEIVE_BYTES_MAX = 65536
 
 
@@ -39,7 +41,7 @@ class CutWire:
         socket.create_connection(self._listener.getsockname()).close()
         self.cut()
         for thread in self._threads:
-            thread.join()
+            join(thread)
         for end in [self._listener, *self._ends]:
             end.close()
 

@@ -118,7 +118,7 @@ class RunningBroker:
                 return process.wait(STOP_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 process.kill()
-                return process.wait()
+                return process.wait(STOP_SECONDS_MAX)
 
 
 def free_port() -> int:

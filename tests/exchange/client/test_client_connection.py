@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.patience import join
 from warrener.exchange.client import ClientError, LoginRefused, Unreachable, connect
 
 pytestmark = pytest.mark.slow
@@ -55,7 +56,7 @@ def test_something_else_that_listens_is_told_apart(listener: socket.socket) -> N
     other.start()
     with pytest.raises(ClientError, match=r"no AMQP 0-9-1"):
         connect(url_of(listener))
-    other.join()
+    join(other)
 
 
 def test_one_that_says_nothing_is_not_waited_for_long(listener: socket.socket) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange.commands.command import warrener
+from tests.patience import join
 from warrener.exchange.commands import main
 from warrener.exchange.commands.advice import advice
 from warrener.exchange.management.client import ManagementError
@@ -31,7 +32,7 @@ def listening(answer: bytes) -> Iterator[int]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield server.getsockname()[1]
-        thread.join()
+        join(thread)
 
 
 Complaint = Callable[..., tuple[int, str, str]]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange.commands.command import warrener
+from tests.patience import limit
 from warrener.exchange.commands import COMMANDS
 from warrener.exchange.commands.aliases import ALIASES
 from warrener.exchange.commands.api import without_password
@@ -118,7 +119,7 @@ def test_output_that_cannot_be_written_is_told() -> None:
 
 @pytest.mark.slow
 def test_something_else_on_the_port_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server(("127.0.0.1", 0)) as other, limit("a command to ask and to end"):
         port = other.getsockname()[1]
         ran = subprocess.Popen(
             [

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.child import child
 from tests.exchange.commands.command import PATIENCE_S, Shell
+from tests.patience import limit
 from warrener.exchange.commands import sub
 
 pytestmark = pytest.mark.slow
+
+WARRENER = (sys.executable, "-m", "warrener")
 
 
 def test_lines_of_standard_input_are_messages(shell: Shell, queue: str) -> None:
@@ -91,12 +95,12 @@ def test_what_is_refused_in_part_is_told(shell: Shell, queue: str) -> None:
 
 
 def test_what_passes_an_exchange_is_seen(shell: Shell, queue: str) -> None:
-    tap = subprocess.Popen(
-        [sys.executable, "-m", "warrener", "tap", "amq.topic:order.*", "-n", "2", "-f", "%k=%s\n"],
-        stdout=subprocess.PIPE,
-        env=os.environ | shell.variables,
-    )
-    with tap:
+    command = (*WARRENER, "tap", "amq.topic:order.*", "-n", "2", "-f", "%k=%s\n")
+    surroundings = os.environ | shell.variables
+    with (
+        child(*command, stdout=subprocess.PIPE, env=surroundings) as tap,
+        limit("what passes to be printed", PATIENCE_S),
+    ):
         while shell.run("pub", "-e", "amq.topic", "-k", "order.new", "hello").status:
             assert tap.poll() is None
         shell("pub", "-e", "amq.topic", "-k", "order.old", "bye")
@@ -118,14 +122,11 @@ def test_a_reader_that_goes_away_loses_nothing(shell: Shell, queue: str) -> None
 def test_an_interrupt_ends_it_quietly(shell: Shell, queue: str) -> None:
     shell("pub", "-k", queue, "one")
     waiting = ("list", "queues", "-q", "--name", queue, "--columns", "messages")
-    ended = subprocess.Popen(
-        [sys.executable, "-m", "warrener", "sub", queue],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | shell.variables,
-    )
-    with ended:
-        assert ended.stdout is not None
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        child(*WARRENER, "sub", queue, **pipes, env=os.environ | shell.variables) as ended,
+        limit("a message to be printed and acknowledged, and the end", PATIENCE_S),
+    ):
         assert ended.stdout.readline() == b"one\n"
         while int(shell(*waiting)):
             assert ended.poll() is None

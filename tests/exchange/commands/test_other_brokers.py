@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.exchange.commands.command import warrener
+from tests.patience import join
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ def url() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join()
+        join(thread)
 
 
 @pytest.mark.parametrize("vhost", ["/", "v"])

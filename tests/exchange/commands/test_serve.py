@@ -15,6 +15,7 @@ import pika
 import pytest
 import trustme
 
+from tests.patience import limit
 from warrener import __version__
 from warrener.exchange.commands import CommandError, main, serve
 from warrener.exchange.config import Config
@@ -38,9 +39,10 @@ class Process:
         )
         assert self._process.stdout is not None
         self.listening: list[str] = []
-        while (line := self._process.stdout.readline()) != "Server startup complete\n":
-            assert line, self._process.communicate()[1]
-            self.listening.append(line.rstrip("\n"))
+        with limit("the broker to start"):
+            while (line := self._process.stdout.readline()) != "Server startup complete\n":
+                assert line, self._process.communicate()[1]
+                self.listening.append(line.rstrip("\n"))
         self.errors = ""
 
     @property
@@ -69,7 +71,7 @@ class Process:
     def kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
-            self._process.communicate()
+            self._process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -364,7 +366,8 @@ def test_whoever_publishes_while_the_disk_is_short_is_told_why_nothing_happens(p
         [sys.executable, "-m", "warrener", *arguments], stderr=subprocess.PIPE, text=True
     ) as publisher:
         assert publisher.stderr is not None
-        told = publisher.stderr.readline()
+        with limit("the publisher to say why nothing happens"):
+            told = publisher.stderr.readline()
         publisher.kill()
     assert told == (
         "warrener: the broker takes no messages for now: low on disk; "

@@ -8,6 +8,7 @@ from pathlib import Path
 import pika
 import pytest
 
+from tests.patience import limit
 from warrener.exchange.commands import main
 
 PATIENCE_S = 20
@@ -61,9 +62,10 @@ def urls() -> Iterator[tuple[str, str]]:
     )
     assert process.stdout is not None
     lines = []
-    while (line := process.stdout.readline().strip()) != "Server startup complete":
-        assert line, "it did not start"
-        lines.append(line)
+    with limit("the broker to start"):
+        while (line := process.stdout.readline().strip()) != "Server startup complete":
+            assert line, "it did not start"
+            lines.append(line)
     urls = {line.partition(":")[0]: line for line in lines}
     yield urls["amqp"], urls["http"].replace("://", "://guest:guest@")
     process.terminate()

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.child import child
 from tests.exchange.commands.command import PATIENCE_S, warrener
 from tests.interop.running_broker import RunningBroker
+from tests.patience import limit
 from warrener.exchange.commands.demo import typed
 from warrener.exchange.demo.bindings import (
     BINDINGS,
@@ -91,15 +93,12 @@ def test_a_broker_that_is_not_there_is_told_in_a_line() -> None:
 
 @pytest.mark.slow
 def test_a_demo_that_stays_says_where_and_ends_in_order() -> None:
-    staying = subprocess.Popen(
-        [sys.executable, "-m", "warrener", "demo", "--stay"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"NO_COLOR": "1"},
-    )
-    with staying:
-        assert staying.stdout is not None
+    command = (sys.executable, "-m", "warrener", "demo", "--stay")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        child(*command, **pipes, text=True, env=os.environ | {"NO_COLOR": "1"}) as staying,
+        limit("the demo to stay, and to end on an interrupt", 2 * PATIENCE_S),
+    ):
         url = next(
             line.split("=")[1].split()[0] for line in staying.stdout if "WARRENER_URL=" in line
         )

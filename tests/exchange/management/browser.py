@@ -76,7 +76,7 @@ class Browser:
                 process.wait(5)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                process.wait(PATIENCE_S)
             os.close(ours_in)
 
     def ask(self, method: str, session: str = "", **parameters: Any) -> Any:

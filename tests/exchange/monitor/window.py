@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from tests.patience import limit
+
 PATIENCE_S = 30.0
 COMMAND = (sys.executable, "-m", "warrener")
 SEQUENCE = re.compile(r"\x1b\[(\??)([\d;]*)([A-Za-z])")
@@ -135,7 +137,7 @@ class Window:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait()
+        self._process.wait(PATIENCE_S)
         os.close(self._ours)
         os.close(self._its)
 
@@ -177,7 +179,8 @@ class Window:
 
     def until_stopped(self) -> None:
         """Wait until it was put aside (Ctrl-Z)."""
-        os.waitpid(self._process.pid, os.WUNTRACED)
+        with limit("the program to be put aside", PATIENCE_S):
+            os.waitpid(self._process.pid, os.WUNTRACED)
         while self._read(0.05):
             pass
 

@@ -111,7 +111,8 @@ async def served(
         async with trio.open_nursery() as nursery:
             ready = trio.Event()
             nursery.start_soon(server.serve, listeners, ready.set)
-            await ready.wait()
+            with trio.fail_after(PATIENCE_S):
+                await ready.wait()
             broker = Served(server, listeners[0].socket)
             try:
                 yield broker

@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.interop.running_broker import RunningBroker
 from tests.interop.suites.trial import Address
+from tests.patience import join
 
 
 class OwnBroker:
@@ -81,7 +82,7 @@ class ContainerEngine:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
-        self._thread.join()
+        join(self._thread)
         self._server.server_close()
         for container in self._containers.values():
             container.kill()

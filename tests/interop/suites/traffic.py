@@ -13,6 +13,8 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import UnroutableError
 
+from tests.patience import join
+
 QUEUE = "traffic"
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
 SIZES = (50, 500, 5_000, 50_000, 500_000, 5_000_000)
@@ -36,7 +38,7 @@ def traffic(url: str) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()
+        join(thread)
     if failures:
         raise failures[0]
 

@@ -23,6 +23,7 @@ from tests.interop.celery_worker import CeleryWorker
 from tests.interop.running_broker import free_port
 from tests.interop.suites.checks import run_checks
 from tests.interop.suites.trial import Trial
+from tests.patience import PATIENCE_S
 
 VERSION = "2.2.0"
 SECONDS_MAX = 30
@@ -186,7 +187,7 @@ def running(trial: Trial, python: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
 
 
 def run(trial: Trial) -> None:

@@ -29,6 +29,7 @@ from tests.interop.running_broker import free_port
 from tests.interop.suites.outcomes import record
 from tests.interop.suites.traffic import traffic
 from tests.interop.suites.trial import Trial
+from tests.patience import PATIENCE_S
 
 PACKAGE = "prometheus"
 DASHBOARD = "RabbitMQ-Overview"
@@ -109,7 +110,7 @@ def scraping(trial: Trial) -> Iterator[Prometheus]:
             yield prometheus
         finally:
             process.kill()
-            process.wait()
+            process.wait(PATIENCE_S)
 
 
 def metrics_at(trial: Trial) -> str:
