@@ -70,6 +70,15 @@ class Budget:
         """Work has been done."""
         self.left -= units
 
+    def lend(self, units: int) -> int:
+        """Allow for at least so much, even if the budget is used up; returns what that adds.
+
+        The caller spends it again when it is done, so that in the end only the work itself counts.
+        """
+        lent = max(0, self._floor + units - self.left)
+        self.left += lent
+        return lent
+
     def begin_turn(self) -> None:
         """From now on work is done for one queue."""
         self._floor = max(0, self.left - TURN_UNITS)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from warrener.exchange.queues.queue import Queue
 
 ANY_SIZE = 1 << 62
+ROOM_UNITS = 200
+"""Work that a queue may do to have room for one message when nothing is left of the budget."""
 DROPPED_MAX = 1000
 """Messages that are taken from the head of a queue at once to be dropped."""
 
@@ -34,14 +36,18 @@ def is_full(queue: Queue, size: int, count: int = 1) -> bool:
 
 def make_room(queue: Queue) -> None:
     """Have a queue do now what it would do at the end of the pass: hand out, and let go what is
-    over its time. Had its messages come in passes of their own, it would have done so already."""
+    over its time. Had its messages come in passes of their own, it would have done so already.
+
+    It does a part of that even if the budget of the pass is used up: what a queue can take does not
+    depend on how busy the broker is."""
+    lent = queue.budget.lend(ROOM_UNITS)
     queue.pump()
-    if queue.suspended:
-        return
     try:
-        queue.let_go(queue.ledger.now_ms)
+        if not queue.suspended:
+            queue.let_go(queue.ledger.now_ms)
     except Exception as error:
         queue.suspend(error)
+    queue.budget.spend(lent)
 
 
 def refuse(queue: Queue, messages: Sequence[Message]) -> None:

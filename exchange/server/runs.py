@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from warrener.exchange.message import Message
     from warrener.exchange.server.publication import Publication
 
+PART_MAX = 256
+"""Messages that are published in one part: the next ones may cost more than the last ones did."""
+
 Run = tuple["Publication", Sequence["Message"]]
 
 
@@ -44,7 +47,7 @@ class Runs:
         """Publish what waits, as far as the budget goes."""
         while self._waiting and self._budget.left > 0:
             publication, messages = self._waiting.popleft()
-            count = self._budget.steps(publication.cost)
+            count = min(self._budget.steps(publication.cost), PART_MAX)
             if count < len(messages):
                 self._waiting.appendleft((publication, messages[count:]))
             self._publish(publication, messages[:count])

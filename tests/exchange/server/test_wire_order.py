@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Channel, HeldStore, Wire, encode, publication
+from warrener.exchange.budget import ENQUEUED, PASS_UNITS, ROUTED
 from warrener.protocol import methods as m
 from warrener.protocol.properties import encode_properties
 
@@ -360,3 +361,20 @@ def _check_numbers(told: dict[int, Told], units: Sequence[Unit]) -> None:
         assert set(told[number].answers) == set(range(1, answered + 1))
         closed = told[number].is_closed
         assert answered < published if closed else answered == published
+
+
+def test_a_queue_whose_consumer_keeps_up_refuses_nothing_however_long_the_read() -> None:
+    """The budget of a pass is used up on the way, which is nothing that a publisher may notice."""
+    wire = Wire()
+    publisher, consumer = wire.login(), wire.login().channel()
+    channel = publisher.channel()
+    channel.queue("short", arguments={"x-max-length": 1, **REJECTS})
+    consumer.consume("short", no_ack=True)
+    channel.call(m.ConfirmSelect())
+    count = 2 * PASS_UNITS // (ROUTED + ENQUEUED)
+    publisher.send_bytes(publication(1, "", "short", b"x") * count)
+    wire.end_pass()
+    while publisher.connection.deferral.stalled:
+        publisher.send_bytes(b"")
+    assert not any(isinstance(answer, m.BasicNack) for answer in channel.received())
+    assert consumer.bodies() == [b"x"] * count
