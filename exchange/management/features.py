@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warrener.exchange.management.call import Call
+from warrener.exchange.management.call import Call, answer
 from warrener.exchange.management.node import NODE, RABBITMQ_VERSION
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
@@ -49,10 +49,11 @@ def nothing(call: Call) -> Response:
 
 def rabbitmqadmin(call: Call) -> Response:
     """RabbitMQ serves this program itself, under a license of its own."""
-    raise TargetNotFound(
-        "rabbitmqadmin is not served here: install 'rabbitmqadmin' from RabbitMQ's releases on"
-        " GitHub, or use the command 'warrener'"
+    reason = (
+        "rabbitmqadmin is not served here: download it from RabbitMQ's releases on GitHub,"
+        " or use the command 'warrener'"
     )
+    return answer({"error": "Object Not Found", "reason": reason}, 404)
 
 
 def do_nothing(call: Call) -> Response:

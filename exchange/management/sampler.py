@@ -78,6 +78,10 @@ def _stay(sample: Sample, now: float) -> None:
         sample.history = None
 
 
+READY, UNACKED = -2, -1
+"""Where messages that wait, and those that are delivered, are in the sample of a queue."""
+
+
 def queue_values(queue: Queue) -> list[int]:
     """What is sampled of a queue: its counts, then ready and unacknowledged messages."""
     return [*queue.counts, len(queue.ready), queue.unacked]
@@ -192,19 +196,20 @@ class Sampler:
                 taken.take(exchange, exchange_values(exchange), 0)
                 yield
             for queue in list(vhost.queues.values()):
-                taken.take(queue, queue_values(queue), 2)
+                values = queue_values(queue)
+                taken.take(queue, values, 2)
                 if queue.declared:
-                    ready += len(queue.ready)
-                    unacked += queue.unacked
+                    ready += values[READY]
+                    unacked += values[UNACKED]
                 yield
             waiting[vhost.name] = ready, unacked
         counted = self._counted()
         self.totals = {name: self.totals.get(name) or Totals() for name in vhosts}
         for name, totals in self.totals.items():
-            values = [*counted.get(name, _NOTHING), *waiting[name]]
+            sums = [*counted.get(name, _NOTHING), *waiting[name]]
             for place, past in enumerate(self._server.broker.activity.past(name)):
-                values[place] += past
-            taken.take(totals, values, Totals.gauges)
+                sums[place] += past
+            taken.take(totals, sums, Totals.gauges)
 
     def _counted(self) -> dict[str, list[int]]:
         """By virtual host: what open channels and connections have counted.
@@ -234,6 +239,8 @@ class _Round:
 
     def take(self, thing: Sampled, values: Sequence[float], gauges: int) -> None:
         before = thing.sample
+        if before is None and not any(values):
+            return
         had = before is not None and before.history is not None
         take_sample(thing, values, gauges, self._now, self._now_ms, self._room > 0)
         if thing.sample is not None and thing.sample.history is not None:

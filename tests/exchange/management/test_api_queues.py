@@ -298,3 +298,12 @@ async def test_the_default_exchange_goes_by_a_name_of_its_own():
         listed = [each["name"] for each in await broker.api.get("/api/exchanges/%2F/")]
         assert listed[:2] == ["", "amq.direct"]
         assert "amq.rabbitmq.trace" in listed
+
+
+async def test_a_queue_is_idle_after_some_seconds_without_any_use():
+    async with managed() as broker:
+        client = await broker.amqp.login()
+        await client.declare("q")
+        assert "idle_since" not in await broker.api.get(Q)
+        broker.broker.vhosts["/"].queues["q"].last_used_ms -= 6_000
+        assert (await broker.api.get(Q))["idle_since"].startswith("20")

@@ -43,3 +43,12 @@ def test_few_endpoints_take_long_bodies():
         "/api/x/topology/plan",
         "/api/x/topology/apply",
     ]
+
+
+async def test_whoever_looks_for_rabbitmqadmin_is_told_where_it_is():
+    async with managed() as broker:
+        answer = await broker.api.as_(None).ask("GET", "/cli/rabbitmqadmin")
+        same = await broker.api.get("/api/all-configuration")
+        assert same == await broker.api.get("/api/definitions")
+    assert (answer.status, answer.document["error"]) == (404, "Object Not Found")
+    assert "releases" in answer.document["reason"]
