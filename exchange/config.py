@@ -60,6 +60,9 @@ class Config:
     topology: str = option(
         "", "topology file or folder that the broker is made to match before it listens"
     )
+    topology_strict: bool = option(
+        False, "do not start if something in RabbitMQ's definitions would have to be left out"
+    )
     log_level: str = option(
         "info",
         "least severe messages to log: debug, info, warning, error",

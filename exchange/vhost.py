@@ -227,7 +227,7 @@ class VirtualHost:
             require_same_queue(self.name, queue, durable, auto_delete, arguments)
             queue.last_used_ms = self.ledger.now_ms
             return queue
-        options = queue_options(arguments)
+        options = queue_options(arguments, durable=durable)
         if name and not made_up:
             refuse_reserved("queue", name, self.name)
         if name == QUARANTINE:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
-from warrener.exchange import json_text
 from warrener.exchange.commands import DONE, FAILED, USAGE, CommandError
 from warrener.exchange.commands.api import Api, describe_url, describe_vhost, segment
 from warrener.exchange.commands.output import (
@@ -17,6 +17,7 @@ from warrener.exchange.commands.output import (
     describe_output,
     describe_style,
 )
+from warrener.exchange.topology.json_document import JsonDocument, NotJson
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     export.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: print them")
     take_in = actions.add_parser("import", help="read them into a broker", description=IMPORT)
     take_in.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: read them")
+    take_in.add_argument("--strict", action="store_true", help="leave nothing out: all or nothing")
     for each in (export, take_in):
         describe_url(each)
         describe_vhost(each, default=None)
@@ -33,7 +35,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 EXPORT = "Virtual hosts, users, permissions, policies, exchanges, queues, bindings, as JSON."
-IMPORT = "Adds what is not there; what is there and is the same stays as it is."
+IMPORT = """Adds what is not there; exchanges and queues that are there stay as they are. What
+cannot be taken is left out, and told with its place in the file."""
 
 
 ONLY_JSON = (
@@ -55,13 +58,24 @@ def run(arguments: argparse.Namespace) -> int:
             text = json.dumps(definitions, ensure_ascii=False, indent=2) + "\n"
         _write(arguments.file, text)
     else:
-        definitions = _read(arguments.file)
-        api.ask("POST", target, definitions)
-        output.done("imported the definitions", _counts(definitions))
+        data = _read(arguments.file)
+        document = _parsed(arguments.file, data)
+        target += "?strict=true" if arguments.strict else ""
+        told = api.ask("POST", target, data)
+        left_out = told["left_out"] if isinstance(told, dict) and "left_out" in told else []
+        counts = _counts(document.value)
+        output.done("imported the definitions", counts | ({"left_out": left_out} if told else {}))
+        for each in left_out:
+            output.note(f"{document.name}:{each['line']}:{each['column']}: {_said(each)}")
     return DONE
 
 
-def _counts(definitions: object) -> dict[str, int]:
+def _said(left_out: dict[str, Any]) -> str:
+    suggestion = f" ({left_out['suggestion']})" if left_out["suggestion"] else ""
+    return f"{left_out['message']}{suggestion}"
+
+
+def _counts(definitions: object) -> dict[str, Any]:
     """How many there are of each kind."""
     assert isinstance(definitions, dict), "the API has taken them"
     return {kind: len(each) for kind, each in definitions.items() if isinstance(each, list)}
@@ -78,14 +92,22 @@ def _write(path: str, text: str) -> None:
         raise CommandError(f"cannot write {path}: {error.strerror}", FAILED) from error
 
 
-def _read(path: str) -> object:
+def _read(path: str) -> bytes:
+    if path == "-":
+        return sys.stdin.buffer.read()
     try:
-        if path == "-":
-            return json_text.read(sys.stdin.read())
-        with open(path, encoding="utf-8") as file:
-            return json_text.read(file.read())
+        with open(path, "rb") as file:
+            return file.read()
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}", FAILED) from error
-    except (ValueError, RecursionError) as error:
-        where = "what was read" if path == "-" else path
-        raise CommandError(f"{where} is no JSON: {error}\n{ONLY_JSON}", USAGE) from error
+
+
+def _parsed(path: str, data: bytes) -> JsonDocument:
+    """The document, to see that it is one. It is sent as it is, so that places are its own."""
+    name = "what was read" if path == "-" else path
+    try:
+        return JsonDocument(name, data)
+    except NotJson as error:
+        where = f"line {error.place.line}, column {error.place.column}"
+        text = f"{name} is no JSON: {error} ({where})\n{ONLY_JSON}"
+        raise CommandError(text, USAGE) from error

@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         # Here, because a broker without such a file does not need YAML.
         from warrener.exchange.commands.initial_topology import load_topology
 
-        topology = load_topology(config.topology)
+        topology = load_topology(config.topology, config.topology_strict)
     keep_freed_memory()
     raise_limit()
     sys.setswitchinterval(THREAD_SWITCH_S)

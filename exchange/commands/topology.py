@@ -29,6 +29,7 @@ from warrener.exchange.durability.recovery import restore as restore_broker
 from warrener.exchange.management.client import ManagementClient, ManagementError
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.topology import report, writing
+from warrener.exchange.topology.acting import acting_last
 from warrener.exchange.topology.applying import (
     NotAPlan,
     Outcome,
@@ -44,7 +45,8 @@ from warrener.exchange.topology.in_process import InProcess
 from warrener.exchange.topology.loading import read_files
 from warrener.exchange.topology.over_http import Ask, OverHttp
 from warrener.exchange.topology.plan import LOSING, REPLACING, Plan
-from warrener.exchange.topology.planner import make_plan
+from warrener.exchange.topology.planner import plan_for
+from warrener.exchange.topology.requirements import NEW_BROKER, possible
 from warrener.exchange.topology.schema import json_schema
 from warrener.exchange.topology.target import Target, TargetError
 from warrener.storage.errors import DirectoryInUse, StorageError
@@ -67,6 +69,8 @@ ACTIONS = {
 }
 
 
+STRICT_MEANS = "leave nothing out of RabbitMQ's definitions: do all or nothing"
+
 JSON_MEANS = {
     "validate": "the same as --format json; with --expand, write RabbitMQ's definitions",
     "plan": "write the plan as JSON",
@@ -86,6 +90,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     for name in ("validate", "plan", "apply", "diff"):
         parsers[name].add_argument("files", nargs="+", metavar="FILE", help="files and folders")
         parsers[name].add_argument("--vhost", help="for declarations that name no virtual host")
+        parsers[name].add_argument("--strict", action="store_true", help=STRICT_MEANS)
     for name in ("plan", "apply", "diff", "export"):
         broker = parsers[name].add_mutually_exclusive_group(required=True)
         broker.add_argument(
@@ -141,7 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def validate(arguments: argparse.Namespace) -> int:
-    desired = read_files(arguments.files, vhost=arguments.vhost)
+    desired = possible(_read_files(arguments), NEW_BROKER)
     form = _format(arguments, "text")
     if arguments.expand and not desired.has_errors:
         write = writing.as_definitions if arguments.json else writing.as_yaml
@@ -149,14 +154,14 @@ def validate(arguments: argparse.Namespace) -> int:
         return DONE
     sys.stdout.write(report.FORMATS[form](desired.problems))
     if form == "text" and not desired.has_errors and not arguments.quiet:
-        sys.stdout.write(f"valid: {_counted(desired)}\n")
+        sys.stdout.write(f"valid: {_counted(desired)}{_left_out(desired)}\n")
     return FAILED if desired.has_errors else DONE
 
 
 def plan(arguments: argparse.Namespace) -> int:
     desired = _read(arguments)
     with _target(arguments) as target:
-        made = _plan(arguments, desired, target)
+        _, made = _plan(arguments, desired, target)
     if arguments.out:
         _write(arguments.out, save(made))
     return _show(made, arguments.json)
@@ -167,7 +172,9 @@ def diff(arguments: argparse.Namespace) -> int:
     with _target(arguments) as target:
         listed = frozenset(thing.name for thing in desired.state.values() if thing.kind == "vhost")
         management = replace(desired.management, vhosts=listed)
-        made = make_plan(target.read(), desired.state, management, prune=True)
+        desired = replace(desired, management=management)
+        found, made = plan_for(desired, target.read(), prune=True)
+        _warn(arguments, desired, found)
     return _show(made, arguments.json)
 
 
@@ -178,17 +185,24 @@ def apply_files(arguments: argparse.Namespace) -> int:
         if desired is None:
             assert saved is not None, "one of the two is there"
             to_do = remaining(saved, target.read())
+            to_do = to_do if target.user is None else acting_last(to_do, target.user)
         else:
-            to_do = _plan(arguments, desired, target)
+            desired, to_do = _plan(arguments, desired, target)
         if not (arguments.json or arguments.quiet):
             sys.stdout.write(to_do.text())
         if not to_do.is_empty:
             _require_agreement(arguments, to_do)
-        outcome = apply(to_do, target, _agreed(arguments))
+        optional = () if desired is None else desired.origins
+        outcome = apply(
+            to_do, target, _agreed(arguments), optional=optional, strict=arguments.strict
+        )
     if arguments.json:
         sys.stdout.write(json.dumps(_done(outcome, to_do), indent=1, ensure_ascii=False) + "\n")
     _tell(outcome, to_do, is_quiet=arguments.json or arguments.quiet or to_do.is_empty)
-    return DONE
+    for step, reason in outcome.left_out:
+        assert desired is not None, "a step of a saved plan is not optional"
+        print(report.first_line(desired.left_out(step.thing, reason)), file=sys.stderr)
+    return FAILED if outcome.left_out else DONE
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -215,15 +229,26 @@ def _format(arguments: argparse.Namespace, default: str) -> str:
 # Files
 
 
+def _read_files(arguments: argparse.Namespace) -> Desired:
+    return read_files(arguments.files, vhost=arguments.vhost, strict=arguments.strict)
+
+
 def _read(arguments: argparse.Namespace) -> Desired:
-    desired = read_files(arguments.files, vhost=arguments.vhost)
+    desired = _read_files(arguments)
+    _warn(arguments, None, desired)
+    return desired
+
+
+def _warn(arguments: argparse.Namespace, before: Desired | None, desired: Desired) -> None:
+    """Tell of the problems that were not there before. Raises: CommandError for errors."""
     if desired.has_errors:
         raise CommandError(
             f"the topology cannot be used:\n{report.text(desired.problems).rstrip()}"
         )
+    told = set() if before is None else set(before.problems)
     for problem in () if arguments.quiet else desired.problems:
-        print(report.first_line(problem), file=sys.stderr)
-    return desired
+        if problem not in told:
+            print(report.first_line(problem), file=sys.stderr)
 
 
 def _saved_plan(files: Sequence[str]) -> Plan | None:
@@ -249,18 +274,27 @@ def _counted(desired: Desired) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in counts.items()) or "nothing declared"
 
 
+def _left_out(desired: Desired) -> str:
+    """How much is not taken of definitions."""
+    count = sum(problem.left_out for problem in desired.problems)
+    return f"; {count} left out" if count else ""
+
+
 # Plans
 
 
-def _plan(arguments: argparse.Namespace, desired: Desired, target: Target) -> Plan:
-    return make_plan(
+def _plan(arguments: argparse.Namespace, desired: Desired, target: Target) -> tuple[Desired, Plan]:
+    """What the broker can be made to have, and how. Raises: CommandError."""
+    found, made = plan_for(
+        desired,
         target.read(),
-        desired.state,
-        desired.management,
         prune=arguments.prune,
         reset_passwords=arguments.reset_passwords,
         hashed=target.hash_password,
+        user=target.user,
     )
+    _warn(arguments, desired, found)
+    return found, made
 
 
 def _show(made: Plan, as_json: bool) -> int:
@@ -294,6 +328,7 @@ def _done(outcome: Outcome, to_do: Plan) -> dict[str, Any]:
         "done": [saved_step(step) for step in outcome.done],
         "failed": failed,
         "error": outcome.error,
+        "left_out": [saved_step(step) | {"reason": why} for step, why in outcome.left_out],
         "notes": list(to_do.notes),
     }
 
@@ -330,8 +365,8 @@ def _behind(url: str) -> Iterator[Target]:
         raise CommandError(str(error)) from error
     try:
         with explained(url):
-            client.ask("GET", "/api/whoami")
-        yield OverHttp(_asker(client))
+            acting = client.ask("GET", "/api/whoami")
+        yield OverHttp(_asker(client), acting["name"])
     finally:
         client.close()
 

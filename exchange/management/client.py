@@ -92,8 +92,8 @@ class ManagementClient:
         document: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Send a request, with a document if there is one; returns the one in the answer, None
-        without. Raises: ManagementError."""
+        """Send a request, with a document if there is one, as a value or in bytes; returns the one
+        in the answer, None without. Raises: ManagementError."""
         head = self._send(method, target, document, headers or {})
         body = b"".join(self._parts())
         found = _decode(body)
@@ -148,7 +148,9 @@ class ManagementClient:
         self, method: str, target: str, document: Any, more_headers: Mapping[str, str]
     ) -> Head:
         """Raises: ManagementError."""
-        body = b"" if document is None else json.dumps(document).encode()
+        body = document if isinstance(document, bytes) else b""
+        if document is not None and not isinstance(document, bytes):
+            body = json.dumps(document).encode()
         headers = self._headers | ({"Content-Type": "application/json"} if body else {})
         headers |= more_headers
         kept = self._socket is not None and not self._wire.is_over

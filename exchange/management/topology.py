@@ -7,7 +7,8 @@
 
 So a document of ten thousand queues, which takes seconds, holds nobody up; but the broker may
 change between its steps, and a crash may come between them. What stands in the way by then ends
-it, and the answer says what was done; the same request goes on from there.
+it, and the answer says what was done; the same request goes on from there. What a document of
+RabbitMQ's definitions declares is left out instead, unless `strict` has it all taken back.
 
 A document from the network gets nothing of this machine: no environment, no files. One at a time
 is worked on, for it takes room, and two would be in each other's way.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +29,7 @@ from warrener.exchange.management.errors import UnsupportedMedia
 from warrener.exchange.management.fields import Fields
 from warrener.exchange.management.listing import in_passes, in_slices
 from warrener.exchange.management.values import encode_in_parts
-from warrener.exchange.topology.applying import Outcome, saved, saved_step, steps_of
+from warrener.exchange.topology.applying import Outcome, saved, saved_step, steps_back, steps_of
 from warrener.exchange.topology.in_process import InProcess
 from warrener.exchange.topology.plan import LOSING, REPLACING, Plan
 from warrener.exchange.topology.state import Key, State, Thing
@@ -53,7 +54,7 @@ NAME = "body"
 ADVICE = "the broker's environment is not read here: variables come from the document's own 'vars'"
 NO_CACHE = ("Cache-Control", "no-cache")
 
-PLAN_PARAMETERS = ("vhost", "prune", "reset-passwords")
+PLAN_PARAMETERS = ("vhost", "prune", "reset-passwords", "strict")
 AGREEMENTS = {"allow-replace": REPLACING, "lose-messages": LOSING}
 """The parameters by which one agrees to what a step needs."""
 APPLY_PARAMETERS = (*PLAN_PARAMETERS, *AGREEMENTS)
@@ -66,6 +67,7 @@ class Wanted:
     vhost: str
     prune: bool
     reset_passwords: bool
+    strict: bool
     agreed: frozenset[str]
 
 
@@ -81,10 +83,12 @@ async def export(call: Call) -> Response:
 async def plan(call: Call) -> Response:
     wanted = _read_request(call, PLAN_PARAMETERS)
     async with call.application.topology_turn:
-        desired = await _in_thread(_read_document, call.body, wanted.vhost)
+        desired = await _in_thread(_read_document, call.body, wanted)
         if desired.has_errors:
             return await _refuse(desired.problems)
-        made = await _make_plan(call, desired, wanted)
+        desired, made = await _make_plan(call, desired, wanted)
+        if desired.has_errors:
+            return await _refuse(desired.problems)
         document, problems = await _in_thread(lambda: (saved(made), _told(desired.problems)))
     return _answer(200, document | {"problems": problems})
 
@@ -92,16 +96,19 @@ async def plan(call: Call) -> Response:
 async def apply(call: Call) -> Response:
     wanted = _read_request(call, APPLY_PARAMETERS)
     async with call.application.topology_turn:
-        desired = await _in_thread(_read_document, call.body, wanted.vhost)
+        desired = await _in_thread(_read_document, call.body, wanted)
         if desired.has_errors:
             return await _refuse(desired.problems)
-        made = await _make_plan(call, desired, wanted)
+        desired, made = await _make_plan(call, desired, wanted)
+        if desired.has_errors:
+            return await _refuse(desired.problems)
         reason = await _in_thread(_missing_agreement, made, wanted.agreed)
         outcome = Outcome(())
         if not reason:
-            taken = await in_passes(call, steps_of(made, InProcess(call.broker)))
-            outcome, reason = _outcome(call, made, taken)
-        told = await _in_thread(_told_outcome, made, outcome, desired.problems)
+            outcome, reason = await _carry_out(call, made, desired)
+        left_out = [desired.left_out(step.thing, why) for step, why in outcome.left_out]
+        problems = [*desired.problems, *left_out]
+        told = await _in_thread(_told_outcome, made, outcome, problems)
     if reason:
         return _answer(409, {"error": "conflict", "reason": reason} | told)
     return _answer(200, told)
@@ -123,6 +130,7 @@ def _read_request(call: Call, known: Iterable[str]) -> Wanted:
         query.text("vhost", ""),
         query.flag("prune", False),
         query.flag("reset-passwords", False),
+        query.flag("strict", False),
         frozenset(need for name, need in AGREEMENTS.items() if query.flag(name, False)),
     )
 
@@ -134,15 +142,20 @@ async def _read_broker(call: Call, messages: dict[Key, int]) -> list[Thing]:
     return await in_slices(lambda thing: thing, InProcess(call.broker).things(messages))
 
 
-async def _make_plan(call: Call, desired: Desired, wanted: Wanted) -> Plan:
+async def _make_plan(call: Call, desired: Desired, wanted: Wanted) -> tuple[Desired, Plan]:
     messages: dict[Key, int] = {}
     things = await _read_broker(call, messages)
     return await _in_thread(_planned, things, messages, desired, wanted)
 
 
-def _outcome(call: Call, made: Plan, taken: Iterable[Any]) -> tuple[Outcome, str]:
+async def _carry_out(call: Call, made: Plan, desired: Desired) -> tuple[Outcome, str]:
     """What came of a plan, and why it came to no good."""
-    outcome = Outcome.of(taken)
+    optional = () if desired.strict else desired.origins
+    target = InProcess(call.broker)
+    outcome = Outcome.of(await in_passes(call, steps_of(made, target, optional)), optional)
+    if outcome.failed is not None and desired.strict:
+        back = await in_passes(call, steps_back(outcome, target))
+        outcome = replace(outcome, done=tuple(step for step, error in back if error))
     user, done = call.user.name, len(outcome.done)
     logger.info("topology: %d of %d changes, asked for by %r", done, len(made), user)
     if outcome.failed is None:
@@ -159,27 +172,24 @@ async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
     return await trio.to_thread.run_sync(partial(work, *arguments), abandon_on_cancel=True)
 
 
-def _read_document(body: bytes, vhost: str) -> Desired:
+def _read_document(body: bytes, wanted: Wanted) -> Desired:
     # Imported here, as below, so that a broker without topology files does not load PyYAML.
     from warrener.exchange.topology.desired import Source, read_topology
     from warrener.exchange.topology.reading import Surroundings
 
-    return read_topology([Source(NAME, body)], Surroundings(advice=ADVICE), vhost)
+    surroundings = Surroundings(advice=ADVICE)
+    return read_topology([Source(NAME, body)], surroundings, wanted.vhost, wanted.strict)
 
 
 def _planned(
     things: list[Thing], messages: Mapping[Key, int], desired: Desired, wanted: Wanted
-) -> Plan:
-    """The plan; uses up the things."""
-    from warrener.exchange.topology.planner import make_plan
+) -> tuple[Desired, Plan]:
+    """What can be had, and the plan for it; uses up the things."""
+    from warrener.exchange.topology.planner import plan_for
 
-    made = make_plan(
-        Live(State(things), messages),
-        desired.state,
-        desired.management,
-        prune=wanted.prune,
-        reset_passwords=wanted.reset_passwords,
-    )
+    live = Live(State(things), messages)
+    prune, reset_passwords = wanted.prune, wanted.reset_passwords
+    made = plan_for(desired, live, prune=prune, reset_passwords=reset_passwords)
     while things:
         # All at once would hold everybody up.
         things.pop()
@@ -211,7 +221,9 @@ def _told(problems: Iterable[Problem]) -> list[dict[str, Any]]:
 
 
 def _told_outcome(made: Plan, outcome: Outcome, problems: Iterable[Problem]) -> dict[str, Any]:
-    left = made.steps[len(outcome.done) + (outcome.failed is not None) :]
+    tried = (*outcome.done, outcome.failed, *(step for step, _ in outcome.left_out))
+    told = {id(step) for step in tried}
+    left = [step for step in made.steps if id(step) not in told]
     return {
         "done": [saved_step(step) for step in outcome.done],
         "failed": saved_step(outcome.failed) if outcome.failed else None,

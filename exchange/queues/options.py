@@ -129,14 +129,17 @@ NO_DEFINITION: Definition = {}
 
 
 def queue_options(
-    arguments: Mapping[str, Any], definition: Definition = NO_DEFINITION
+    arguments: Mapping[str, Any], definition: Definition = NO_DEFINITION, *, durable: bool = True
 ) -> QueueOptions:
     """The options that `arguments` set, and with them the `definition` of the policies.
 
-    Raises: PreconditionFailed for wrong arguments; a definition has been checked before.
+    Raises: PreconditionFailed for wrong arguments, and for a quorum queue that is not durable, as
+    in RabbitMQ; a definition has been checked before.
     """
     if not arguments and not definition:
         return PLAIN
+    if not durable and queue_type(arguments) == QUORUM:
+        raise PreconditionFailed("invalid property 'non-durable' for a quorum queue")
     settings = merge(definition, _settings(arguments))
     values = {KEYS[name].option: value for name, value in settings.items() if name in KEYS}
     values.pop(NO_OPTION, None)

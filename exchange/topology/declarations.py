@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from warrener.exchange import policy as policies
@@ -24,12 +25,14 @@ from warrener.exchange.topology.credentials import credentials
 from warrener.exchange.topology.problem import did_you_mean
 from warrener.exchange.topology.reading import Entry
 from warrener.exchange.topology.schema import VHOST_LIMITS
-from warrener.exchange.topology.shapes import INVALID, Field, Record
+from warrener.exchange.topology.shapes import INVALID, Field, Record, has_units
 from warrener.exchange.topology.state import (
     EXCHANGE,
     QUEUE,
+    RESERVED,
     Binding,
     Exchange,
+    GlobalParameter,
     OperatorPolicy,
     Permission,
     Policy,
@@ -44,7 +47,6 @@ from warrener.exchange.topology.state import (
 from warrener.exchange.types import TYPES
 
 DEFAULT_VHOST = "/"
-RESERVED = "amq."
 QUEUE_TYPES_BY_DEFAULT = ("classic", "undefined", "")
 """Default queue types that are what queues are here."""
 
@@ -67,12 +69,10 @@ class Declarations:
     Args:
         top: what the whole document was read as.
         vhost: for what names none.
-        exported: whether RabbitMQ has written it.
     """
 
-    def __init__(self, top: Entry, vhost: str = DEFAULT_VHOST, exported: bool = False) -> None:
+    def __init__(self, top: Entry, vhost: str = DEFAULT_VHOST) -> None:
         self.drafts: list[Draft] = []
-        self._exported = exported
         self._defaults = top.get("defaults")
         for user in top.get("users", ()):
             self._user(user)
@@ -85,7 +85,7 @@ class Declarations:
         for parameter in top.get("parameters", ()):
             self._parameter(parameter, vhost)
         for parameter in top.get("global_parameters", ()):
-            self._not_kept(parameter, f"the global parameter '{parameter.get('name')}'")
+            self._global_parameter(parameter)
 
     def _add(self, thing: Thing, entry: Entry, made_up: bool = False) -> None:
         self.drafts.append(Draft(thing, entry, made_up))
@@ -179,9 +179,9 @@ class Declarations:
         if kind != "classic":
             arguments.setdefault("x-queue-type", kind)
         made_up = sugar.dead_letters(entry, vhost, arguments)
-        _check_arguments(entry, arguments, queue_options)
-        _check_arguments(entry, arguments, queue_deduplication)
         flags = {flag: _value(entry, flag, defaults) for flag in ("durable", "auto_delete")}
+        _check_arguments(entry, arguments, partial(queue_options, durable=flags["durable"]))
+        _check_arguments(entry, arguments, queue_deduplication)
         self._add(Queue(vhost, name, arguments=arguments, **flags), entry)
         for thing in made_up:
             self._add(thing, entry, made_up=True)
@@ -215,20 +215,13 @@ class Declarations:
     def _checked_policy(self, policy: Policy, entry: Entry) -> None:
         unknown = policy.definition.keys() - KEYS.keys()
         for key in sorted(unknown):
-            self._unknown_key(entry.get("definition"), key)
+            suggestion = did_you_mean(key, KEYS)
+            entry.get("definition").problem("T012", key, f"unknown key '{key}'", suggestion)
         definition = {k: v for k, v in policy.definition.items() if k not in unknown}
         if definition or not unknown:
             policy = replace(policy, definition=definition)
             _check_policy(policy, entry)
             self._add(policy, entry)
-
-    def _unknown_key(self, definition: Entry, key: str) -> None:
-        """A policy that RabbitMQ has exported may be about plugins that are not here."""
-        if self._exported:
-            self._not_kept(definition, f"the key '{key}' of a policy", key)
-        else:
-            suggestion = did_you_mean(key, KEYS)
-            definition.problem("T012", key, f"unknown key '{key}'", suggestion)
 
     # What RabbitMQ keeps as parameters
 
@@ -247,6 +240,10 @@ class Declarations:
         elif name is not None:
             self._not_kept(entry, f"the parameter '{name}' of '{component}'")
 
+    def _global_parameter(self, entry: Entry) -> None:
+        if _is_complete(entry):
+            self._add(GlobalParameter(entry.get("name"), entry.get("value")), entry)
+
     def _not_kept(self, entry: Entry, what: str, field: str = "name") -> None:
         entry.problem("T040", field, f"{what} means nothing to Warrener and is not kept")
 
@@ -260,9 +257,7 @@ class Declarations:
         name = entry.get("name")
         if not name.startswith(RESERVED):
             return False
-        if self._exported:
-            entry.problem("T040", "name", f"the {kind} '{name}' was named by the broker")
-        elif kind == QUEUE or PREDECLARED.get(name) != _value(entry, "type"):
+        if kind == QUEUE or PREDECLARED.get(name) != _value(entry, "type"):
             entry.problem("T016", "name", f"names with the prefix '{RESERVED}' are the broker's")
         return True
 
@@ -345,7 +340,9 @@ def _without_units(entry: Entry, arguments: list[str]) -> str:
     """A suggestion for who writes a unit where arguments stand as they are."""
     for name in arguments:
         field = _field_of(entry.record, name)
-        if field != "arguments" and isinstance(entry.get("arguments", {}).get(name), str):
+        if field == "arguments" or not has_units(entry.record.field(field).shape):
+            continue
+        if isinstance(entry.get("arguments", {}).get(name), str):
             return f"units are understood outside of 'arguments', in '{field}'"
     return ""
 

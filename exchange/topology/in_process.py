@@ -8,7 +8,7 @@ likes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.access import limits
@@ -17,12 +17,14 @@ from warrener.exchange.errors import NotFound, Refused
 from warrener.exchange.json_text import shown
 from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.queues.queue import Queue as CoreQueue
-from warrener.exchange.queues.schedule import SCHEDULE_PREFIX
 from warrener.exchange.topology.state import (
     EXCHANGE,
+    MADE_UP,
     QUEUE,
+    RESERVED,
     Binding,
     Exchange,
+    GlobalParameter,
     Key,
     OperatorPolicy,
     Permission,
@@ -43,13 +45,14 @@ if TYPE_CHECKING:
     from warrener.exchange.broker import Broker
     from warrener.exchange.vhost import VirtualHost as CoreVirtualHost
 
-SERVER_NAMED = ("amq.", SCHEDULE_PREFIX)
 NOBODY = object()
 """Asks as a connection that owns nothing."""
 
 
 class InProcess:
     """A broker in this process."""
+
+    user: str | None = None
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -60,6 +63,7 @@ class InProcess:
             TopicPermission: self._put_topic_permission,
             VirtualHostLimits: self._put_vhost_limits,
             UserLimits: self._put_user_limits,
+            GlobalParameter: self._put_global_parameter,
             Exchange: self._put_exchange,
             Queue: self._put_queue,
             Binding: self._put_binding,
@@ -93,11 +97,14 @@ class InProcess:
 
     # Reading
 
-    def things(self, messages: dict[Key, int]) -> Iterator[Thing]:
+    def things(
+        self, messages: dict[Key, int], vhosts: Container[str] | None = None
+    ) -> Iterator[Thing]:
         """What `read` finds, one by one; the broker may change between any two.
 
         Args:
             messages: is told how many messages there are in each queue that is not empty.
+            vhosts: the only virtual hosts to look into, if not all of them.
         """
         broker = self._broker
         for user in tuple(broker.users):
@@ -109,12 +116,15 @@ class InProcess:
             yield Permission(p.vhost, p.user, p.configure, p.write, p.read)
         for topic in tuple(broker.permissions.topics):
             yield TopicPermission(topic.vhost, topic.user, topic.exchange, topic.write, topic.read)
+        for name, value in tuple(broker.parameters):
+            yield GlobalParameter(name, value)
         for vhost in tuple(broker.vhosts.values()):
             yield VirtualHost(vhost.name, vhost.description, vhost.tags)
             if values := _limit_names(limits.limit_fields(vhost.limits)):
                 yield VirtualHostLimits(vhost.name, values)
-            yield from _contents(vhost, messages)
-            yield from map(_described, tuple(vhost.rules))
+            if vhosts is None or vhost.name in vhosts:
+                yield from _contents(vhost, messages)
+                yield from map(_described, tuple(vhost.rules))
 
     # Making
 
@@ -151,6 +161,9 @@ class InProcess:
     def _put_user_limits(self, given: UserLimits) -> None:
         self._broker.users.set_limits(given.user, limits.UserLimits(**_field_names(given.values)))
 
+    def _put_global_parameter(self, given: GlobalParameter) -> None:
+        self._broker.parameters.set(given.name, given.value)
+
     def _put_exchange(self, exchange: Exchange) -> None:
         self._broker.vhost(exchange.vhost).declare_exchange(
             exchange.name,
@@ -168,6 +181,8 @@ class InProcess:
             durable=queue.durable,
             auto_delete=queue.auto_delete,
             arguments=queue.arguments,
+            # A name that a broker has made up may come back.
+            made_up=queue.name.startswith(MADE_UP),
         )
 
     def _put_binding(self, binding: Binding) -> None:
@@ -209,6 +224,8 @@ class InProcess:
                 broker.policies.clear(thing.vhost, thing.name, operator=is_operator)
             case UserLimits():
                 broker.users.set_limits(thing.user, limits.UserLimits())
+            case GlobalParameter():
+                broker.parameters.clear(thing.name)
             case User():
                 broker.users.delete(thing.name)
             case VirtualHost():
@@ -236,7 +253,7 @@ def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thin
                 _plain_table(exchange.arguments),
             )
     for queue in tuple(vhost.queues.values()):
-        if not queue.exclusive and not queue.name.startswith(SERVER_NAMED):
+        if _lasts(queue):
             thing = Queue(
                 vhost.name,
                 queue.name,
@@ -251,9 +268,7 @@ def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thin
         for binding in tuple(source.bindings.values()):
             destination = binding.destination
             is_queue = isinstance(destination, CoreQueue)
-            if isinstance(destination, CoreQueue) and (
-                destination.exclusive or destination.name.startswith(SERVER_NAMED)
-            ):
+            if isinstance(destination, CoreQueue) and not _lasts(destination):
                 continue
             yield Binding(
                 vhost.name,
@@ -263,6 +278,12 @@ def _contents(vhost: CoreVirtualHost, messages: dict[Key, int]) -> Iterator[Thin
                 binding.routing_key,
                 _plain_table(binding.arguments),
             )
+
+
+def _lasts(queue: CoreQueue) -> bool:
+    """Whether a queue is there for its own sake, and not for a connection or an exchange."""
+    is_reserved = queue.name.startswith(RESERVED) and not queue.name.startswith(MADE_UP)
+    return not queue.exclusive and not is_reserved
 
 
 def _destination(vhost: CoreVirtualHost, binding: Binding) -> Any:

@@ -22,7 +22,7 @@ from warrener.exchange.topology.desired import Desired, Source, read_topology
 from warrener.exchange.topology.document import BYTES_MAX
 from warrener.exchange.topology.in_process import InProcess
 from warrener.exchange.topology.plan import Plan
-from warrener.exchange.topology.planner import make_plan
+from warrener.exchange.topology.planner import plan_for
 from warrener.exchange.topology.problem import Place, Problem
 from warrener.exchange.topology.reading import NoSecret, Surroundings
 from warrener.exchange.topology.state import State
@@ -55,17 +55,19 @@ class Topology:
         *paths: str | os.PathLike[str],
         environment: Mapping[str, str] | None = None,
         vhost: str | None = None,
+        strict: bool = False,
     ) -> Topology:
         """Read files, and folders of files, together.
 
         Args:
             environment: variables that the files may use; those of the process by default.
             vhost: for declarations that name no virtual host.
+            strict: whether what would be left out of definitions is an error.
 
         Raises:
             InvalidTopology: with all that is wrong.
         """
-        return cls(read_files(paths, environment, vhost))
+        return cls(read_files(paths, environment, vhost, strict))
 
     @property
     def state(self) -> State:
@@ -76,37 +78,45 @@ class Topology:
         """What is to be warned of."""
         return self._desired.problems
 
+    @property
+    def desired(self) -> Desired:
+        return self._desired
+
     def plan(
         self, broker: Broker | Target, *, prune: bool = False, reset_passwords: bool = False
     ) -> Plan:
-        """What has to be done so that a broker has what the files say; see `make_plan`."""
+        """What has to be done so that a broker has what the files say; see `plan_for`."""
         target = _target(broker)
-        return make_plan(
+        _, made = plan_for(
+            self._desired,
             target.read(),
-            self._desired.state,
-            self._desired.management,
             prune=prune,
             reset_passwords=reset_passwords,
             hashed=target.hash_password,
+            user=target.user,
         )
+        return made
 
     def apply(
         self, broker: Broker | Target, *, prune: bool = False, agreed: Iterable[str] = ()
     ) -> Outcome:
         """Plan it and do it; see `applying.apply`."""
-        return apply(self.plan(broker, prune=prune), _target(broker), agreed)
+        plan = self.plan(broker, prune=prune)
+        optional, strict = self._desired.origins.keys(), self._desired.strict
+        return apply(plan, _target(broker), agreed, optional=optional, strict=strict)
 
 
 def read_files(
     paths: Iterable[str | os.PathLike[str]],
     environment: Mapping[str, str] | None = None,
     vhost: str | None = None,
+    strict: bool = False,
 ) -> Desired:
     """Read files and folders together, whatever is wrong with them."""
     given = os.environ if environment is None else environment
     surroundings = Surroundings(given, _secret)
     with _without_collecting():
-        return read_topology(_sources(paths), surroundings, vhost)
+        return read_topology(_sources(paths), surroundings, vhost, strict)
 
 
 @contextmanager

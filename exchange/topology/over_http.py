@@ -24,6 +24,7 @@ from warrener.exchange.topology.state import (
     QUEUE,
     Binding,
     Exchange,
+    GlobalParameter,
     Key,
     OperatorPolicy,
     Permission,
@@ -50,8 +51,9 @@ NAME = "Warrener"
 class OverHttp:
     """A broker behind its management API."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, user: str | None = None) -> None:
         self._ask = ask
+        self.user = user
         self._live = State()
 
     def read(self) -> Live:
@@ -131,6 +133,8 @@ class OverHttp:
                 tags = None if thing.tags is None else ",".join(thing.tags)
                 given = {"description": thing.description, "tags": tags}
                 return {name: value for name, value in given.items() if value is not None}
+            case GlobalParameter():
+                return {"value": thing.value}
             case User():
                 return {**self._password_of(thing), "tags": ",".join(thing.tags)}
             case Permission():
@@ -204,6 +208,8 @@ def _place(thing: Thing) -> str:
             return f"/api/vhosts/{_path(thing.name)}"
         case User():
             return f"/api/users/{_path(thing.name)}"
+        case GlobalParameter():
+            return f"/api/global-parameters/{_path(thing.name)}"
         case Permission():
             return f"/api/permissions/{_path(thing.vhost, thing.user)}"
         case TopicPermission():

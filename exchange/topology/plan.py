@@ -13,11 +13,12 @@ and deleted after it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from warrener.exchange.topology.state import SECRETS, Binding, Thing, differences, title
+from warrener.exchange.topology.state import SECRETS, Binding, Key, Thing, differences, title
 
 SHOWN_CHARACTERS_MAX = 80
 
@@ -97,6 +98,8 @@ class Plan:
 
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    cautious: frozenset[Key] = frozenset()
+    """Things whose steps are done only if all before them could be: see `acting`."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -108,6 +111,23 @@ class Plan:
     @property
     def needs(self) -> frozenset[str]:
         return frozenset().union(*(step.needs for step in self.steps))
+
+    def without_needs(self, optional: Container[Key]) -> tuple[Plan, tuple[Step, ...]]:
+        """The plan without those optional steps that somebody would have to agree to, and these."""
+        done: list[Step] = []
+        kept: list[Step] = []
+        for step in self.steps:
+            (kept if step.needs and step.thing.key in optional else done).append(step)
+        return replace(self, steps=tuple(done)), tuple(kept)
+
+    def adding(self) -> Plan:
+        """The plan with bindings added to those that differ in the filter only, not in place of
+        them."""
+        steps = (
+            replace(step, action=Action.CREATE, before=None) if step.gapless else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

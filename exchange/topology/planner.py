@@ -15,14 +15,17 @@ from warrener.exchange.access.passwords import fits, hash_password
 from warrener.exchange.access.users import GUEST
 from warrener.exchange.expressions.expression import Expression
 from warrener.exchange.predeclared import PREDECLARED
+from warrener.exchange.topology.acting import acting_last
 from warrener.exchange.topology.credentials import SCRYPT
-from warrener.exchange.topology.desired import Management
+from warrener.exchange.topology.desired import Desired, Management
 from warrener.exchange.topology.plan import Action, Plan, Step
+from warrener.exchange.topology.requirements import possible
 from warrener.exchange.topology.state import (
     EXCHANGE,
     KINDS,
     Binding,
     Exchange,
+    GlobalParameter,
     Key,
     Queue,
     State,
@@ -55,6 +58,32 @@ def make_plan(
         hashed: how the target wants a password that is new.
     """
     return _Planner(live, desired, management, prune, reset_passwords, hashed).plan()
+
+
+def plan_for(
+    desired: Desired,
+    live: Live,
+    *,
+    prune: bool = False,
+    reset_passwords: bool = False,
+    hashed: Callable[[str], str] = hash_password,
+    user: str | None = None,
+) -> tuple[Desired, Plan]:
+    """What a broker can be made to have of what is desired, and the plan for it.
+
+    Args:
+        user: as whom the plan will be applied, if somebody has to log in for that.
+    """
+    desired = possible(desired, live.state)
+    made = make_plan(
+        live,
+        desired.state,
+        desired.management,
+        prune=prune,
+        reset_passwords=reset_passwords,
+        hashed=hashed,
+    )
+    return desired, made if user is None else acting_last(made, user)
 
 
 class _Planner:
@@ -170,7 +199,7 @@ class _Planner:
         ]
 
     def _may_go(self, thing: Thing, ignored: Sequence[Expression]) -> bool:
-        if isinstance(thing, VirtualHost | User | UserLimits):
+        if isinstance(thing, VirtualHost | User | UserLimits | GlobalParameter):
             return False
         names: list[str] = []
         if isinstance(thing, Exchange | Queue):

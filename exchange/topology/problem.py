@@ -41,6 +41,8 @@ CODES = {
 }
 """What each code means, in a few words."""
 
+GIVEN_CHARACTERS_MAX = 256
+"""Of what somebody may have mistyped: to compare texts takes the product of their lengths."""
 WARNINGS = frozenset(("T032", "T033", "T040"))
 """The codes that do not keep a file from being used."""
 
@@ -56,6 +58,8 @@ class Place:
     """The whole line."""
     width: int = 1
     """How many characters of the line it is about."""
+    path: str = ""
+    """In a definitions document, also as a JSON path: `$.queues[3].name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,15 @@ class Problem:
     message: str
     place: Place
     suggestion: str = ""
+    left_out: bool = False
+    """Whether it says what is not taken of a definitions document, of which the rest is."""
+    strict: bool = False
+    """Whether nothing may be left out."""
 
     @property
     def severity(self) -> str:
+        if self.left_out:
+            return ERROR if self.strict else WARNING
         return WARNING if self.code in WARNINGS else ERROR
 
 
@@ -81,7 +91,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda p: (p.place.file, p.place.line, p.place.column, p.code))
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(given: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """A suggestion, empty if nothing comes near."""
-    near = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(given[:GIVEN_CHARACTERS_MAX], known, n=1, cutoff=likeness)
     return f"did you mean '{near[0]}'?" if near else ""

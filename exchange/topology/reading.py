@@ -77,8 +77,6 @@ class Reader:
         self.document = document
         self.surroundings = surroundings
         self.variables: dict[str, str] = dict(surroundings.environment)
-        self.replaces = True
-        """Whether `${...}` means anything; in what RabbitMQ exported it does not."""
         self._told: set[int] = set()
         self._room = CHARACTERS_MAX
 
@@ -116,7 +114,7 @@ class Reader:
         return self.text(node) if self._has_variable(node) else node.value
 
     def _has_variable(self, node: Scalar) -> bool:
-        return self.replaces and VARIABLE_MARK in node.text
+        return VARIABLE_MARK in node.text
 
     def is_secret(self, node: Node) -> bool:
         """Whether nobody is to see what stands there."""

@@ -7,8 +7,8 @@ before any broker is asked.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from warrener.exchange.access.users import GUEST
@@ -26,9 +26,11 @@ from warrener.exchange.topology.state import (
     Permission,
     Queue,
     State,
+    Thing,
     TopicPermission,
     User,
     VirtualHost,
+    merged_vhosts,
     same,
     title,
 )
@@ -36,6 +38,7 @@ from warrener.exchange.topology.sugar import DLX
 from warrener.exchange.types import TYPES
 from warrener.exchange.types import Exchange as CoreExchange
 
+NONE: Mapping[Key, Thing] = {}
 ALTERNATE = "alternate-exchange"
 COMPARISONS_MAX = 50_000
 """Names that are compared with those that are missing, to suggest one: a second or two. Whoever
@@ -45,27 +48,33 @@ misses very many among very many has not mistyped them."""
 class Declared:
     """All drafts by their keys; merging them tells what is declared twice."""
 
-    def __init__(self, drafts: Iterable[Draft]) -> None:
+    def __init__(self, drafts: Iterable[Draft], others: Mapping[Key, Thing] = NONE) -> None:
         self.drafts: dict[Key, Draft] = {}
+        self._others = others
         for draft in sorted(drafts, key=lambda draft: draft.made_up):
             self._take(draft)
         self._names: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for draft in self.drafts.values():
-            if isinstance(draft.thing, Queue | Exchange):
-                self._names[draft.thing.kind, draft.thing.vhost].append(draft.thing.name)
+        for thing in (*(draft.thing for draft in self.drafts.values()), *others.values()):
+            if isinstance(thing, Queue | Exchange):
+                self._names[thing.kind, thing.vhost].append(thing.name)
         self._exchanges: dict[Key, CoreExchange | None] = {}
         self._comparisons_left = COMPARISONS_MAX
 
     @property
     def listed_vhosts(self) -> frozenset[str]:
         """The virtual hosts that are declared as such."""
-        return frozenset(d.thing.name for d in self.drafts.values() if d.thing.kind == "vhost")
+        keys = self.drafts.keys() | self._others.keys()
+        return frozenset(str(key[1]) for key in keys if key[0] == VirtualHost.kind)
+
+    @property
+    def implied_vhosts(self) -> frozenset[str]:
+        """The default virtual host, where something is in it that is not said to be there."""
+        used = {getattr(draft.thing, "vhost", "") for draft in self.drafts.values()}
+        return frozenset((DEFAULT_VHOST,)) & (used - self.listed_vhosts)
 
     def state(self) -> State:
         things = [draft.thing for draft in self.drafts.values()]
-        used = {thing.vhost for thing in things if hasattr(thing, "vhost")}
-        implied = [VirtualHost(DEFAULT_VHOST)] if DEFAULT_VHOST in used - self.listed_vhosts else []
-        return State([*implied, *things])
+        return State([*map(VirtualHost, self.implied_vhosts), *things])
 
     def let_go(self) -> None:
         """Give the drafts back one by one, as `Document.let_go` does with what they stand on."""
@@ -96,13 +105,12 @@ class Declared:
         if there is draft or draft.made_up:
             return
         if isinstance(draft.thing, VirtualHost) and _reader(there) is not _reader(draft):
-            merged = _merged(there.thing, draft.thing)
+            merged = merged_vhosts(there.thing, draft.thing)
             if merged is not None:
                 there.thing = merged
                 return
         elif draft.entry.record.what == "a parameter" and _is_same(there.thing, draft.thing):
-            # rabbitmqctl writes the limits of a virtual host twice.
-            return
+            return  # The limits of a virtual host may be written as a parameter, too.
         place = _reader(there).document.place(there.entry.node)
         where = f"{place.file}:{place.line}:{place.column}"
         draft.entry.problem("T030", "name", f"{title(draft.thing)} is declared at {where} already")
@@ -120,7 +128,9 @@ class Declared:
             self._missing(draft, given[0] if given else "", kind, name, self._known(draft, kind))
 
     def _is_declared(self, kind: str, vhost: str, name: str) -> bool:
-        return (kind, vhost, name) in self.drafts or (kind == EXCHANGE and name in PREDECLARED)
+        key = (kind, vhost, name)
+        is_always_there = kind == EXCHANGE and name in PREDECLARED
+        return is_always_there or key in self.drafts or key in self._others
 
     def _known(self, draft: Draft, kind: str) -> list[str]:
         predeclared = list(PREDECLARED) if kind == EXCHANGE else []
@@ -134,13 +144,14 @@ class Declared:
         return self._exchanges[key]
 
     def _make_exchange(self, key: Key) -> CoreExchange | None:
-        draft = self.drafts.get(key)
+        thing = self.drafts[key].thing if key in self.drafts else self._others.get(key)
         name = str(key[-1])
-        kind = draft.thing.type if draft else PREDECLARED.get(name, "")
+        kind = thing.type if isinstance(thing, Exchange) else PREDECLARED.get(name, "")
         if kind not in TYPES:
             return None
         try:
-            return TYPES[kind](name, arguments=draft.thing.arguments if draft else {})
+            arguments = thing.arguments if isinstance(thing, Exchange) else {}
+            return TYPES[kind](name, arguments=arguments)
         except Refused:
             return None  # Its arguments are wrong, and that has been told.
 
@@ -156,16 +167,14 @@ class Declared:
 
     def _check_user(self, draft: Draft) -> None:
         user = draft.thing.user
-        if ("user", user) not in self.drafts and user != GUEST.name:
-            users = [key[1] for key in self.drafts if key[0] == "user"]
+        keys = self.drafts.keys() | self._others.keys()
+        if ("user", user) not in keys and user != GUEST.name:
+            users = [key[1] for key in keys if key[0] == "user"]
             self._missing(draft, "user", "user", user, map(str, users))
 
     def _check_permissions(self) -> None:
-        permitted = {
-            draft.thing.user
-            for draft in self.drafts.values()
-            if isinstance(draft.thing, Permission)
-        }
+        things = (*(draft.thing for draft in self.drafts.values()), *self._others.values())
+        permitted = {thing.user for thing in things if isinstance(thing, Permission)}
         for draft in self.drafts.values():
             if isinstance(draft.thing, User) and draft.thing.name not in permitted:
                 what = f"the user '{draft.thing.name}' has no permission in any vhost"
@@ -200,17 +209,6 @@ def _check_rules(draft: Draft, source: CoreExchange) -> None:
 
 def _reader(draft: Draft) -> Any:
     return draft.entry.reader
-
-
-def _merged(one: VirtualHost, other: VirtualHost) -> VirtualHost | None:
-    """What two files say of one virtual host, None if they do not agree."""
-    said: dict[str, Any] = {}
-    for name in ("description", "tags"):
-        values = [v for v in (getattr(one, name), getattr(other, name)) if v is not None]
-        if len(values) == 2 and values[0] != values[1]:
-            return None
-        said[name] = values[0] if values else None
-    return replace(one, **said)
 
 
 def _is_same(one: Any, other: Any) -> bool:

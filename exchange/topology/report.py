@@ -37,13 +37,16 @@ def as_json(problems: Sequence[Problem]) -> str:
 
 
 def as_fields(problem: Problem) -> dict[str, Any]:
-    """A problem as programs read it."""
+    """A problem as programs read it; with a `path` in definitions only."""
+    place = asdict(problem.place)
+    if not problem.place.path:
+        del place["path"]
     return {
         "code": problem.code,
         "severity": problem.severity,
         "message": problem.message,
         "suggestion": problem.suggestion,
-        **asdict(problem.place),
+        **place,
     }
 
 

@@ -40,7 +40,7 @@ FLAG = Flag()
 EXPRESSION = Expression()
 WORDS = ListOf(TEXT, words=True)
 OVERFLOW = Choice("drop-head", "reject-publish", "reject-publish-dlx")
-QUEUE_TYPE = Choice("classic", "quorum", "stream")
+QUEUE_TYPE = Choice("classic", "quorum")
 TTL = duration(0, TTL_MAX_MS)
 
 VHOST_KEY = Field("vhost", NAME, "virtual host, where the list is not inside one")

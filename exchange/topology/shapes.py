@@ -131,6 +131,11 @@ class Whole(Shape):
         return {"anyOf": [number, text]}
 
 
+def has_units(shape: Shape) -> bool:
+    """Whether a value may be written with a unit."""
+    return isinstance(shape, Whole) and shape.parse is not None
+
+
 def duration(low: int = 0, high: int = LONG[-1]) -> Whole:
     return Whole(low, high, units.duration, "a duration (5m, or a number of milliseconds)")
 

@@ -8,7 +8,7 @@ there is right. A state is a mapping of keys to things.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeAlias
 
 from warrener.exchange.arguments import identity
@@ -19,6 +19,10 @@ Arguments: TypeAlias = Mapping[str, Any]
 
 QUEUE = "queue"
 EXCHANGE = "exchange"
+RESERVED = "amq."
+"""What the names begin with that are the broker's."""
+MADE_UP = "amq.gen-"
+"""What the names of queues begin with that were declared without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,17 @@ class UserLimits:
     @property
     def key(self) -> Key:
         return (self.kind, self.user)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalParameter:
+    kind: ClassVar[str] = "global parameter"
+    name: str
+    value: Any
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +204,12 @@ Thing: TypeAlias = (
     | TopicPermission
     | VirtualHostLimits
     | UserLimits
+    | GlobalParameter
+    | Policy
+    | OperatorPolicy
     | Exchange
     | Queue
     | Binding
-    | Policy
-    | OperatorPolicy
 )
 
 KINDS: tuple[type[Any], ...] = (
@@ -203,13 +219,15 @@ KINDS: tuple[type[Any], ...] = (
     TopicPermission,
     VirtualHostLimits,
     UserLimits,
+    GlobalParameter,
+    Policy,
+    OperatorPolicy,
     Exchange,
     Queue,
     Binding,
-    Policy,
-    OperatorPolicy,
 )
-"""In the order in which they are made."""
+"""In the order in which they are made. Policies come before what they apply to: to set one means to
+go through all names that are there."""
 
 SECRETS = ("password_hash", "password")
 
@@ -238,7 +256,7 @@ class State(Mapping[Key, Any]):
 def title(thing: Thing) -> str:
     """How a thing is called in a plan."""
     match thing:
-        case VirtualHost() | User():
+        case VirtualHost() | User() | GlobalParameter():
             return f"{thing.kind} '{thing.name}'"
         case UserLimits():
             return f"limits of user '{thing.user}'"
@@ -283,6 +301,17 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple) and isinstance(other, tuple):
         return set(one) == set(other)
     return identity(one) == identity(other)
+
+
+def merged_vhosts(one: VirtualHost, other: VirtualHost) -> VirtualHost | None:
+    """What two declarations say of one virtual host, None if they do not agree."""
+    said: dict[str, Any] = {}
+    for name in ("description", "tags"):
+        values = [v for v in (getattr(one, name), getattr(other, name)) if v is not None]
+        if len(values) == 2 and values[0] != values[1]:
+            return None
+        said[name] = values[0] if values else None
+    return replace(one, **said)
 
 
 def as_fields(thing: Thing) -> dict[str, Any]:

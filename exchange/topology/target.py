@@ -30,6 +30,9 @@ class Target(Protocol):
     broker in this process.
     """
 
+    user: str | None
+    """As whom it is changed, if somebody has to log in for that."""
+
     def read(self) -> Live:
         """What is there, but for what no file can declare: exclusive and server-named queues,
         and the exchanges that are always there."""

@@ -22,9 +22,11 @@ from warrener.exchange.topology.credentials import hash_parts
 from warrener.exchange.topology.schema import EXCHANGE, QUEUE, VERSION
 from warrener.exchange.topology.shapes import Field
 from warrener.exchange.topology.state import (
+    MADE_UP,
     Arguments,
     Binding,
     Exchange,
+    GlobalParameter,
     OperatorPolicy,
     Permission,
     Policy,
@@ -60,6 +62,7 @@ def as_yaml(state: State) -> str:
     lines = [f"# yaml-language-server: $schema=./{SCHEMA_FILE}", f"version: {VERSION}"]
     limits = {each.user: each.values for each in state.of(UserLimits)}
     lines += _section("users", [_user(user, limits) for user in state.of(User)])
+    lines += _section("global_parameters", [_fields(each) for each in state.of(GlobalParameter)])
     vhosts = state.of(VirtualHost)
     if vhosts:
         lines.append("vhosts:")
@@ -84,7 +87,7 @@ def as_definitions(state: State) -> str:
         "permissions": [_fields(each) for each in state.of(Permission)],
         "topic_permissions": [_fields(each) for each in state.of(TopicPermission)],
         "parameters": _parameters(state),
-        "global_parameters": [],
+        "global_parameters": [_fields(each) for each in state.of(GlobalParameter)],
         "policies": [_policy_definition(each) for each in state.of(Policy)],
         "queues": [_queue_definition(each) for each in state.of(Queue)],
         "exchanges": [_fields(each) for each in state.of(Exchange)],
@@ -110,8 +113,16 @@ def _by_vhost(state: State) -> dict[str, dict[type[Any], list[Any]]]:
     )
     for kind in kinds:
         for thing in state.of(kind):
+            if _is_made_up(thing):
+                continue  # A topology file cannot declare it.
             found.setdefault(thing.vhost, {}).setdefault(kind, []).append(thing)
     return found
+
+
+def _is_made_up(thing: Any) -> bool:
+    """Whether it is a queue with a name that the broker has made up, or bound to one."""
+    name = thing.name if isinstance(thing, Queue) else getattr(thing, "destination", "")
+    return isinstance(thing, Queue | Binding) and name.startswith(MADE_UP)
 
 
 def _vhost_lines(vhost: VirtualHost, things: Mapping[type[Any], list[Any]]) -> list[str]:

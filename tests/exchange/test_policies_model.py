@@ -39,7 +39,9 @@ class PoliciesModel(RuleBasedStateMachine):
     @rule(name=names, kind=st.sampled_from(["classic", "quorum"]))
     def declare_queue(self, name: str, kind: str) -> None:
         if name not in self.vhost.queues:
-            queue = self.vhost.declare_queue(name, self, arguments={"x-queue-type": kind})
+            arguments = {"x-queue-type": kind}
+            durable = kind == "quorum"
+            queue = self.vhost.declare_queue(name, self, durable=durable, arguments=arguments)
             self.kinds[queue] = kind
 
     @rule(name=names)

@@ -192,18 +192,23 @@ CLASSIC, QUORUM = {"x-queue-type": "classic"}, {"x-queue-type": "quorum"}
 def test_arguments_that_rabbitmq_does_not_compare_may_differ(
     client: Client, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    (queue,) = client.declare("q", arguments=one)
-    assert client.declare("q", arguments=other) == [queue]
-    (queue,) = client.declare("p", arguments=other)
-    assert client.declare("p", arguments=one) == [queue]
+    (queue,) = client.declare("q", durable=True, arguments=one)
+    assert client.declare("q", durable=True, arguments=other) == [queue]
+    (queue,) = client.declare("p", durable=True, arguments=other)
+    assert client.declare("p", durable=True, arguments=one) == [queue]
 
 
 @pytest.mark.parametrize("argument", ["x-dead-letter-strategy", "x-quorum-initial-group-size"])
 def test_arguments_of_quorum_queues_are_compared_there(client: Client, argument: str) -> None:
     value = {"x-dead-letter-strategy": "at-least-once", "x-quorum-initial-group-size": 3}[argument]
-    client.declare("q", arguments=QUORUM)
+    client.declare("q", durable=True, arguments=QUORUM)
     with pytest.raises(PreconditionFailed, match=f"inequivalent arg '{argument}'"):
-        client.declare("q", arguments=QUORUM | {argument: value})
+        client.declare("q", durable=True, arguments=QUORUM | {argument: value})
+
+
+def test_a_quorum_queue_must_be_durable(client: Client) -> None:
+    with pytest.raises(PreconditionFailed, match="invalid property 'non-durable'"):
+        client.declare("q", arguments=QUORUM)
 
 
 def test_a_queue_without_a_name_is_given_one_of_its_own(client: Client) -> None:

@@ -204,6 +204,27 @@ def test_a_topology_that_would_replace_something_keeps_it_from_starting(processe
     assert "nobody has agreed to replace" in ended
 
 
+def test_definitions_do_not_keep_it_from_starting_unless_nothing_may_be_left_out(
+    processes, tmp_path
+):
+    file = tmp_path / "definitions.json"
+    data = str(tmp_path / "data")
+    for length in ("5", "6"):
+        file.write_text(
+            '{"rabbit_version": "3.5.7", "queues": [{"name": "q", "arguments": '
+            f'{{"x-max-length": {length}}}}}, {{"name": "s", "type": "stream"}}, 5]}}'
+        )
+        process = Process("--data", data, "--topology", str(file))
+        processes.append(process)
+        with process.connect() as connection:
+            connection.channel().queue_declare("q", passive=True)
+        assert process.end() == 0
+    more = ("--port", "0", "--topology-strict", "--topology", str(file))
+    ended = start_in_vain("--data", data, *more)
+    assert "error[T040]: queue 's' in '/' is left out: streams are not supported" in ended
+    assert "2 errors" in ended
+
+
 def test_the_management_api_is_there_where_it_says(processes):
     process = Process("--memory", "--http-port", "0")
     processes.append(process)

@@ -222,3 +222,66 @@ def test_what_is_quiet_says_only_what_is_wrong(file, data, capsys):
     file.write_text("queues: [{ nam: q }]")
     assert topology("validate", file, "-q") == 1
     assert "error[T012]" in capsys.readouterr().out
+
+
+DEFINITIONS = """{"rabbit_version": "4.1.4",
+ "queues": [{"name": "jobs", "vhost": "/", "durable": true, "arguments": {}},
+            {"name": "log", "vhost": "/", "arguments": {"x-queue-type": "stream"}}],
+ "bindings": [{"source": "nothing", "vhost": "/", "destination": "jobs",
+               "destination_type": "queue", "routing_key": "k", "arguments": {}}],
+}"""
+
+
+@pytest.fixture
+def definitions(tmp_path: Path) -> Path:
+    path = tmp_path / "definitions.json"
+    path.write_text(DEFINITIONS)
+    return path
+
+
+def test_what_cannot_be_taken_of_definitions_is_named_and_the_rest_is_valid(definitions, capsys):
+    assert topology("validate", definitions) == 0
+    out = capsys.readouterr().out
+    assert f"{definitions}:3:73: warning[T040]: queue 'log' in '/' is left out" in out
+    assert "binding 'nothing' -> queue 'jobs' key 'k' in '/' is left out" in out
+    assert out.endswith("0 errors, 2 warnings\nvalid: 1 queue; 2 left out\n")
+    assert topology("validate", definitions, "--strict") == 1
+    assert capsys.readouterr().out.endswith("2 errors, 0 warnings\n")
+
+
+def test_definitions_are_applied_but_for_what_is_left_out(definitions, data, capsys):
+    assert topology("apply", definitions, "--data", data, "--yes", "--strict") == 1
+    assert "the topology cannot be used" in capsys.readouterr().err
+    assert topology("apply", definitions, "--data", data, "--yes") == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("Done: 1 of 1 steps\n")
+    assert said.err.count("is left out") == 2
+    assert topology("plan", definitions, "--data", data) == 0
+
+
+def limited(tmp_path: Path) -> Path:
+    """Definitions of which the broker refuses something when it is too late to know before."""
+    path = tmp_path / "limited.json"
+    queues = [{"name": name, "vhost": "shop"} for name in ("a", "b")]
+    vhost = {"name": "shop", "limits": {"max-queues": 1}}
+    users = [{"name": "guest", "password_hash": "", "tags": "administrator"}]
+    path.write_text(json.dumps({"vhosts": [vhost], "users": users, "queues": queues}))
+    return path
+
+
+def test_a_refusal_of_the_broker_does_not_end_it_and_is_told(tmp_path, data, capsys):
+    path = limited(tmp_path)
+    assert topology("apply", path, "--data", data, "--yes") == 1
+    said = capsys.readouterr()
+    assert said.out.endswith("Done: 4 of 5 steps\n")
+    assert "warning[T023]: queue 'b' in 'shop' is left out: cannot declare queue 'b'" in said.err
+    assert topology("plan", path, "--data", data) == 2
+
+
+def test_a_refusal_has_all_taken_back_where_nothing_may_be_left_out(tmp_path, data, capsys):
+    topology("export", "--data", data)
+    before = capsys.readouterr().out
+    assert topology("apply", limited(tmp_path), "--data", data, "--yes", "--strict") == 1
+    assert "0 of 5 steps were done, then this one failed" in capsys.readouterr().err
+    topology("export", "--data", data)
+    assert capsys.readouterr().out == before

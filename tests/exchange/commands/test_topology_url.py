@@ -172,3 +172,25 @@ def test_there_must_be_one_broker(file, capsys):
     with pytest.raises(SystemExit) as ended:
         topology("plan", file)
     assert ended.value.code == 2
+
+
+def test_a_file_that_changes_the_user_it_is_applied_as_is_applied_to_its_end(tmp_path, capsys):
+    command = [sys.executable, "-m", "warrener", "serve", "--memory"]
+    command += ["--port", "0", "--http-port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        url = next(line.strip() for line in lines if line.startswith("http:"))
+        file = tmp_path / "own.yaml"
+        file.write_text(
+            "users: [{ name: guest, password: other, tags: [management] }]\n"
+            "vhosts: [{ name: shop, queues: [{ name: jobs }] }]\n"
+            "permissions: [{ user: guest, vhost: shop, configure: '', write: '', read: '.*' }]\n"
+        )
+        old = url.replace("://", "://guest:guest@")
+        assert topology("apply", file, "--url", old, "--yes") == 0
+        out = capsys.readouterr().out
+        assert "note: user 'guest' is no administrator after that" in out
+        assert out.endswith("Done: 4 of 4 steps\n")
+        assert topology("plan", file, "--url", old) == 77
+        process.terminate()

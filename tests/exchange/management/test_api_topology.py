@@ -94,6 +94,18 @@ async def test_what_rabbitmq_has_exported_is_a_document():
         assert (await broker.api.get("/api/definitions"))["queues"] == given["queues"]
 
 
+async def test_of_definitions_what_cannot_be_had_is_left_out_or_ends_it():
+    body = b'{"queues": [{"name": "q"}, {"name": "s", "type": "stream"}]}'
+    async with managed() as broker:
+        refused = await send(broker, APPLY + "?strict=true", body)
+        assert (refused.status, await broker.api.get("/api/queues")) == (400, [])
+        told = await applied(broker, body)
+        assert described(told["done"]) == [("create", "queue", "q")]
+        (problem,) = told["problems"]
+        assert (problem["code"], problem["path"]) == ("T040", "$.queues[1].type")
+        assert (await send(broker, PLAN, body)).document["steps"] == []
+
+
 async def test_an_empty_body_declares_nothing():
     async with managed() as broker:
         assert (await send(broker, PLAN + "?prune=true", b"")).document["steps"] == []
@@ -182,7 +194,7 @@ async def test_no_file_is_read(tmp_path: Any):
     [
         (b"\xff", "T001"),
         (b"a: [", "T002"),
-        (b'{"queues": [{"name": "\\ud800"}]}', "T002"),
+        (b'{"version": 1, "queues": [{"name": "\\ud800"}]}', "T002"),
         (b"!!python/object:os.system {}", "T003"),
         (b"[" * 100_000, "T003"),
         (b"&a [*a]", "T003"),
@@ -238,10 +250,10 @@ async def test_what_a_document_declares_is_there_afterwards():
             ("create", "vhost", "shop"),
             ("create", "user", "ann"),
             ("create", "permission", ""),
+            ("create", "policy", "p"),
             ("create", "exchange", "orders"),
             ("create", "queue", "orders.eu"),
             ("create", "binding", ""),
-            ("create", "policy", "p"),
         ]
         assert (told["failed"], told["left"], told["notes"]) == (None, [], [])
         queue = await broker.api.get("/api/queues/shop/orders.eu")

@@ -58,7 +58,7 @@ def test_things_are_made_before_what_refers_to_them():
     permission = Permission("shop", "ann")
     policy = Policy("shop", "p", "", {"expires": 1})
     plan = planned([], [BINDING, policy, permission, Q, X, user, SHOP])
-    assert [step.thing for step in plan.steps] == [SHOP, user, permission, X, Q, BINDING, policy]
+    assert [step.thing for step in plan.steps] == [SHOP, user, permission, policy, X, Q, BINDING]
     assert {step.action for step in plan.steps} == {Action.CREATE}
 
 
@@ -152,7 +152,7 @@ def test_what_no_file_declares_is_deleted_after_what_refers_to_it():
     e2e = Binding("shop", "x", "exchange", "y")
     y = Exchange("shop", "y")
     plan = planned([SHOP, permission, X, y, Q, e2e, policy], [SHOP, X, y], prune=True)
-    assert [step.thing for step in plan.steps] == [policy, e2e, Q, permission]
+    assert [step.thing for step in plan.steps] == [e2e, Q, policy, permission]
     assert {step.action for step in plan.steps} == {Action.DELETE}
 
 

@@ -116,7 +116,8 @@ def _in_vhost(draw: st.DrawFn, vhost: str, users: list[str]) -> list[Thing]:
     queues = draw(st.lists(names, unique=True, max_size=3))
     for name in queues:
         arguments = draw(queue_arguments) | draw(custom)
-        things.append(Queue(vhost, name, draw(flags), draw(flags), arguments))
+        durable = arguments.get("x-queue-type") == "quorum" or draw(flags)
+        things.append(Queue(vhost, name, durable, draw(flags), arguments))
     for _ in range(draw(st.integers(0, 4)) if queues else 0):
         source = draw(st.sampled_from([*exchanges, "amq.topic"]))
         arguments = draw(filters) | draw(custom)
@@ -200,11 +201,8 @@ def _normal(item: dict[str, Any]) -> dict[str, Any]:
 def not_kept(definitions: dict[str, Any]) -> dict[str, Any]:
     """Without what Warrener has no use for, of which `validate` warns."""
     kept = ("operator_policy", "vhost-limits")
-    return definitions | {
-        "parameters": [each for each in definitions["parameters"] if each["component"] in kept],
-        "global_parameters": [],
-        "queues": [each for each in definitions["queues"] if not each["name"].startswith("amq.")],
-    }
+    parameters = [each for each in definitions["parameters"] if each["component"] in kept]
+    return definitions | {"parameters": parameters}
 
 
 def test_what_rabbitmq_exported_is_written_as_it_was():
@@ -221,7 +219,11 @@ def test_a_broker_has_what_rabbitmq_exported():
     plan = plan_of(broker, read(text))
     assert apply(plan, target, plan.needs).error == ""
     exported = json.loads(as_definitions(target.read().state))
-    assert normal(exported) == normal(not_kept(json.loads(text)))
+    given = not_kept(json.loads(text))
+    for document in (exported, given):
+        # Its password is the one that guest has here, so the hash of it stays.
+        document["users"] = [user for user in document["users"] if user["name"] != "guest"]
+    assert normal(exported) == normal(given)
     assert plan_of(broker, read(text)).is_empty
 
 
