@@ -68,8 +68,8 @@ class Publisher(threading.Thread):
         self._connection = pika.SelectConnection(
             pika.URLParameters(url),
             on_open_callback=lambda connection: connection.channel(on_open_callback=self._begin),
-            on_open_error_callback=self._stop,
-            on_close_callback=self._stop,
+            on_open_error_callback=self._leave,
+            on_close_callback=self._leave,
         )
 
     def run(self) -> None:
@@ -99,7 +99,7 @@ class Publisher(threading.Thread):
             self.reached.set()
         self._publish()
 
-    def _stop(self, *_: object) -> None:
+    def _leave(self, *_: object) -> None:
         self._connection.ioloop.stop()
 
 
