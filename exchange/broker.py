@@ -179,6 +179,7 @@ class Broker:
             queue.ready.memory_bytes
             + queue.unacked_bytes
             + MESSAGE_OVERHEAD_BYTES * (queue.ready.messages_in_memory + queue.unacked)
+            + (0 if queue.unrouted is None else queue.unrouted.memory_bytes)
             for vhost in self.vhosts.values()
             for queue in vhost.queues.values()
         )

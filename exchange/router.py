@@ -128,19 +128,25 @@ class Router:
             exchange.published(messages)
         return ()
 
-    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
+    def dead_letter(
+        self, queue: Queue, messages: Sequence[Message], reason: str
+    ) -> Sequence[Message]:
         """Publish messages that `queue` gives up to its dead-letter exchange.
 
-        Without such an exchange, or where a message would go round for ever, they are gone.
+        Returns those that go to no queue, as there is no such exchange, or it leads nowhere, or
+        only where a message would go round for ever.
         """
         exchange = self._exchanges.get(queue.options.dead_letter_exchange or "")
         if exchange is None:
-            return
+            return messages
+        nowhere = []
         for message in messages:
             try:
-                self._dead_letter(exchange, queue, message, reason)
+                if not self._dead_letter(exchange, queue, message, reason):
+                    nowhere.append(message)
             except Exception as error:
                 self._quarantine(queue.name, message, error)
+        return nowhere
 
     def release(self, exchange: Exchange, messages: Sequence[Message]) -> None:
         """Route messages on that `exchange` has held back until now."""
@@ -181,7 +187,8 @@ class Router:
             self._ledger.write_messages([message], route.head, route.holders)
         queue.enqueue([message], len(message.content))
 
-    def _dead_letter(self, exchange: Exchange, queue: Queue, message: Message, reason: str) -> None:
+    def _dead_letter(self, exchange: Exchange, queue: Queue, message: Message, reason: str) -> bool:
+        """Returns whether there is a queue for it."""
         self._budget.spend(REWRITTEN)
         now = self._ledger.now_ms
         letter = dead_letter(self._ledger.codec, queue, message, reason, now)
@@ -190,6 +197,7 @@ class Router:
         route = self._find(exchange, letter.envelope, keys, letter.properties)
         closed = [queue for queue in route.queues if goes_round(letter, queue)]
         self._put_once(letter, route, closed, False)
+        return len(closed) < len(route.queues) or bool(route.observers)
 
     def _release(self, exchange: Exchange, message: Message) -> None:
         self._budget.spend(REWRITTEN)

@@ -107,10 +107,13 @@ class VirtualHost:
         """See `Router.publish`."""
         return self._router.publish(route, messages, size, expiring)
 
-    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
+    def dead_letter(
+        self, queue: Queue, messages: Sequence[Message], reason: str, again: bool = False
+    ) -> Sequence[Message]:
         """See `Router.dead_letter`."""
-        self._activity.dead_letters[reason] += len(messages)
-        self._router.dead_letter(queue, messages, reason)
+        if not again:
+            self._activity.dead_letters[reason] += len(messages)
+        return self._router.dead_letter(queue, messages, reason)
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Tell those who listen what has happened here."""
@@ -266,7 +269,7 @@ class VirtualHost:
         queue = self.queue(name, owner)
         if if_unused and queue.consumers:
             raise PreconditionFailed(f"queue '{name}' in vhost '{self.name}' in use")
-        if if_empty and len(queue.ready):
+        if if_empty and (len(queue.ready) or queue.unrouted):
             raise PreconditionFailed(f"queue '{name}' in vhost '{self.name}' not empty")
         return self.remove_queue(queue)
 

@@ -39,7 +39,7 @@ from warrener.exchange.management.prometheus import (
     labels,
     single,
 )
-from warrener.exchange.queues.dead_letter import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
+from warrener.exchange.queues.reasons import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.statistics.activity import SIZE_BOUNDS
 from warrener.exchange.statistics.counts import (
     ACK,

@@ -132,8 +132,10 @@ COUNTED: Columns[QueueIn] = {
     "exclusive_consumer_tag": _exclusive_tag,
     "single_active_consumer_tag": _active_tag,
     "single_active_consumer_ctag": _active_tag,
-    "messages_dlx": lambda each: 0,
-    "message_bytes_dlx": lambda each: 0,
+    "messages_dlx": lambda each: len(each.queue.unrouted or ()),
+    "message_bytes_dlx": lambda each: (
+        0 if each.queue.unrouted is None else each.queue.unrouted.bytes
+    ),
     "open_files": lambda each: {NODE: 0},
     "reductions": lambda each: 0,
     "reductions_details": lambda each: {"rate": 0.0},

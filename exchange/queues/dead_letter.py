@@ -21,15 +21,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.message import Envelope, Message, carbon_copies
+from warrener.exchange.queues.reasons import REJECTED
 
 if TYPE_CHECKING:
     from warrener.exchange.durability.ledger import Codec
     from warrener.exchange.queues.queue import Queue
-
-REJECTED = "rejected"
-EXPIRED = "expired"
-MAXLEN = "maxlen"
-DELIVERY_LIMIT = "delivery_limit"
 
 DELIVERY_COUNT = "x-delivery-count"
 """The header that tells how often a message came back to the queue it is delivered from."""

@@ -23,8 +23,15 @@ class Host(Protocol):
     budget: Budget
     deadlines: Deadlines
 
-    def dead_letter(self, queue: Queue, messages: Sequence[Message], reason: str) -> None:
-        """Publish messages that `queue` gives up to its dead-letter exchange."""
+    @property
+    def generation(self) -> int:
+        """Raised by everything that may change where a message goes."""
+
+    def dead_letter(
+        self, queue: Queue, messages: Sequence[Message], reason: str, again: bool = False
+    ) -> Sequence[Message]:
+        """Publish messages that `queue` gives up to its dead-letter exchange; returns those that
+        go to no queue. `again` says that it was tried before."""
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Tell those who listen what has happened to a queue."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from warrener.exchange.budget import SETTLED
-from warrener.exchange.queues.dead_letter import MAXLEN
 from warrener.exchange.queues.options import REJECT_PUBLISH_DLX
+from warrener.exchange.queues.reasons import MAXLEN
 
 if TYPE_CHECKING:
     from warrener.exchange.budget import Budget
@@ -28,7 +28,9 @@ DROPPED_MAX = 1000
 
 def is_full(queue: Queue, size: int, count: int = 1) -> bool:
     """Whether `count` more messages, `size` bytes together, would be too many."""
-    most, most_bytes = queue.options.max_length, queue.options.max_bytes
+    most, most_bytes, unrouted = queue.options.max_length, queue.options.max_bytes, queue.unrouted
+    if unrouted is not None:
+        count, size = count + len(unrouted), size + unrouted.bytes
     return (most is not None and len(queue.ready) + count > most) or (
         most_bytes is not None and queue.ready.bytes + size > most_bytes
     )

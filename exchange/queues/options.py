@@ -15,6 +15,7 @@ from typing import Any
 
 from warrener.exchange.arguments import kind, show
 from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.queues.reasons import MAXLEN
 from warrener.exchange.queues.retry import ALL, DISABLED, FAILED, RETURNED, Retry
 
 TTL_MAX_MS = 315_360_000_000
@@ -34,6 +35,7 @@ REJECT_PUBLISH = "reject-publish"
 REJECT_PUBLISH_DLX = "reject-publish-dlx"
 QUEUE_TYPE = "x-queue-type"
 CLASSIC, QUORUM = "classic", "quorum"
+AT_MOST_ONCE, AT_LEAST_ONCE = "at-most-once", "at-least-once"
 OVERFLOWS = (DROP_HEAD, REJECT_PUBLISH, REJECT_PUBLISH_DLX)
 
 
@@ -48,6 +50,8 @@ class QueueOptions:
     overflow: str = DROP_HEAD
     dead_letter_exchange: str | None = None
     dead_letter_routing_key: str | None = None
+    strategy: str = AT_MOST_ONCE
+    """Whether a dead letter that goes nowhere is gone."""
     max_priority: int | None = None
     delivery_limit: int | None = None
     consumer_timeout_ms: int | None = None
@@ -70,6 +74,10 @@ class QueueOptions:
     def rejects(self) -> bool:
         """Whether a full queue refuses what is published to it."""
         return self.limited and self.overflow != DROP_HEAD
+
+    def keeps_dead_letters(self, reason: str) -> bool:
+        """Whether dead letters for a reason wait if they go nowhere; what was too much does not."""
+        return self.strategy == AT_LEAST_ONCE and reason != MAXLEN
 
     def excess(self, count: int, size: int) -> int:
         """How many of `count` waiting messages of `size` bytes are too many; by bytes, one is."""
@@ -297,7 +305,7 @@ KEYS: dict[str, Key] = {
     "overflow": Key("overflow", _one_of(*OVERFLOWS), OPERATOR),
     "dead-letter-exchange": Key("dead_letter_exchange", is_name, POLICY),
     "dead-letter-routing-key": Key("dead_letter_routing_key", is_name, POLICY),
-    "dead-letter-strategy": Key(NO_OPTION, _one_of("at-most-once", "at-least-once"), POLICY),
+    "dead-letter-strategy": Key("strategy", _one_of(AT_MOST_ONCE, AT_LEAST_ONCE), POLICY),
     "delivery-limit": Key("delivery_limit", _number(-1), OPERATOR, lower_limit),
     "consumer-timeout": Key("consumer_timeout_ms", _number(0), POLICY, lower_timeout),
     "max-priority": Key("max_priority", _number(0, PRIORITY_MAX)),
@@ -329,8 +337,7 @@ KEYS: dict[str, Key] = {
     "alternate-exchange": Key(NO_OPTION, is_name, POLICY, prefix=""),
 }
 """All keys, as a policy writes them; a new one needs no more than a line here. One that sets no
-option changes nothing, and is taken so that what was written for RabbitMQ can be used. Dead letters
-are handed over at least once whatever the strategy says."""
+option changes nothing, and is taken so that what was written for RabbitMQ can be used."""
 
 ARGUMENTS = {key.prefix + name: name for name, key in KEYS.items()}
 """The same keys, as arguments write them."""

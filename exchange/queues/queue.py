@@ -30,15 +30,16 @@ from warrener.exchange.budget import ADMITTED, EXPIRY, PASSED_OVER, SETTLED
 from warrener.exchange.durability.records import Return
 from warrener.exchange.policy import UNGOVERNED, Applied, queue_groups
 from warrener.exchange.queues.consumers import Consumers
-from warrener.exchange.queues.dead_letter import EXPIRED, REJECTED
 from warrener.exchange.queues.expiry import time_to_live
 from warrener.exchange.queues.limits import drop_excess
 from warrener.exchange.queues.options import PLAIN, QueueOptions, queue_options
 from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.queues.ready import Ready, Taken
+from warrener.exchange.queues.reasons import EXPIRED, REJECTED
 from warrener.exchange.queues.returning import Outcome, Returning, apply, cost
 from warrener.exchange.queues.selection import Selection
 from warrener.exchange.queues.suspension import Suspendable
+from warrener.exchange.queues.unrouted import Unrouted, bury, unsettle
 from warrener.exchange.statistics.counts import PUBLISH, QueueStatistics, no_counts
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Queue(Suspendable):
         "too_long",
         "unacked",
         "unacked_bytes",
+        "unrouted",
     )
 
     def __init__(
@@ -115,6 +117,7 @@ class Queue(Suspendable):
         )
         self.unacked = 0
         self.unacked_bytes = 0
+        self.unrouted: Unrouted | None = None
         self.returning = Returning(self)
         """Deliveries that are to be gone through."""
         self.waiting = False
@@ -305,11 +308,11 @@ class Queue(Suspendable):
         messages = self.settle(deliveries)
         if self.deleted:
             return
+        kept: Iterable[Message] = messages
         try:
-            self.bury(messages, reason)
-        except Exception:
-            self._keep(messages)
-            raise
+            kept = self.bury(messages, reason)
+        finally:
+            unsettle(self, kept)
 
     def out_no_more(self, delivery: Delivery) -> Message:
         """A message that was delivered comes back; it is not settled."""
@@ -339,7 +342,7 @@ class Queue(Suspendable):
             for position in self.ready.stored_positions():
                 self.ledger.settle(self, position)
         self.ready.clear()
-        return count
+        return count + (self.unrouted.clear() if self.unrouted is not None else 0)
 
     def delete(self) -> int:
         """End this queue: its ready messages go; returns how many there were."""
@@ -373,8 +376,8 @@ class Queue(Suspendable):
 
     def time_is_over(self, messages: Sequence[Message]) -> None:
         """The deadline of messages has come, and they are no longer ready."""
-        self.bury(messages, EXPIRED)
-        self.forget(messages)
+        kept = set(self.bury(messages, EXPIRED))
+        self.forget([message for message in messages if message not in kept])
 
     def let_go(self, now: int) -> None:
         """Have messages whose time is over at `now` leave, as far as the turn goes."""
@@ -460,10 +463,10 @@ class Queue(Suspendable):
         """Whether messages that are given up become dead letters, or go elsewhere."""
         return self.options.dead_letter_exchange is not None
 
-    def bury(self, messages: Sequence[Message], reason: str) -> None:
-        """Make dead letters of messages, if the queue has somewhere to send them."""
-        if messages and self.options.dead_letter_exchange is not None:
-            self._host.dead_letter(self, messages, reason)
+    def bury(self, messages: Sequence[Message], reason: str) -> Sequence[Message]:
+        """Make dead letters of messages, if the queue has somewhere to send them; returns those
+        that wait because they go nowhere."""
+        return bury(self, self._host, messages, reason)
 
     def forget(self, messages: Iterable[Message]) -> None:
         """This queue no longer needs the messages that the ledger keeps for it."""
@@ -471,11 +474,6 @@ class Queue(Suspendable):
             for message in messages:
                 if message.position:
                     self.ledger.settle(self, message.position)
-
-    def _keep(self, messages: Iterable[Message]) -> None:
-        """Undo `_forget`: messages could not be passed on, so the ledger still has to keep them."""
-        positions = {message.position for message in messages}
-        self.settled = [position for position in self.settled if position not in positions]
 
     # Order
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.budget import COUNTED, ENQUEUED, REQUEUED, REWRITTEN, ROUTED, SETTLED
 from warrener.exchange.durability.records import Return
-from warrener.exchange.queues.dead_letter import DELIVERY_COUNT, DELIVERY_LIMIT
+from warrener.exchange.queues.dead_letter import DELIVERY_COUNT
+from warrener.exchange.queues.reasons import DELIVERY_LIMIT
 
 if TYPE_CHECKING:
     from warrener.exchange.budget import Budget

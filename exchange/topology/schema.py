@@ -129,7 +129,7 @@ QUEUE_ARGUMENTS = (
     Field(
         "dead-letter-strategy",
         Choice("at-most-once", "at-least-once"),
-        "without effect: it is always at least once",
+        "whether a dead letter that goes nowhere waits",
         argument="x-dead-letter-strategy",
     ),
     Field("max-priority", Whole(0, PRIORITY_MAX), "", argument="x-max-priority"),

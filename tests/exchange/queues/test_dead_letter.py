@@ -14,14 +14,11 @@ from warrener.exchange.message import Envelope, Message
 from warrener.exchange.queues.dead_letter import (
     ACCOUNT_HEADERS,
     DEATHS_MAX,
-    DELIVERY_LIMIT,
-    EXPIRED,
-    MAXLEN,
-    REJECTED,
     dead_letter,
     goes_round,
 )
 from warrener.exchange.queues.queue import Queue
+from warrener.exchange.queues.reasons import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED
 from warrener.exchange.server.codec import CODEC
 from warrener.protocol.frames import content_frames, content_properties
 from warrener.protocol.properties import Properties
