@@ -9,7 +9,6 @@ from all others.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +36,7 @@ from warrener.exchange.refusals import locked, refuse_reserved
 from warrener.exchange.replay import Replay
 from warrener.exchange.route import Route
 from warrener.exchange.router import Router
+from warrener.exchange.server_names import server_name, token, without_prefix
 from warrener.exchange.types import TYPES, Exchange
 
 if TYPE_CHECKING:
@@ -217,12 +217,14 @@ class VirtualHost:
     ) -> Queue:
         """Make a queue, or find that it is there as asked; without a name, one is made up.
 
-        `made_up` says that the name comes from `make_up_name`.
+        `made_up` says that the name comes from `server_name`.
 
         Raises: PreconditionFailed if it exists otherwise, an argument is wrong, or there are as
         many queues as may be; ResourceLocked; AccessRefused for a reserved name.
         """
-        arguments = arguments or {}
+        if not name:
+            name, made_up = server_name(arguments or {}), True
+        arguments = without_prefix(arguments or {})
         if name in self.queues:
             queue = self.queue(name, owner)
             if exclusive != queue.exclusive:
@@ -231,11 +233,10 @@ class VirtualHost:
             queue.last_used_ms = self.ledger.now_ms
             return queue
         options = queue_options(arguments, durable=durable)
-        if name and not made_up:
+        if not made_up:
             refuse_reserved("queue", name, self.name)
         if name == QUARANTINE:
             require_quarantine(durable, exclusive, auto_delete, arguments)
-        name = name or self.make_up_name()
         self._require_room(name)
         queue = self._make_queue(
             name,
@@ -249,13 +250,9 @@ class VirtualHost:
         self._definitions.add(queue)
         return queue
 
-    def make_up_name(self) -> str:
-        """A name for a queue that is declared without one."""
-        return f"amq.gen-{secrets.token_urlsafe(16)}"
-
     def add_reply_queue(self, owner: object) -> Queue:
         """Make a queue for direct replies to one channel; it goes with its consumer."""
-        return self._add_queue(ReplyQueue(secrets.token_urlsafe(16), self, owner))
+        return self._add_queue(ReplyQueue(token(), self, owner))
 
     def delete_queue(
         self, name: str, owner: object, *, if_unused: bool = False, if_empty: bool = False

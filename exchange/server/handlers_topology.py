@@ -14,6 +14,7 @@ from warrener.exchange.access.requirements import (
 )
 from warrener.exchange.errors import NotFound
 from warrener.exchange.queues.queue import Queue
+from warrener.exchange.server_names import server_name
 from warrener.protocol import methods as m
 from warrener.protocol.codec import Method
 from warrener.protocol.properties import DIRECT_REPLY_TO
@@ -82,7 +83,7 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
         queue = find_queue(channel, method.queue)
         queue.last_used_ms = vhost.ledger.now_ms
     else:
-        name = method.queue or vhost.make_up_name()
+        name = method.queue or server_name(method.arguments)
         require_queue_declare(channel.connection.rights, vhost, name, method.arguments)
         queue = vhost.declare_queue(
             name,

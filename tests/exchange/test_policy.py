@@ -103,7 +103,7 @@ def test_an_operator_policy_has_limits_only(broker: Broker, key: str) -> None:
         {"ha-mode": "all"},
         {"ha-mode": "exactly", "ha-params": 2, "ha-sync-mode": "automatic"},
         {"ha-mode": "nodes", "ha-params": ["a", "b"]},
-        {"queue-mode": "lazy", "queue-version": 2, "dead-letter-strategy": "at-least-once"},
+        {"queue-mode": "lazy", "queue-version": 2},
         {"max-in-memory-length": 1, "max-in-memory-bytes": 1, "queue-leader-locator": "balanced"},
         {"initial-cluster-size": 3, "target-group-size": 3, "queue-master-locator": "min-masters"},
     ],

@@ -211,6 +211,34 @@ def test_a_quorum_queue_must_be_durable(client: Client) -> None:
         client.declare("q", arguments=QUORUM)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "begin"),
+    [
+        ("myapp", "myapp-"),
+        ("a\r\nb", "ab-"),
+        ("x" * 64, "x" * 64 + "-"),
+        ("", "amq.gen-"),
+        (5, "amq.gen-"),
+    ],
+)
+def test_a_name_that_is_made_up_begins_with_the_prefix_that_was_asked_for(
+    client: Client, prefix: object, begin: str
+) -> None:
+    (queue,) = client.declare("", arguments={"x-name-prefix": prefix, "x-max-length": 1})
+    assert queue.name.startswith(begin)
+    assert queue.arguments == {"x-max-length": 1}
+
+
+def test_a_prefix_of_a_name_is_no_longer_than_64_bytes(client: Client) -> None:
+    with pytest.raises(PreconditionFailed, match="x-name-prefix"):
+        client.declare("", arguments={"x-name-prefix": "ö" * 33})
+
+
+def test_a_queue_with_a_name_needs_no_prefix(client: Client) -> None:
+    (queue,) = client.declare("q", arguments={"x-name-prefix": "x" * 65})
+    assert (queue.name, queue.arguments) == ("q", {})
+
+
 def test_a_queue_without_a_name_is_given_one_of_its_own(client: Client) -> None:
     one, two = client.declare("", "")
     assert one.name.startswith("amq.gen-")
