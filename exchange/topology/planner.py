@@ -125,6 +125,8 @@ class _Planner:
             return None
         if not isinstance(thing, Exchange | Queue):
             return Step(Action.UPDATE, there, thing)
+        if isinstance(thing, Queue) and not differences(_classic(there), _classic(thing)):
+            return None
         return Step(Action.REPLACE, there, thing, messages=self._live.messages.get(thing.key, 0))
 
     def _with_hash(self, user: User, there: User | None) -> User:
@@ -223,6 +225,16 @@ class _Planner:
                 for end in replaced.intersection(_ends(thing)):
                     again[end].append(thing)
         return [replace(step, rebind=tuple(again.get(step.thing.key, ()))) for step in changes]
+
+
+def _classic(queue: Queue) -> Queue:
+    """A queue that does not say that it is a classic one. Exports of RabbitMQ 4 write that for each
+    queue, clients leave it out, and the broker makes no difference."""
+    given = queue.arguments
+    if given.get("x-queue-type") != "classic":
+        return queue
+    others = {name: value for name, value in given.items() if name != "x-queue-type"}
+    return replace(queue, arguments=others)
 
 
 def _is_guests(user: User, given: str, now: str) -> bool:

@@ -127,7 +127,7 @@ class Export:
 
     def _queue(self, name: str, vhost: str) -> Item:
         arguments = self._random.choice(
-            [{}, {"x-message-ttl": 60_000}, {"x-max-length": 5, "x-custom": [1, None, {"a": 1.5}]}]
+            [{}, {"x-message-ttl": 60_000}, {"x-max-length": 5, "x-custom": [1, "b", {"a": 1.5}]}]
         )
         item: Item = {"name": name, "vhost": vhost, "durable": True, "auto_delete": False}
         if self.version >= "3.8" and self._random.random() < 0.3:

@@ -181,3 +181,49 @@ def test_a_topology_file_in_json_stays_strict_and_definitions_do_not():
 def test_an_empty_state_has_nothing_to_leave_out():
     found = read(b"{}")
     assert (found.state.keys(), found.problems) == (State().keys(), ())
+
+
+oddities = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(
+        ["", "/", "amq.topic", "\ud800", "x" * 300, "stream", ".*", "guest", 1 << 80]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every place in a document where another value could be put."""
+    steps: list[Any] = []
+    if isinstance(value, dict):
+        steps = list(value)
+    elif isinstance(value, list):
+        steps = list(range(len(value)))
+    found = [(value, step) for step in steps]
+    for step in steps:
+        found += places(value[step])
+    return found
+
+
+@settings(deadline=None, max_examples=200)
+@given(randoms, st.lists(oddities, min_size=1, max_size=6))
+def test_whatever_is_anywhere_in_a_document_the_rest_of_it_is_taken(random, values):
+    export = Export(random)
+    for value in values:
+        inside, step = random.choice(places(export.document))
+        inside[step] = value
+    text = json.dumps(export.document).replace("NaN", "1e999").replace("Infinity", "1e999")
+    broker = Broker(NullStore(), CODEC)
+    target = InProcess(broker)
+    for is_again in (False, True):
+        found, plan = plan_for(read(text.encode()), target.read())
+        assert not found.has_errors, found.problems
+        outcome = apply(plan, target, plan.needs, optional=found.origins)
+        assert (outcome.failed, outcome.error) == (None, "")
+        left = {step.thing.key for step, _ in outcome.left_out}
+        assert not is_again or {step.thing.key for step in plan.steps} == left

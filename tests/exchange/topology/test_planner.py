@@ -224,6 +224,13 @@ def test_a_hash_that_the_broker_has_renewed_is_left_and_noted():
     assert "whether it is still the one in the file cannot be told" in plan.notes[0]
 
 
+def test_a_classic_queue_is_the_same_whether_it_says_so_or_not():
+    said = replace(Q, arguments={"x-queue-type": "classic"})
+    assert planned([Q], [said]).is_empty
+    assert planned([said], [Q]).is_empty
+    assert not planned([said], [replace(Q, arguments={"x-queue-type": "quorum"})]).is_empty
+
+
 def test_a_hash_of_the_password_that_guest_has_anyway_changes_nothing():
     hashes = (hash_password("guest"), rabbitmq_hash("guest"), rabbitmq_hash("guest"))
     for now, given in permutations(hashes, 2):
