@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NODE = f"warrener@{platform.node() or 'localhost'}"
 SHORT_STRING_BYTES_MAX = 255
+FIRST_DEATH_EXCHANGE = "x-first-death-exchange"
 _NOTHING: dict[str, Any] = dict.fromkeys(PropertyFields.__annotations__)
 
 
@@ -71,7 +72,7 @@ def trace_deliveries(
 ) -> None:
     """Messages of a queue are on their way to a client."""
     for message in messages:
-        if message.envelope.exchange != TRACE_EXCHANGE:
+        if not _is_copy(message):
             _trace(
                 channel,
                 f"deliver.{public_name(queue.name)}",
@@ -79,6 +80,17 @@ def trace_deliveries(
                 [message.envelope.routing_key, *message.copies()],
                 {"redelivered": int(redelivered), **_who(channel)},
             )
+
+
+def _is_copy(message: Message) -> bool:
+    """Whether a message is a copy of the firehose, or a dead letter that was one.
+
+    A copy of a dead letter of a copy would be a dead letter in turn, and so on for ever.
+    """
+    if message.envelope.exchange == TRACE_EXCHANGE:
+        return True
+    headers = message.properties.headers or {}
+    return headers.get(FIRST_DEATH_EXCHANGE) == TRACE_EXCHANGE
 
 
 def _who(channel: Traced) -> dict[str, Any]:

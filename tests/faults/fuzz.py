@@ -17,6 +17,7 @@ A run follows from its seed. `make soak` does this for as long as you like.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter, deque
@@ -31,6 +32,7 @@ from tests.faults.kept_store import KeptStore
 from tests.faults.onlooker import look_at_everything
 from warrener.exchange.broker import Broker
 from warrener.exchange.durability.recovery import restore
+from warrener.exchange.errors import Refused
 from warrener.exchange.filters.failing import FAILURES
 from warrener.protocol import methods as m
 from warrener.protocol.frames import METHOD, frame
@@ -42,6 +44,7 @@ INTERNAL_ERROR = 541
 PERSISTENT = encode_properties(delivery_mode=2)
 RESTART = 0.004
 RENDER = 0.004
+OPERATE = 0.02
 VICTIM_WORKS = 0.1
 STEPS_KEPT = 30
 STEP_S_MAX = 5.0
@@ -188,13 +191,37 @@ class World:
             self._restart()
         elif chance(RENDER):
             self.documents += look_at_everything(self.wire)
+        elif chance(OPERATE):
+            self._operate()
         elif chance(0.05):
             self.wire.advance(self.random.choice([0.001, 0.02, 0.2, 2, 20]))
             self._now = self.wire.now
         else:
             self._attack()
-        if chance(VICTIM_WORKS):
+        if chance(VICTIM_WORKS) and not self.store.full:
             self.victim.work()
+
+    def _operate(self) -> None:
+        """What whoever runs the broker does: policies, tracing, a disk that is full for a while."""
+        broker, hostile = self.broker, self.hostile
+        name = f"p{self.random.randrange(3)}"
+        what = self.random.randrange(7)
+        if what < 3:
+            pattern, definition = hostile.policy()
+            with contextlib.suppress(Refused):
+                operator = hostile.chance(0.2)
+                broker.policies.set("/", name, pattern, definition, operator=operator)
+        elif what == 3:
+            with contextlib.suppress(Refused):
+                broker.policies.clear("/", name)
+        elif what == 4:
+            broker.set_tracing("/", not broker.vhosts["/"].tracing)
+        elif what == 5:
+            broker.rewrite_definitions()
+        else:
+            self.store.fill(not self.store.full)
+            broker.watch_disk(1)
+        self.wire.end_pass()
 
     def _attack(self) -> None:
         attacker = self._attacker()
@@ -221,7 +248,8 @@ class World:
             channel = self.random.randrange(1, CHANNELS + 1)
             if channel not in attacker.opened:
                 attacker.opened.add(channel)
-                data += encode(channel, m.ChannelOpen())
+                mode = self.random.choice([None, None, m.ConfirmSelect(), m.TxSelect()])
+                data += encode(channel, *filter(None, (m.ChannelOpen(), mode)))
             self.methods += 1
             if self.hostile.chance(0.35):
                 data += self.hostile.publish(channel)
@@ -252,7 +280,11 @@ class World:
 
     def _restart(self) -> None:
         self.restarts += 1
+        self.store.fill(False)
+        self.broker.watch_disk(1)
         self.wire.end_pass()
+        if self.hostile.chance(0.5):
+            self._shut_down()
         topology, stored = lasting_topology(self.broker), stored_messages(self.broker)
         self.store = self.store.again()
         self._start()
@@ -263,6 +295,12 @@ class World:
             if topology.get(name) != again.get(name)
         ]
         assert self.found == stored, difference(stored, self.found)
+
+    def _shut_down(self) -> None:
+        """End in order: everybody is told, and gives back what it has."""
+        for client in self.wire.clients:
+            client.connection.close(320, "broker shutdown", self.wire.now)
+        self.wire.end_pass()
 
     def report(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ from warrener.protocol.frames import METHOD, content_frames, frame
 
 QUEUES = [f"q{number}" for number in range(8)]
 EXCHANGES = [f"e{number}" for number in range(8)]
-STANDARD = ["amq.fanout", "amq.topic", "amq.headers", "amq.direct"]
+STANDARD = ["amq.fanout", "amq.topic", "amq.headers", "amq.direct", "amq.rabbitmq.trace"]
 STRANGE = ["", "amq.rabbitmq.reply-to", "amq.delayed.e3", "warrener.quarantine", "x" * 255, "nope"]
 KEYS = ["", "a", "a.b", "#", "a.#", "*.b", "1", "5", "4294967295", "é" * 100, *QUEUES[:4]]
 TAGS = ["", "t1", "t2", "t3"]
@@ -356,6 +356,22 @@ class Hostile:
             payloads.append(with_table(exchange, self.table(good, [len(good)], 1)))
         return payloads + [self.bind() for _ in range(20)]
 
+    def policy(self) -> tuple[str, dict[str, Any]]:
+        """A pattern, and a definition that may apply to queues, to exchanges or to both."""
+        keys = [
+            name.removeprefix("x-")
+            for name in QUEUE_ARGUMENTS
+            if name.startswith(("x-message-ttl", "x-max-length", "x-expires", "x-dead", "x-del"))
+        ]
+        names = [*self.random.sample(keys, self.pick([1, 1, 2, 3])), "alternate-exchange"]
+        if self.chance(0.7):
+            names.pop()
+        choices = {"alternate-exchange": EXCHANGES}
+        definition = {
+            name: self.pick(choices.get(name) or QUEUE_ARGUMENTS[f"x-{name}"]) for name in names
+        }
+        return self.pick(["^q", "^q[1-4]$", "^e", "^[^v]", "^(q1|q2|warrener)", "^amq"]), definition
+
     # Messages
 
     def publish(self, channel: int) -> bytes:
@@ -425,6 +441,8 @@ class Hostile:
                     value = b"S" + long_string(self.pick(QUEUES).encode())
                 if name == "reason" and self.chance(0.7):
                     value = b"S" + long_string(self.pick([b"rejected", b"expired", b"maxlen"]))
+                if self.chance(0.02):
+                    value = self.deep()
                 entries.append(short_string(name.encode()) + value)
         return long_string(b"".join(entries))
 

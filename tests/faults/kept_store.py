@@ -14,13 +14,25 @@ from warrener.storage.store import Bytes, Position, Run
 class KeptStore(NullStore):
     """A null store that remembers what was appended."""
 
-    __slots__ = ("_log", "_recovered")
+    __slots__ = ("_full", "_log", "_recovered")
 
     def __init__(self, log: Sequence[tuple[int, bytes]] = ()) -> None:
         super().__init__()
+        self._full = False
         self._log = list(log)
         self._recovered = {position: payload for position, (_, payload) in enumerate(self._log, 1)}
         self.end = self.durable = len(self._log) + 1
+
+    @property
+    def full(self) -> bool:
+        return self._full
+
+    def fill(self, full: bool) -> None:
+        """Have no space left for messages, or some again."""
+        self._full = full
+
+    def free_bytes(self) -> int:
+        return 0 if self._full else super().free_bytes()
 
     def again(self) -> "KeptStore":
         """The store as a restart finds it."""

@@ -183,3 +183,16 @@ def test_another_virtual_host_is_not_traced(
     elsewhere.queue("q")
     elsewhere.publish("", "q", b"1")
     assert traced(observer) == []
+
+
+def test_a_dead_letter_of_a_copy_is_not_copied(channel: Channel, wire: Wire) -> None:
+    """Or a consumer of dead letters would see copies of copies without end."""
+    to_dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+    channel.queue("fire", arguments={"x-max-length": 0, **to_dead})
+    channel.queue("dead")
+    channel.call(m.QueueBind(queue="fire", exchange=TRACE, routing_key="#"))
+    channel.consume("dead", no_ack=True)
+    channel.publish("", "q", b"body")
+    for _ in range(10):
+        wire.end_pass()
+    assert [item.method.routing_key for item in channel.received()] == ["dead"]
