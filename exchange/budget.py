@@ -39,7 +39,9 @@ ROUTED = 10
 ENQUEUED = 2
 """A message that is put into one queue, on its own."""
 REWRITTEN = 80
-"""A message that gets other headers."""
+"""A message that gets other headers, and ..."""
+BYTES_REWRITTEN = 4
+"""... so many bytes of properties, which are decoded and encoded on the way."""
 DEATH = 20
 """An entry of its account of deaths, each of which is written anew."""
 CALLED = 10

@@ -13,7 +13,7 @@ from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from warrener.exchange.binding import Destination
-from warrener.exchange.budget import DEATH, ENQUEUED, REWRITTEN, ROUTED
+from warrener.exchange.budget import BYTES_REWRITTEN, DEATH, ENQUEUED, REWRITTEN, ROUTED
 from warrener.exchange.delay import released_headers
 from warrener.exchange.durability.records import HOLDERS_MAX
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
@@ -189,7 +189,7 @@ class Router:
 
     def _dead_letter(self, exchange: Exchange, queue: Queue, message: Message, reason: str) -> bool:
         """Returns whether there is a queue for it."""
-        self._budget.spend(REWRITTEN)
+        self._spend_rewriting(message)
         now = self._ledger.now_ms
         letter = dead_letter(self._ledger.codec, queue, message, reason, now)
         self._budget.spend(DEATH * death_count(letter))
@@ -199,8 +199,12 @@ class Router:
         self._put_once(letter, route, closed, False)
         return len(closed) < len(route.queues) or bool(route.observers)
 
+    def _spend_rewriting(self, message: Message) -> None:
+        size = self._ledger.codec.properties_bytes(message)
+        self._budget.spend(REWRITTEN + size // BYTES_REWRITTEN)
+
     def _release(self, exchange: Exchange, message: Message) -> None:
-        self._budget.spend(REWRITTEN)
+        self._spend_rewriting(message)
         changed = released_headers(message.properties.headers or {})
         free = self._ledger.codec.rewrite(message, message.envelope, headers=changed)
         keys = (message.envelope.routing_key, *message.copies())

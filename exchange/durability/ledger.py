@@ -114,6 +114,8 @@ class Codec:
     """From content as it travels to its properties and the channel it is framed for; if they are
     the same as those of the content before, these themselves."""
     rewrite: Rewrite
+    properties_bytes: Callable[[Message], int]
+    """The size of the properties of a message, as they travel."""
     timestamp: Callable[[int], Any]
     """A time in ms since 1970 as a value of a table."""
     int64: Callable[[int], Any]

@@ -36,7 +36,7 @@ from warrener.exchange.queues.options import PLAIN, QueueOptions, queue_options
 from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.queues.ready import Ready, Taken
 from warrener.exchange.queues.reasons import EXPIRED, REJECTED
-from warrener.exchange.queues.returning import Outcome, Returning, apply, cost
+from warrener.exchange.queues.returning import Outcome, Returning, apply, total_cost
 from warrener.exchange.queues.selection import Selection
 from warrener.exchange.queues.suspension import Suspendable
 from warrener.exchange.queues.unrouted import Unrouted, bury, unsettle
@@ -281,7 +281,7 @@ class Queue(Suspendable):
         `whole` says that they have to be gone through now, because all of it is one transaction.
         """
         if whole or (
-            not self.returning and self.budget.affords(len(deliveries) * cost(self, outcome))
+            not self.returning and self.budget.affords(total_cost(self, outcome, deliveries))
         ):
             try:
                 apply(self, outcome, deliveries)

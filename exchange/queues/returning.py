@@ -16,7 +16,15 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from warrener.exchange.budget import COUNTED, ENQUEUED, REQUEUED, REWRITTEN, ROUTED, SETTLED
+from warrener.exchange.budget import (
+    BYTES_REWRITTEN,
+    COUNTED,
+    ENQUEUED,
+    REQUEUED,
+    REWRITTEN,
+    ROUTED,
+    SETTLED,
+)
 from warrener.exchange.durability.records import Return
 from warrener.exchange.queues.dead_letter import DELIVERY_COUNT
 from warrener.exchange.queues.reasons import DELIVERY_LIMIT
@@ -90,6 +98,7 @@ def _count(queue: Queue, selection: Selection, delivery: Delivery, failed: bool)
         return
     message = queue.out_no_more(delivery)
     if failed:
+        queue.budget.spend(ledger.codec.properties_bytes(message) // BYTES_REWRITTEN)
         message = ledger.with_headers(message, {DELIVERY_COUNT: count})
     delay = 0 if retry is None else retry.delay(count, failed)
     not_before = ledger.now_ms + delay if delay else 0
@@ -133,19 +142,36 @@ class Returning:
             apply(self._queue, outcome, part)
 
 
+def total_cost(queue: Queue, outcome: Outcome, deliveries: Sequence[Delivery]) -> int:
+    """What all deliveries cost, at least."""
+    total = len(deliveries) * cost(queue, outcome)
+    if rewrites(queue, outcome) and queue.budget.affords(total):
+        size = queue.ledger.codec.properties_bytes
+        total += sum([size(delivery.message) for delivery in deliveries]) // BYTES_REWRITTEN
+    return total
+
+
+def rewrites(queue: Queue, outcome: Outcome) -> bool:
+    """Whether each delivery gets other headers, which costs as much as its headers are long."""
+    if outcome is Outcome.REJECTED:
+        return queue.buries
+    return outcome is Outcome.FAILED and queue.options.counts
+
+
 def cost(queue: Queue, outcome: Outcome) -> int:
-    """What one delivery costs, at least."""
+    """What one delivery without headers costs, at least."""
     if outcome is Outcome.REJECTED and queue.buries:
         return REWRITTEN + ROUTED + ENQUEUED
     return COUNTED if outcome.puts_back and queue.options.counts else _COSTS[outcome]
 
 
 def steps(queue: Queue, outcome: Outcome, budget: Budget) -> int:
-    """How many deliveries may be gone through in one step: one if each may be a dead letter, since
-    what that costs is known when it is made."""
+    """How many deliveries may be gone through in one step: one if each may get other headers, since
+    what that costs is known when it is done."""
     limited = outcome.puts_back and queue.options.delivery_limit is not None
-    may_be_buried = queue.buries and (limited or outcome is Outcome.REJECTED)
-    return 1 if may_be_buried else budget.steps(cost(queue, outcome))
+    if rewrites(queue, outcome) or (queue.buries and limited):
+        return 1
+    return budget.steps(cost(queue, outcome))
 
 
 _COSTS = {

@@ -57,9 +57,17 @@ class Waitlist:
         """Serve consumers as long as there is room."""
         for _ in range(SERVED_MAX):
             consumer = self._first
-            if consumer is None or not self._has_room():
+            if consumer is None:
                 return
-            consumer.unblock()
+            try:
+                if not self._has_room():
+                    return
+                consumer.unblock()
+            except Exception as error:
+                # It is of this client alone; others are not to miss their turn.
+                self.discard(consumer)
+                consumer.channel.outlet.break_off(error)
+                continue
             queue = consumer.queue
             if len(queue.ready) and not queue.suspended:
                 queue.pump()

@@ -70,6 +70,11 @@ def rewrite(
     return Message(envelope, changed, replace_properties(message.content, changed.raw), channel)
 
 
+def _properties_bytes(message: Message) -> int:
+    raw, _ = content_properties(message.content)
+    return len(raw)
+
+
 def fits(message: Message) -> bool:
     """Whether a message whose headers were made anew can be read, and sent in usual frames."""
     raw, _ = content_properties(message.content)
@@ -87,6 +92,7 @@ CODEC = Codec(
     _decode_table,
     _decode_content,
     rewrite,
+    _properties_bytes,
     timestamp=lambda ms: Timestamp(ms // 1000),
     int64=Int64,
 )
