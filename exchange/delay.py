@@ -43,5 +43,6 @@ def released_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
     """
     changes: dict[str, Any] = {name: None for name in ABSOLUTE if name in headers}
     if RELATIVE in headers:
-        changes[RELATIVE] = -(whole_number(headers[RELATIVE]) or 0)
+        # The negative of the lowest number of 64 bits is none of these.
+        changes[RELATIVE] = -max(whole_number(headers[RELATIVE]) or 0, 1 - (1 << 63))
     return changes

@@ -193,9 +193,10 @@ class Router:
         now = self._ledger.now_ms
         letter = dead_letter(self._ledger.codec, queue, message, reason, now)
         self._budget.spend(DEATH * death_count(letter))
+        headers = letter.properties.headers
         keys = (letter.envelope.routing_key, *letter.copies())
         route = self._find(exchange, letter.envelope, keys, letter.properties)
-        closed = [queue for queue in route.queues if goes_round(letter, queue)]
+        closed = [queue for queue in route.queues if goes_round(headers, queue)]
         self._put_once(letter, route, closed, False)
         return len(closed) < len(route.queues) or bool(route.observers)
 

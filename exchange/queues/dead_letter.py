@@ -67,9 +67,10 @@ def death_count(letter: Message) -> int:
     return len(_deaths(letter))
 
 
-def goes_round(letter: Message, queue: Queue) -> bool:
-    """Whether a dead letter died in `queue` before, with no one rejecting it since."""
-    deaths = _deaths(letter)
+def goes_round(headers: Mapping[str, Any] | None, queue: Queue) -> bool:
+    """Whether a dead letter with these headers died in `queue` before, with no one rejecting it
+    since."""
+    deaths: list[Death] = (headers or {}).get(DEATHS, [])
     if len(deaths) > DEATHS_MAX and all(death["reason"] != REJECTED for death in deaths):
         return True
     names = [death["queue"] for death in deaths]

@@ -36,3 +36,7 @@ def test_a_released_message_says_what_its_delay_was_and_has_none_left() -> None:
     changes = released_headers({"x-delay": 500, "x-opt-delivery-time": 5, "kept": 1})
     assert changes == {"x-delay": -500, "x-opt-delivery-time": None}
     assert delivery_time(Properties(headers={"x-delay": -500, "kept": 1}), NOW) is None
+
+
+def test_the_lowest_delay_there_is_can_be_negated() -> None:
+    assert released_headers({"x-delay": -(1 << 63)}) == {"x-delay": (1 << 63) - 1}

@@ -293,7 +293,6 @@ def test_an_account_that_a_client_has_published_is_replaced_by_the_first_death(
 ) -> None:
     names = ("x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange")
     message = published(headers=dict.fromkeys(names, claimed))
-    assert not goes_round(message, queue)
     assert headers(letter(message, queue)) == headers(letter(published(), queue))
 
 
@@ -310,7 +309,7 @@ def test_headers_stay_however_large_they_are(queue: Queue, large: dict[str, Any]
     message = letter(letter(published(headers=large), queue, EXPIRED), queue, EXPIRED)
     assert body_of(message) == b"body"
     assert headers(message).items() >= large.items()
-    assert goes_round(message, queue)
+    assert goes_round(headers(message), queue)
 
 
 def test_an_account_of_many_deaths_tells_the_routing_keys_of_the_newest_only(
@@ -328,8 +327,8 @@ def test_who_has_died_in_very_many_queues_goes_round(client: Client) -> None:
     for number in range(DEATHS_MAX + 1):
         message = letter(message, declare(client, f"q{number}"), EXPIRED)
     other = declare(client, "other")
-    assert goes_round(message, other)
-    assert not goes_round(letter(message, other, REJECTED), declare(client, "another"))
+    assert goes_round(headers(message), other)
+    assert not goes_round(headers(letter(message, other, REJECTED)), declare(client, "another"))
 
 
 # Going round
@@ -344,34 +343,36 @@ def died(client: Client, *pairs: tuple[str, str]) -> Message:
 
 
 def test_who_never_died_here_does_not_go_round(client: Client, queue: Queue) -> None:
-    assert not goes_round(published(), queue)
-    assert not goes_round(died(client, ("other", EXPIRED)), queue)
+    assert not goes_round(headers(published()), queue)
+    assert not goes_round(headers(died(client, ("other", EXPIRED))), queue)
 
 
 @pytest.mark.parametrize("reason", [EXPIRED, MAXLEN, DELIVERY_LIMIT])
 def test_who_comes_back_with_no_consumer_having_rejected_it_goes_round(
     client: Client, queue: Queue, reason: str
 ) -> None:
-    assert goes_round(died(client, ("q", reason)), queue)
-    assert goes_round(died(client, ("other", EXPIRED), ("q", reason)), queue)
+    assert goes_round(headers(died(client, ("q", reason))), queue)
+    assert goes_round(headers(died(client, ("other", EXPIRED), ("q", reason))), queue)
 
 
 def test_a_rejection_on_the_way_breaks_the_round(client: Client, queue: Queue) -> None:
-    assert not goes_round(died(client, ("q", REJECTED)), queue)
-    assert not goes_round(died(client, ("other", REJECTED), ("q", EXPIRED)), queue)
+    assert not goes_round(headers(died(client, ("q", REJECTED))), queue)
+    assert not goes_round(headers(died(client, ("other", REJECTED), ("q", EXPIRED))), queue)
 
 
 def test_a_rejection_before_the_way_does_not(client: Client, queue: Queue) -> None:
-    assert goes_round(died(client, ("q", EXPIRED), ("other", REJECTED)), queue)
-    assert goes_round(died(client, ("other", EXPIRED), ("q", EXPIRED), ("q", REJECTED)), queue)
+    assert goes_round(headers(died(client, ("q", EXPIRED), ("other", REJECTED))), queue)
+    assert goes_round(
+        headers(died(client, ("other", EXPIRED), ("q", EXPIRED), ("q", REJECTED))), queue
+    )
 
 
 def test_who_is_published_again_by_a_client_does_not_go_round(client: Client, queue: Queue) -> None:
     message = died(client, ("q", EXPIRED))
-    again = published(headers=message.properties.headers)
-    assert not goes_round(again, queue)
-    (death,) = headers(letter(again, queue, EXPIRED))["x-death"]
-    assert death["count"] == 1
+    other = declare(client, "other")
+    again = letter(published(headers=message.properties.headers), other, EXPIRED)
+    assert not goes_round(headers(again), queue)
+    assert [death["count"] for death in headers(again)["x-death"]] == [1]
 
 
 # Against a model
@@ -419,5 +420,5 @@ def test_an_account_is_that_of_a_plain_model(steps: list[tuple[str, str]]) -> No
         assert account.counts == [(d["queue"], d["reason"], d["count"]) for d in told["x-death"]]
         assert (told["x-last-death-queue"], told["x-last-death-reason"]) == (name, reason)
         assert (told["x-first-death-queue"], told["x-first-death-reason"]) == account.first
-    for name, queue in queues.items():
-        assert goes_round(message, queue) == account.goes_round(name)
+    for name, queue in queues.items() if account.counts else ():
+        assert goes_round(headers(message), queue) == account.goes_round(name)
