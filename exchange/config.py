@@ -71,6 +71,11 @@ class Config:
 
     heartbeat_s: int = option(60, "heartbeat offered to clients, 0 for none", SHORT)
     channel_max: int = option(2047, "channels a connection may open", SHORT[1:])
+    announced_product: str = option(
+        "Warrener",
+        "product that clients are told: Warrener, or RabbitMQ with the version it is most like",
+        ("Warrener", "RabbitMQ"),
+    )
     consumer_max: int = option(0, "consumers a channel may have, 0 for any number", COUNT)
     frame_max_bytes: int = option(131072, "largest frame, offered to clients", LONG[4096:])
     message_max_bytes: int = option(128 << 20, "largest message body", range(1, (512 << 20) + 1))

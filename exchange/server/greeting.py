@@ -13,6 +13,7 @@ from typing import Any
 from warrener import __version__
 from warrener.exchange.access.users import Login, Users
 from warrener.exchange.config import Config
+from warrener.exchange.likeness import RABBITMQ, RABBITMQ_VERSION
 from warrener.protocol import methods as m
 from warrener.protocol.errors import AccessRefused, NotAllowed
 from warrener.protocol.frames import (
@@ -126,10 +127,19 @@ def tune(config: Config) -> m.ConnectionTune:
 
 
 def server_properties(config: Config) -> dict[str, Any]:
-    """What the broker says of itself in connection.start."""
+    """What the broker says of itself in connection.start.
+
+    There are clients that look at the product and take the ways of an old broker with one they do
+    not know: whoever uses these can have it announced as RabbitMQ. Its own name is always there.
+    """
+    product, version = config.announced_product, __version__
+    if product == RABBITMQ:
+        version = RABBITMQ_VERSION
     return {
-        "product": "Warrener",
-        "version": __version__,
+        "product": product,
+        "version": version,
+        "product_name": "Warrener",
+        "product_version": __version__,
         "platform": "Python",
         "information": "https://pypi.org/project/warrener/",
         "sync": "never" if config.memory else config.sync,

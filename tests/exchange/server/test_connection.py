@@ -86,6 +86,16 @@ def test_start_says_who_the_broker_is_and_what_it_can():
     }
 
 
+def test_a_broker_may_be_announced_as_the_one_it_is_like():
+    client = Wire(announced_product="RabbitMQ").connect()
+    client.send_bytes(PROTOCOL_HEADER)
+    ((_, begun),) = client.received()
+    properties = begun.server_properties
+    assert (properties["product"], properties["version"]) == ("RabbitMQ", "3.13.7")
+    assert properties["product_name"] == "Warrener"
+    assert properties["product_version"] == __version__
+
+
 @pytest.mark.parametrize(
     ("options", "sync"),
     [({}, "always"), ({"sync": "interval:5"}, "interval:5"), ({"memory": True}, "never")],
