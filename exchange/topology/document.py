@@ -129,7 +129,9 @@ class Document:
             mark = error.problem_mark or error.context_mark
             place = Place(self.name, 1, 1) if mark is None else self._place_of_mark(mark)
             problem, context = error.problem or "not valid", error.context
-            self.problem("T002", place, f"{problem}, {context}" if context else problem)
+            # The parser of PyYAML 6.0.4 has a limit of its own, below ours.
+            code = "T003" if "nesting depth" in problem else "T002"
+            self.problem(code, place, f"{problem}, {context}" if context else problem)
         except yaml.reader.ReaderError as error:
             index = max(0, self.text.find(chr(error.character)))
             what = f"the character U+{error.character:04X} must be written as an escape"
