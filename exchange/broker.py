@@ -24,6 +24,7 @@ from warrener.exchange.durability.ledger import Codec, Ledger, Store
 from warrener.exchange.durability.records import Kind
 from warrener.exchange.durability.unreadable import UnreadableRecords
 from warrener.exchange.errors import NotFound, PreconditionFailed
+from warrener.exchange.memory import Memory
 from warrener.exchange.parameters import Parameters
 from warrener.exchange.policies import Policies
 from warrener.exchange.queues.pump import Pump
@@ -31,8 +32,6 @@ from warrener.exchange.statistics.activity import Activity
 from warrener.exchange.statistics.counts import QueueStatistics
 from warrener.exchange.vhost import VirtualHost
 
-MESSAGE_OVERHEAD_BYTES = 250
-"""What a message in memory takes beside its content, measured on CPython 3.11."""
 REWRITTEN_MAX = 500
 """Records of topology written anew at once, some five milliseconds."""
 
@@ -68,6 +67,7 @@ class Broker:
         """The highest number a queue ever had."""
         self.entries = Entries(self.ledger, self.activity.events)
         self.vhosts: dict[str, VirtualHost] = {}
+        self.memory = Memory(self.vhosts)
         self.parameters = Parameters(self.entries)
         self.users = Users(self.entries, self._user_deleted)
         self.permissions = Permissions(self.entries, self.users, self.vhosts)
@@ -174,15 +174,8 @@ class Broker:
         self._rewriting = None
 
     def memory_bytes(self) -> int:
-        """An estimate of what the messages held in memory take."""
-        return sum(
-            queue.ready.memory_bytes
-            + queue.unacked_bytes
-            + MESSAGE_OVERHEAD_BYTES * (queue.ready.messages_in_memory + queue.unacked)
-            + (0 if queue.unrouted is None else queue.unrouted.memory_bytes)
-            for vhost in self.vhosts.values()
-            for queue in vhost.queues.values()
-        )
+        """An estimate of what clients have made, messages above all, takes in memory."""
+        return self.memory.read_all()
 
     def statistics(self) -> BrokerStatistics:
         queues = tuple(

@@ -97,6 +97,15 @@ class Config:
         "a connection with more unwritten output than this is given no deliveries",
         COUNT[1:],
     )
+    connection_memory_max_bytes: int = option(
+        0, "memory a connection may take, else it is closed; 0 for half of memory_mark_bytes", COUNT
+    )
+    transaction_max_bytes: int = option(
+        256 << 20, "messages that a transaction may hold before its commit", COUNT[1:]
+    )
+    unfinished_max_bytes: int = option(
+        256 << 20, "bytes that a connection may have sent of contents not complete", COUNT[1:]
+    )
     unread_output_max_bytes: int = option(
         64 << 20,
         "a client with more unread output than this is not read but for what costs nothing",
@@ -121,11 +130,11 @@ class Config:
         False, "whether /metrics is answered without a login, as RabbitMQ does on its own port"
     )
     memory_mark_bytes: int = option(
-        0, "messages in memory past which publishers are not read; 0 for 40% of the memory", COUNT
+        0, "memory of clients past which publishes have to wait; 0 for 40% of the machine's", COUNT
     )
 
     disk_free_mark_bytes: int = option(
-        192 << 20, "free space on the journal's disk below which publishers are not read", COUNT
+        192 << 20, "free space on the journal's disk below which publishes have to wait", COUNT
     )
 
     @property

@@ -46,7 +46,9 @@ NEVER = (1 << 63) - 1
 
 
 class Memory(Protocol):
-    """Whoever knows what was there before."""
+    """Whoever knows what was there before; its length is how much it knows."""
+
+    def __len__(self) -> int: ...
 
     def knows(self, properties: Properties, now: int) -> bool:
         """Whether there was a message like this one, as seen at `now`, in ms since 1970."""

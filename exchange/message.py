@@ -26,6 +26,13 @@ class Properties(MessageProperties, Protocol):
     @property
     def persistent(self) -> bool: ...
 
+    @property
+    def is_decoded(self) -> bool:
+        """Whether anything was decoded and is kept."""
+
+    def forget(self) -> None:
+        """Let go of what was decoded."""
+
     special: bool
     """Whether something here is still to be looked at by the broker before it routes."""
 
@@ -98,6 +105,12 @@ def further_keys(headers: Mapping[str, object] | None, routing_key: str) -> list
             f"{len(keys)} routing keys in the headers 'CC' and 'BCC': at most {COPIES_MAX}"
         )
     return list(keys)
+
+
+def forget_decoded(messages: Sequence[Message]) -> None:
+    """Let go of what routing has decoded: messages may wait for long."""
+    for message in messages:
+        message.properties.forget()
 
 
 def carbon_copies(headers: Mapping[str, object] | None, name: str) -> list[str]:

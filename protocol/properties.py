@@ -155,6 +155,15 @@ class Properties:
         """Whether something here is meant for the broker; `check` finds out."""
         self._decoded: dict[str, object] | None = None
 
+    @property
+    def is_decoded(self) -> bool:
+        """Whether anything was decoded and is kept."""
+        return self._decoded is not None
+
+    def forget(self) -> None:
+        """Let go of what was decoded: headers take ten times the memory of their bytes and more."""
+        self._decoded = None
+
     # In the order of the wire.
     content_type = _Property(CONTENT_TYPE, _TEXT)
     content_encoding = _Property(CONTENT_ENCODING, _TEXT)

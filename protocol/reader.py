@@ -7,7 +7,7 @@ one run, several runs side by side if they do not meet (bench S7). Three ways le
 `feed`, from general to fast:
 
 1.  *Frame by frame* (`_frame`, `_method`). Methods, contents in several frames, contents that
-    are not complete yet. A content on its way is an `_Assembly`, one for each channel.
+    are not complete yet. A content on its way is an `Assembly`, one for each channel.
 2.  *A known publish* (`_read`). The bytes of the method frame, channel included, are the key
     under which the sink remembers what they mean; header and body are checked and cut out in
     one step (bench S7).
@@ -23,6 +23,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from warrener.protocol.assembly import Assembly
 from warrener.protocol.errors import FrameError, ProtocolError, UnexpectedFrame
 from warrener.protocol.frames import (
     BODY,
@@ -39,6 +40,7 @@ from warrener.protocol.frames import (
     unpack_header_frame,
 )
 from warrener.protocol.properties import Properties
+from warrener.protocol.publication import Publication
 
 BASIC = 60 << 16
 """Class and weight of a content header; a weight other than 0 has no meaning."""
@@ -58,31 +60,6 @@ be able to fill the memory with what it publishes to nobody."""
 KNOWN_PROPERTIES_MAX = 1024
 """Distinct property lists remembered for a connection: enough for publishers that repeat
 theirs, small enough not to matter for those that put an id into each."""
-
-
-class Publication:
-    """What is remembered of a publish method: the place, and how its last content looked.
-
-    `shape` is the content's header frame and the head of its body frame, `content_size` what it
-    takes with the body. A content that begins with the same bytes has the same properties.
-    """
-
-    __slots__ = ("content_size", "envelope", "properties", "run", "run_size", "shape", "special")
-
-    def __init__(self, envelope: Any) -> None:
-        self.envelope = envelope
-        self.shape = b""
-        self.content_size = _UNKNOWN_SIZE
-        self.properties: Properties | None = None
-        self.special = False
-        """Whether any content so far had properties that are meant for the broker."""
-        self.run: list[Any] = []
-        """Complete messages that the sink has not been given yet, `run_size` bytes of content."""
-        self.run_size = 0
-
-
-_UNKNOWN_SIZE = 1 << 62
-"""Of a content not seen yet: beyond the end of whatever is read."""
 
 
 class Sink(Protocol):
@@ -118,21 +95,11 @@ class Sink(Protocol):
     def refuse_size(self, channel: int, size: int) -> bool:
         """Whether a body of `size` bytes is too large; the sink then has told the client."""
 
+    def refuse_unfinished(self, channel: int) -> None:
+        """Too much has come of contents that are not complete: that of `channel` is given up."""
+
 
 MakeMessage = Callable[[Any, Any, bytes, int], Any]
-
-
-class _Assembly:
-    """A content of which not all frames have come."""
-
-    __slots__ = ("frames", "missing", "properties", "publication")
-
-    def __init__(self, publication: Publication) -> None:
-        self.publication = publication
-        self.properties: Properties | None = None
-        self.missing = 0
-        """Bytes of body still to come, once the header is there."""
-        self.frames: list[bytes] = []
 
 
 class Reader:
@@ -140,7 +107,8 @@ class Reader:
 
     `make_message(envelope, properties, content, channel)` makes the messages that the sink is
     given. `frame_max` is the largest payload accepted; it may be changed at any time. Of a body
-    larger than `body_max` the sink is asked whether to refuse it.
+    larger than `body_max` the sink is asked whether to refuse it, and of contents that are not
+    complete at most `unfinished_max` bytes are kept.
     """
 
     __slots__ = (
@@ -152,20 +120,30 @@ class Reader:
         "_missing",
         "_parts",
         "_sink",
+        "_unfinished_max",
         "frame_max",
         "paused",
+        "unfinished_bytes",
     )
 
     def __init__(
-        self, sink: Sink, make_message: MakeMessage, frame_max: int, body_max: int = BODY_BYTES_MAX
+        self,
+        sink: Sink,
+        make_message: MakeMessage,
+        frame_max: int,
+        body_max: int = BODY_BYTES_MAX,
+        unfinished_max: int = 1 << 62,
     ) -> None:
         self._sink = sink
         self._body_max = body_max
+        self._unfinished_max = unfinished_max
         self._make_message = make_message
         self.frame_max = frame_max
+        self.unfinished_bytes = 0
+        """What has come of contents that are not complete, on all channels."""
         self.paused = False
         """Set by the sink, in any call but `gather`, to have the rest kept; `take_back` gets it."""
-        self._assemblies: dict[int, _Assembly] = {}
+        self._assemblies: dict[int, Assembly] = {}
         self._known: dict[bytes, Properties] = {}
         self._parts: list[bytes] = []
         """An incomplete frame or message at the end of what was fed."""
@@ -175,13 +153,20 @@ class Reader:
         """Publications with a run under way."""
 
     @property
+    def held_bytes(self) -> int:
+        """What is kept of frames and contents that are not complete."""
+        return self.unfinished_bytes + sum(map(len, self._parts))
+
+    @property
     def missing(self) -> int:
         """How many bytes complete what was begun, as far as is known; 0 if nothing was."""
         return self._missing
 
     def abandon(self, channel: int) -> None:
         """Forget the content on its way on `channel`."""
-        self._assemblies.pop(channel, None)
+        assembly = self._assemblies.pop(channel, None)
+        if assembly is not None:
+            self.unfinished_bytes -= assembly.size
 
     def take_back(self) -> bytes:
         """What was fed and not read: an incomplete frame or message, or the rest after a pause.
@@ -274,7 +259,7 @@ class Reader:
                         # What is handed over now may close this very channel: look again.
                         self._flush()
                         continue
-                    assemblies[channel] = _Assembly(publication)
+                    assemblies[channel] = Assembly(publication)
                     position = stop
                     continue
             run = publication.run
@@ -422,7 +407,7 @@ class Reader:
         else:
             self._continue_body(assembly, channel, frame)
 
-    def _begin_body(self, assembly: _Assembly, channel: int, frame: bytes) -> None:
+    def _begin_body(self, assembly: Assembly, channel: int, frame: bytes) -> None:
         if assembly.properties is not None:
             raise UnexpectedFrame(f"second content header on channel {channel}")
         if len(frame) < HEADER_FRAME_FIXED_BYTES + 1:
@@ -443,11 +428,9 @@ class Reader:
         raw = frame[HEADER_FRAME_FIXED_BYTES:-1]
         assembly.properties = self._known.get(raw) or self._properties(raw)
         assembly.missing = size
-        assembly.frames.append(frame)
-        if not size:
-            self._complete(assembly, channel)
+        self._gather(assembly, channel, frame)
 
-    def _continue_body(self, assembly: _Assembly, channel: int, frame: bytes) -> None:
+    def _continue_body(self, assembly: Assembly, channel: int, frame: bytes) -> None:
         if assembly.properties is None:
             raise UnexpectedFrame(f"content body before its header on channel {channel}")
         assembly.missing -= len(frame) - FRAME_OVERHEAD_BYTES
@@ -455,12 +438,20 @@ class Reader:
             raise FrameError(f"content body longer than announced by {-assembly.missing} bytes")
         if len(frame) > FRAME_OVERHEAD_BYTES:
             # Of empty frames any number may come, and nobody needs them.
-            assembly.frames.append(frame)
+            self._gather(assembly, channel, frame)
+
+    def _gather(self, assembly: Assembly, channel: int, frame: bytes) -> None:
+        """Add a frame to a content, and hand it over if it was the last."""
+        assembly.add(frame)
+        self.unfinished_bytes += len(frame)
         if not assembly.missing:
             self._complete(assembly, channel)
+        elif self.unfinished_bytes > self._unfinished_max:
+            self.abandon(channel)
+            self._sink.refuse_unfinished(channel)
 
-    def _complete(self, assembly: _Assembly, channel: int) -> None:
-        del self._assemblies[channel]
+    def _complete(self, assembly: Assembly, channel: int) -> None:
+        self.abandon(channel)
         assert assembly.properties is not None, "a body has begun"
         content = b"".join(assembly.frames)
         if max(map(len, assembly.frames)) > self.frame_max:

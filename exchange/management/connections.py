@@ -87,6 +87,7 @@ COLUMNS: Columns[Session] = {
     "send_oct_details": _rate(1),
     "recv_cnt": lambda session: traffic_values(session.traffic)[2],
     "send_cnt": lambda session: traffic_values(session.traffic)[3],
+    "memory": lambda session: session.memory_bytes(),
     "send_pend": lambda session: len(session.connection.output.pieces),
 }
 LISTING = Listing(

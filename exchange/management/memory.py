@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from warrener.exchange.footprint import of_messages
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.listing import in_slices
-from warrener.exchange.management.process import resident_bytes
-from warrener.exchange.management.queues import QueueIn, memory_bytes, queue_type, queues_in
+from warrener.exchange.management.queues import QueueIn, queue_type, queues_in
+from warrener.exchange.server.resident import resident_bytes
 
 CATEGORIES = (
     *("connection_readers", "connection_writers", "connection_channels", "connection_other"),
@@ -59,7 +60,7 @@ async def _counted(call: Call) -> dict[str, int]:
     found["connection_writers"] = sum(each.connection.output.size for each in sessions)
 
     def add(each: QueueIn) -> None:
-        found[QUEUES.get(queue_type(each.queue), "queue_procs")] += memory_bytes(each.queue)
+        found[QUEUES.get(queue_type(each.queue), "queue_procs")] += of_messages(each.queue)
 
     await in_slices(add, list(queues_in(call.broker.vhosts.values())))
     return found

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from warrener.exchange.footprint import of_messages
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.exchanges import ExchangeIn, exchanges_in
 from warrener.exchange.management.open_channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.prometheus import COUNTER, GAUGE, Number, labels
-from warrener.exchange.management.queues import COUNTED, QueueIn, memory_bytes, messages, queues_in
+from warrener.exchange.management.queues import COUNTED, QueueIn, messages, queues_in
 from warrener.exchange.management.standstill import head_timestamp
 from warrener.exchange.server.server import Server
 from warrener.exchange.server.session import Session
@@ -166,7 +167,7 @@ FAMILIES: Mapping[str, tuple[Kind, tuple[ObjectMetric, ...]]] = {
             _gauge(
                 "queue_process_memory_bytes",
                 "About what its messages take in memory",
-                lambda each: memory_bytes(each.queue),
+                lambda each: of_messages(each.queue),
             ),
             _column("queue_messages_ram", "messages_ram", "Messages in memory"),
             _column("queue_messages_ready_ram", "messages_ready_ram", "Ready ones in memory"),

@@ -6,20 +6,18 @@ import gc
 import os
 import resource
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
 from warrener.exchange.server.descriptors import descriptor_limit
+from warrener.exchange.server.resident import resident_bytes
 
 if TYPE_CHECKING:
     from warrener.exchange.config import Config
     from warrener.exchange.management.measurements import Measurements
     from warrener.exchange.server.server import Server
     from warrener.exchange.statistics.sample import Sample
-
-PAGE_BYTES = resource.getpagesize()
 
 
 class Process:
@@ -73,14 +71,6 @@ class Process:
             "io_sync_count": writes,
             "io_sync_avg_time": mean_ms,
         }
-
-
-def resident_bytes() -> int:
-    """The memory of this process; where the system does not say, the most it ever had."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def open_files() -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from warrener.exchange.access.requirements import require_queue_declare
-from warrener.exchange.broker import MESSAGE_OVERHEAD_BYTES
+from warrener.exchange.footprint import of_messages
 from warrener.exchange.management import consumers
 from warrener.exchange.management.call import NOBODY, Call, done, made
 from warrener.exchange.management.listing import Columns, Listing
@@ -48,12 +48,6 @@ def queues_in(vhosts: Iterable[VirtualHost]) -> Iterator[QueueIn]:
 
 def messages(queue: Queue) -> int:
     return len(queue.ready) + queue.unacked
-
-
-def memory_bytes(queue: Queue) -> int:
-    """About what its messages take in memory."""
-    held = queue.ready.messages_in_memory + queue.unacked
-    return queue.ready.memory_bytes + queue.unacked_bytes + MESSAGE_OVERHEAD_BYTES * held
 
 
 def idle_since(each: QueueIn) -> str | None:
@@ -139,7 +133,7 @@ COUNTED: Columns[QueueIn] = {
     "open_files": lambda each: {NODE: 0},
     "reductions": lambda each: 0,
     "reductions_details": lambda each: {"rate": 0.0},
-    "memory": lambda each: memory_bytes(each.queue),
+    "memory": lambda each: of_messages(each.queue),
     "idle_since": idle_since,
     "head_message_timestamp": lambda each: head_timestamp(each.queue),
     "policy": lambda each: each.queue.policy,

@@ -108,6 +108,11 @@ class Ready:
             return self._returned[0][1]
         return self._fresh[0] if self._fresh else next(self._backlog.entries(), None)
 
+    def samples(self) -> tuple[Message, ...]:
+        """Some messages that wait in memory: the oldest and the newest of the window."""
+        fresh = self._fresh
+        return (fresh[0], fresh[-1]) if len(fresh) > 1 else tuple(fresh)
+
     def extend(self, messages: Sequence[Message], size: int) -> None:
         """Add messages of `size` bytes of content in total at the end."""
         if self._paged and (

@@ -69,6 +69,11 @@ class Waiting:
         """All places, in no order."""
         return chain(self.standing, self.aside)
 
+    def samples(self) -> tuple[Message, ...]:
+        """Some messages that wait in memory: the one that came last, if it does."""
+        newest = next(reversed(self.standing.values()), 0)
+        return () if isinstance(newest, int) else (newest,)
+
     def place_of(self, sequence: int) -> int | None:
         """The place of a message that waits, by its sequence."""
         place = sequence << 1

@@ -14,7 +14,7 @@ MARGIN = 0.1
 
 
 class MemoryAlarm:
-    """Whether messages take more memory than they should."""
+    """Whether what clients have made takes more memory than it should."""
 
     resource = "memory"
 
@@ -22,11 +22,16 @@ class MemoryAlarm:
         self.mark_bytes = mark_bytes or int(MEMORY_SHARE * machine_memory_bytes())
         self.on = False
         self.reading_bytes = 0
+        self._resident_bytes = 0
 
-    def update(self, used_bytes: int) -> bool:
-        """Take a new reading; returns whether the alarm went on or off by it."""
+    def update(self, used_bytes: int, resident_bytes: int = 0) -> bool:
+        """Take a new reading; returns whether the alarm went on or off by it.
+
+        `resident_bytes` is what the whole process takes, for the log.
+        """
         was, self.on = self.on, used_bytes > self.mark_bytes * (1 - MARGIN * self.on)
         self.reading_bytes = used_bytes
+        self._resident_bytes = resident_bytes
         return self.on != was
 
     def report(self) -> str:
@@ -35,7 +40,8 @@ class MemoryAlarm:
             return "memory alarm cleared: publishers are read again"
         return (
             f"memory alarm set: messages take {_mib(self.reading_bytes)} of memory, more than "
-            f"memory_mark_bytes ({_mib(self.mark_bytes)}); publishers are not read until it is less"
+            f"memory_mark_bytes ({_mib(self.mark_bytes)}); publishers are not read until it is "
+            f"less; the process takes {_mib(self._resident_bytes)}"
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from warrener.exchange.channel import Channel
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.errors import NotSupported, PreconditionFailed, Refused
-from warrener.exchange.message import Envelope, Message
+from warrener.exchange.message import Envelope, Message, forget_decoded
 from warrener.exchange.patience import Patience
 from warrener.exchange.server.deliver_frame import encode_envelope, encode_head
 from warrener.exchange.server.firehose import trace_deliveries, trace_publishes
@@ -314,6 +314,8 @@ class ServerChannel:
         if route.queues or route.observers or route.careful:
             refused = vhost.publish(route, messages, size, expiring)
             self.connection.note_target(route)
+            if messages[-1].properties.is_decoded:
+                forget_decoded(messages)
         if self.confirming:
             if refused:
                 self._refuse(messages, refused)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from warrener.exchange.access.users import IMPERSONATOR, Login, User, Verdict
 from warrener.exchange.broker import Broker
 from warrener.exchange.config import Config
-from warrener.exchange.errors import PreconditionFailed, Refused
+from warrener.exchange.errors import Refused
 from warrener.exchange.message import Message
 from warrener.exchange.queues.waitlist import Waitlist
 from warrener.exchange.server.channel import ServerChannel
@@ -40,6 +40,7 @@ from warrener.exchange.server.greeting import (
     tune,
 )
 from warrener.exchange.server.handlers import handler_for, without_line_ends
+from warrener.exchange.server.limits import refuse_size, refuse_unfinished
 from warrener.exchange.server.liveness import Liveness
 from warrener.exchange.server.output import Output
 from warrener.exchange.server.publication import Publication
@@ -134,7 +135,9 @@ class Connection:
         self.liveness = Liveness(now, now + config.handshake_timeout_s)
         self._excluded = frozenset() if from_loopback else config.loopback_names
         self._certified_name = certified_name
-        self._reader = Reader(self, Message, HANDSHAKE_FRAME_MAX_BYTES, config.message_max_bytes)
+        body_max, unfinished_max = config.message_max_bytes, config.unfinished_max_bytes
+        frame_max = HANDSHAKE_FRAME_MAX_BYTES
+        self._reader = Reader(self, Message, frame_max, body_max, unfinished_max)
         self._early = b""
         """Bytes of a client that is not known yet."""
         self.mechanism = ""
@@ -152,10 +155,10 @@ class Connection:
         self.liveness.heard_at = now
         if self.finished:
             return
-        if self.state is not ConnectionState.OPEN:
-            data = self._greet(data)
-        elif self.deferral.active:
+        if self.deferral.active:
             data = self.deferral.sort(data)
+        elif self.state is not ConnectionState.OPEN:
+            data = self._greet(data)
         if data:
             self._feed(data)
 
@@ -303,14 +306,10 @@ class Connection:
             publication.channel.publish(publication, messages, size)
 
     def refuse_size(self, number: int, size: int) -> bool:
-        if size <= self.config.message_max_bytes:
-            return False
-        refusal = PreconditionFailed(
-            f"message size {size} is larger than configured max size "
-            f"{self.config.message_max_bytes}"
-        )
-        self.channels[number].fail(refusal, m.BasicPublish.class_id, m.BasicPublish.method_id)
-        return True
+        return refuse_size(self.channels[number], size)
+
+    def refuse_unfinished(self, number: int) -> None:
+        refuse_unfinished(self.channels[number])
 
     def unexpected_content(self, number: int) -> None:
         if self.state in (ConnectionState.CLOSING, ConnectionState.CLOSED):

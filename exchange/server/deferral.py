@@ -129,6 +129,11 @@ class Deferral:
         return self.size > 0 or self._reader.paused
 
     @property
+    def held_bytes(self) -> int:
+        """What has come and is not complete, or has to wait."""
+        return self.size + self._reader.held_bytes
+
+    @property
     def active(self) -> bool:
         """Whether something waits or would have to."""
         return self.needed or self.holds
@@ -144,11 +149,14 @@ class Deferral:
         return self.size >= DEFERRED_BYTES_MAX
 
     def end(self) -> None:
-        """The connection is being closed: what waited is not wanted, and nothing has to wait."""
+        """The connection is being closed: what waited is not wanted, and nothing has to wait.
+
+        A frame that has begun to come is kept: the answer to the close is behind it.
+        """
         self._ended = True
-        self._reader.paused = False
         self.runs.clear()
-        self._begin()
+        self._frames, self._channels = [], set()
+        self.size = len(self._rest)
 
     def pause(self) -> None:
         """A method has been handled: have the reader stop if that, or its answer, was too much."""

@@ -80,7 +80,9 @@ def basic_consume(channel: ServerChannel, method: m.BasicConsume) -> Method:
 
 
 def require_room(channel: ServerChannel) -> None:
-    """Raises: NotAllowed if the channel has as many consumers as may be."""
+    """Raises: NotAllowed if the channel has as many consumers as may be; PreconditionFailed if
+    there is no memory for one more."""
+    channel.connection.broker.memory.require("a consumer")
     limit = channel.connection.config.consumer_max
     if limit and len(channel.core.consumers) >= limit:
         raise NotAllowed(f"reached maximum ({limit}) of consumers per channel")

@@ -5,7 +5,8 @@ Each function takes the channel and the method and returns the answer; a refusal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from warrener.exchange.access.requirements import (
     require_exchange_declare,
@@ -20,6 +21,7 @@ from warrener.protocol.codec import Method
 from warrener.protocol.properties import DIRECT_REPLY_TO
 
 if TYPE_CHECKING:
+    from warrener.exchange.binding import Destination
     from warrener.exchange.server.channel import ServerChannel
 
 
@@ -30,6 +32,8 @@ def exchange_declare(channel: ServerChannel, method: m.ExchangeDeclare) -> Metho
     else:
         rights = channel.connection.rights
         require_exchange_declare(rights, vhost, method.exchange, method.arguments)
+        if method.exchange not in vhost.exchanges:
+            channel.connection.broker.memory.require(f"exchange '{method.exchange}'")
         vhost.declare_exchange(
             method.exchange,
             method.type,
@@ -52,9 +56,11 @@ def exchange_bind(channel: ServerChannel, method: m.ExchangeBind) -> Method:
     vhost, rights = channel.connection.vhost, channel.connection.rights
     rights.require_write("exchange", method.destination)
     require_source(rights, vhost, method.source, method.routing_key)
+    destination = vhost.bindable(method.destination)
+    require_memory(channel, method.source, destination, method.routing_key, method.arguments)
     vhost.bind(
         method.source,
-        vhost.bindable(method.destination),
+        destination,
         method.routing_key,
         method.arguments,
     )
@@ -85,6 +91,8 @@ def queue_declare(channel: ServerChannel, method: m.QueueDeclare) -> Method:
     else:
         name = method.queue or server_name(method.arguments)
         require_queue_declare(channel.connection.rights, vhost, name, method.arguments)
+        if name not in vhost.queues:
+            channel.connection.broker.memory.require(f"queue '{name}'")
         queue = vhost.declare_queue(
             name,
             channel.connection,
@@ -117,6 +125,7 @@ def queue_bind(channel: ServerChannel, method: m.QueueBind) -> Method:
     rights.require_write("queue", name)
     require_source(rights, vhost, method.exchange, key)
     queue = find_queue(channel, name)
+    require_memory(channel, method.exchange, queue, key, method.arguments)
     vhost.bind(method.exchange, queue, key, method.arguments)
     return m.QueueBindOk()
 
@@ -147,6 +156,22 @@ def queue_delete(channel: ServerChannel, method: m.QueueDelete) -> Method:
         if_empty=method.if_empty,
     )
     return m.QueueDeleteOk(count)
+
+
+def require_memory(
+    channel: ServerChannel,
+    source: str,
+    destination: Destination,
+    key: str,
+    arguments: Mapping[str, Any],
+) -> None:
+    """Raises: PreconditionFailed if a binding is new, and there is no memory for it."""
+    memory = channel.connection.broker.memory
+    if memory.refusal and not any(
+        (there.source.name, there.routing_key, there.arguments) == (source, key, arguments)
+        for there in channel.connection.vhost.bindings_to(destination)
+    ):
+        memory.require(f"a binding to '{destination.name}'")
 
 
 # What is meant

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from warrener.exchange.budget import PASS_UNITS
 from warrener.exchange.message import Envelope
-from warrener.protocol import reader
+from warrener.protocol import publication
 
 if TYPE_CHECKING:
     from warrener.exchange.route import Route
@@ -16,7 +16,7 @@ LIGHT_QUEUES_MAX = 8
 """Queues of a route along which publishing is bounded by the bytes that are read."""
 
 
-class Publication(reader.Publication):
+class Publication(publication.Publication):
     """Publishes of one channel to one exchange with one routing key.
 
     `route` is where they went last; it is None before the first and for exchanges that look at

@@ -31,14 +31,17 @@ from warrener.exchange.server.descriptors import connections_possible
 from warrener.exchange.server.entrance import AcceptTrouble, Guest, Listener, TurnedAway, enter
 from warrener.exchange.server.liveness import Standstill
 from warrener.exchange.server.logins import Logins
+from warrener.exchange.server.memory_watch import MemoryWatch
 from warrener.exchange.server.session import Session
 from warrener.exchange.server.tls import Certificates, TlsSocket
 from warrener.exchange.server.traffic import Traffic
 from warrener.protocol.errors import InternalError
+from warrener.protocol.state import ConnectionState
 
 logger = logging.getLogger("warrener.server")
 
 TICK_S = 0.5
+RESOURCE_ERROR = 506
 SHUTDOWN_S = 5
 """Time clients have to answer when the broker ends."""
 ACCEPT_RETRY_S = 0.1
@@ -57,8 +60,12 @@ class Server:
         self.broker = broker
         self.config = config
         self._sessions: dict[Connection, Session] = {}
+        broker.memory.connections = self._sessions.values
         self._pending: list[Connection] = []
-        self._memory_alarm = MemoryAlarm(config.memory_mark_bytes)
+        self._memory_watch = MemoryWatch(broker.memory, config)
+        self._memory_alarm = self._memory_watch.alarm
+        self._unwatched_bytes = 0
+        """Read from clients since memory was last looked at."""
         self._disk_alarm = DiskAlarm(config.disk_free_mark_bytes)
         self._commits = Commits(broker, self._write_out)
         self._nursery: trio.Nursery | None = None
@@ -384,14 +391,13 @@ class Server:
 
     def _watch_resources(self) -> None:
         self._watch_space()
-        changed = [
-            alarm
-            for alarm, reading in (
-                (self._memory_alarm, self.broker.memory_bytes()),
-                (self._disk_alarm, self.broker.ledger.free_bytes()),
-            )
-            if alarm.update(reading)
-        ]
+        self._unwatched_bytes = 0
+        changed: list[MemoryAlarm | DiskAlarm] = []
+        if self._memory_watch.look(self._now):
+            changed.append(self._memory_alarm)
+        if self._disk_alarm.update(self.broker.ledger.free_bytes()):
+            changed.append(self._disk_alarm)
+        self._close_too_large()
         for alarm in changed:
             change = "set" if alarm.on else "cleared"
             logger.warning("%s", alarm.report())
@@ -404,6 +410,24 @@ class Server:
             for connection, session in self._sessions.items():
                 connection.unblock()
                 session.wake()
+
+    def received(self, size: int) -> None:
+        """So many bytes were read from a client: after many, look at memory before the tick."""
+        self._unwatched_bytes += size
+        if self._unwatched_bytes > self._memory_watch.read_max_bytes:
+            self.begin_pass()
+            self._attempt("resources", self._watch_resources)
+            self.end_pass()
+
+    def _close_too_large(self) -> None:
+        """Close connections that take more memory than one may."""
+        most = self._memory_watch.connection_max_bytes
+        for session in self._memory_watch.too_large(self._sessions.values()):
+            if session.connection.state is not ConnectionState.OPEN:
+                continue
+            text = f"connection takes more than connection_memory_max_bytes ({most})"
+            logger.warning("%s: %s", session.connection.name, text)
+            session.connection.close(RESOURCE_ERROR, text, self._now)
 
     def _watch_space(self) -> None:
         if self.broker.watch_disk(self.config.disk_free_mark_bytes):

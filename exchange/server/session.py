@@ -23,6 +23,7 @@ import trio
 from warrener.exchange.errors import Busy
 from warrener.exchange.server.connection import Connection
 from warrener.exchange.server.deferral import DEFERRED_READ_BYTES, Deferral
+from warrener.exchange.server.limits import connection_bytes
 from warrener.exchange.server.reading import is_ahead
 from warrener.exchange.server.tls import TlsSocket
 from warrener.exchange.server.traffic import Traffic
@@ -80,6 +81,15 @@ class Session:
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
+    @property
+    def memory_steps(self) -> int:
+        """See `Holder`."""
+        return 1 + len(self.connection.channels)
+
+    def memory_bytes(self) -> int:
+        """About what this client takes, without messages that are in queues."""
+        return connection_bytes(self.connection)
+
     def _lose(self) -> None:
         """Have the connection give back what it holds, in a pass."""
         self._server.begin_pass()
@@ -104,7 +114,7 @@ class Session:
     async def _read(self) -> None:
         """Pass after pass until the client is gone or nothing more is wanted of it."""
         connection = self.connection
-        deferral = connection.deferral
+        deferral, server = connection.deferral, self._server
         while not connection.finished:
             if deferral.active:
                 await self._wait_beside(deferral)
@@ -126,6 +136,7 @@ class Session:
             self.traffic.reads += 1
             self.traffic.received_bytes += len(data)
             self._pass(connection.receive, data)
+            server.received(len(data))
             if not self._is_open:
                 await self._go_on_with_handshake()
             if len(data) < size and not connection.finished and not deferral.active:

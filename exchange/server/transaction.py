@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from warrener.exchange.budget import ENQUEUED, SETTLED
 from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.footprint import NOTED_MESSAGE_BYTES
 from warrener.exchange.queues.limits import is_full
 from warrener.exchange.queues.returning import Outcome, cost, put_back_as
 
@@ -63,6 +64,7 @@ class Transaction:
     def __init__(self, channel: ServerChannel) -> None:
         self._channel = channel
         self._budget = channel.connection.broker.budget
+        self._bytes_max = channel.connection.config.transaction_max_bytes
         self._begin()
 
     @property
@@ -76,6 +78,12 @@ class Transaction:
         for original in messages:
             message, copies = channel.looked_at(publication, original)
             route = channel.route(publication, message, copies)
+            self.bytes += len(message.content) + NOTED_MESSAGE_BYTES
+            if self.bytes > self._bytes_max:
+                raise PreconditionFailed(
+                    f"transaction of more than transaction_max_bytes ({self._bytes_max})"
+                )
+            message.properties.forget()
             self._publishes.append(Noted(publication, message, copies, route))
             self._count(NOTED_PUBLISH + ENQUEUED * len(route.queues))
 
@@ -119,6 +127,8 @@ class Transaction:
 
     def _begin(self) -> None:
         self._units = 0
+        self.bytes = 0
+        """About what the publishes take in memory."""
         self._publishes: list[Noted] = []
         self._settlements: list[tuple[Settle, dict[int, Delivery]]] = []
         """How, and the deliveries by their tags."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from warrener.exchange import deduplication
 from warrener.exchange.binding import Binding
 from warrener.exchange.deduplication import exchange_deduplication
+from warrener.exchange.footprint import of_binding
 from warrener.exchange.message import Message, Properties
 from warrener.exchange.policy import EXCHANGE_GROUPS, UNGOVERNED, Applied, Governed
 from warrener.exchange.window import Window
@@ -53,6 +54,7 @@ class Exchange(Governed):
         "arguments",
         "auto_delete",
         "bindings",
+        "bindings_bytes",
         "deleted",
         "durable",
         "filters",
@@ -87,6 +89,8 @@ class Exchange(Governed):
         self.number = 0
         """Names it in the ledger if its window lasts."""
         self.bindings: dict[Hashable, Binding] = {}
+        self.bindings_bytes = 0
+        """About what they take in memory."""
         self.filters = 0
         """Bindings with a filter."""
         self.deleted = False
@@ -176,6 +180,11 @@ class Exchange(Governed):
         """Called for each new binding: the messages from before that it gets, oldest first."""
         return ()
 
+    @property
+    def history_bytes(self) -> int:
+        """What is kept of messages from before takes in memory."""
+        return 0
+
     def remember_as(self, number: int) -> None:
         """Have the window, if there is one, last under this number."""
         if self.window is not None and self.window.deduplication.lasting:
@@ -188,6 +197,7 @@ class Exchange(Governed):
             return False
         self.index(binding)
         self.bindings[binding.identity] = binding
+        self.bindings_bytes += of_binding(binding)
         self.filters += binding.filter is not None
         return True
 
@@ -196,5 +206,6 @@ class Exchange(Governed):
         removed = self.bindings.pop(binding.identity, None)
         if removed is not None:
             self.unindex(removed)
+            self.bindings_bytes -= of_binding(removed)
             self.filters -= removed.filter is not None
         return removed

@@ -17,6 +17,7 @@ from typing import Any
 from warrener.exchange.arguments import kind
 from warrener.exchange.binding import Binding
 from warrener.exchange.errors import PreconditionFailed
+from warrener.exchange.footprint import MESSAGE_BYTES
 from warrener.exchange.message import Message
 from warrener.exchange.types.fanout import FanoutExchange
 
@@ -64,6 +65,10 @@ class RecentHistoryExchange(FanoutExchange):
             return tuple(self._kept)
         test = binding.filter.matches
         return [message for message in self._kept if test(message.properties, now=now)]
+
+    @property
+    def history_bytes(self) -> int:
+        return self._bytes + MESSAGE_BYTES * len(self._kept)
 
     def _is_too_large(self) -> bool:
         return self._bytes > HISTORY_BYTES_MAX and len(self._kept) > 1

@@ -6,7 +6,7 @@ from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import make_message
 from warrener.exchange import broker as broker_module
-from warrener.exchange.broker import MESSAGE_OVERHEAD_BYTES
+from warrener.exchange.footprint import MESSAGE_BYTES
 
 EACH = len(make_message(b"1").content)
 
@@ -117,7 +117,7 @@ def test_statistics_add_up_the_queues(client: Client) -> None:
     counts = client.broker.statistics()
     assert [queue.name for queue in counts.queues] == ["a", "b"]
     assert (counts.messages_ready, counts.messages_unacked) == (3, 1)
-    assert counts.memory_bytes == 4 * (EACH + MESSAGE_OVERHEAD_BYTES)
+    assert counts.memory_bytes == 4 * (EACH + MESSAGE_BYTES)
 
 
 @pytest.mark.usefixtures("small_window")
@@ -125,7 +125,7 @@ def test_messages_in_the_store_alone_take_no_memory(client: Client) -> None:
     client.declare("q", durable=True)
     for _ in range(10):
         client.publish("", "q", b"1", persistent=True)
-    assert client.broker.memory_bytes() == 3 * (EACH + MESSAGE_OVERHEAD_BYTES)
+    assert client.broker.memory_bytes() == 3 * (EACH + MESSAGE_BYTES)
     client.drain("q")
     assert client.broker.memory_bytes() == 0
 

@@ -19,7 +19,8 @@ from warrener.protocol.frames import (
     split_content,
 )
 from warrener.protocol.properties import Properties, encode_properties
-from warrener.protocol.reader import Publication, Reader
+from warrener.protocol.publication import Publication
+from warrener.protocol.reader import Reader
 from warrener.protocol.tables import encode_table
 
 FRAME_MAX = 512

@@ -165,6 +165,16 @@ def test_a_client_that_is_closed_by_the_broker_is_read_again(unread: Channel):
     assert unread.client.connection.finished
 
 
+def test_the_answer_to_a_close_is_found_behind_a_frame_that_had_begun(channel: Channel):
+    block(channel.client)
+    content = publication(1, "", "q", bytes(1000))
+    channel.client.send_bytes(content[:500])
+    channel.client.connection.force_close("bye")
+    channel.client.send_bytes(content[500:] + encode(0, m.ConnectionCloseOk()))
+    assert channel.client.connection.finished
+    assert [item.name for item in channel.client.received(0)] == ["connection.close"]
+
+
 # The same, whatever has to wait
 
 STEPS = st.lists(
