@@ -57,6 +57,9 @@ class Config:
     data: str = option("warrener-data", "directory of the journal")
     memory: bool = option(False, "keep nothing on disk: messages and topology end with the broker")
     sync: str = option("always", "when a write is safe: always, interval:MS or never")
+    node_name: str = option(
+        "", "name of this node for tools, NAME@HOST; warrener@ and the host's name if empty"
+    )
     topology: str = option(
         "", "topology file or folder that the broker is made to match before it listens"
     )

@@ -35,6 +35,7 @@ from warrener.exchange.server.allocator import keep_freed_memory
 from warrener.exchange.server.codec import CODEC
 from warrener.exchange.server.descriptors import raise_limit
 from warrener.exchange.server.entrance import Listener
+from warrener.exchange.server.node_name import set_node_name
 from warrener.exchange.server.server import Server, open_listeners
 from warrener.exchange.server.tls import CertificateError, Certificates
 from warrener.exchange.server.traffic import show_address
@@ -80,6 +81,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
+    if config.node_name:
+        name_node(config.node_name)
     log = logging.StreamHandler(sys.stderr)
     log.setFormatter(LineFormatter(LOG_FORMAT))
     logging.basicConfig(level=config.log_level.upper(), handlers=[log])
@@ -98,6 +101,13 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = arguments.https_port is not None
         http += listen_for_http(config, "https_port", certificates, chosen)
     return trio.run(serve, config, listen(config, certificates), http, topology)
+
+
+def name_node(name: str) -> None:
+    try:
+        set_node_name(name)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def read_config(arguments: argparse.Namespace) -> Config:

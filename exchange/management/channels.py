@@ -11,7 +11,7 @@ from warrener.exchange.management.call import Call
 from warrener.exchange.management.connections import state_of, wanted_connection
 from warrener.exchange.management.errors import NotAuthorised
 from warrener.exchange.management.listing import Columns, Listing
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.open_channels import (
     ChannelIn,
     channel_name,
@@ -41,7 +41,7 @@ COLUMNS: Columns[ChannelIn] = {
     "vhost": lambda each: each.session.connection.vhost.name,
     "user": lambda each: each.session.connection.user,
     "user_who_performed_action": lambda each: each.session.connection.user,
-    "node": lambda each: NODE,
+    "node": lambda each: node_name(),
     "state": lambda each: state_of(each.session.connection),
     "confirm": lambda each: each.channel.confirming,
     "transactional": lambda each: each.channel.transaction is not None,

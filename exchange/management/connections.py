@@ -12,7 +12,7 @@ from warrener.exchange.management.access import is_administrator, is_monitor
 from warrener.exchange.management.call import Call, done
 from warrener.exchange.management.errors import NotAuthorised
 from warrener.exchange.management.listing import Columns, Listing
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.sampler import traffic_values
 from warrener.exchange.management.spans import TRAFFIC, tracks
 from warrener.exchange.management.statistics import rates_of
@@ -58,7 +58,7 @@ COLUMNS: Columns[Session] = {
     "vhost": lambda session: session.connection.vhost.name,
     "user": lambda session: session.connection.user,
     "user_who_performed_action": lambda session: session.connection.user,
-    "node": lambda session: NODE,
+    "node": lambda session: node_name(),
     "state": lambda session: state_of(session.connection),
     "protocol": lambda session: "AMQP 0-9-1",
     "type": lambda session: "network",

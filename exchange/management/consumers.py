@@ -9,7 +9,7 @@ from warrener.exchange.consumer import Consumer
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.filter_work import work_of
 from warrener.exchange.management.listing import Columns, Listing
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.open_channels import ChannelIn, channel_name, channels_of
 from warrener.exchange.management.values import plain
 from warrener.exchange.queues.public_name import public_name
@@ -67,7 +67,7 @@ def _channel_details(each: ConsumerIn) -> dict[str, Any]:
         "name": channel_name(each.place),
         "number": each.place.channel.number,
         "connection_name": traffic.name,
-        "node": NODE,
+        "node": node_name(),
         "peer_host": traffic.peer[0],
         "peer_port": traffic.peer[1],
         "user": each.place.session.connection.user,

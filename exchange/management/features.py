@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from warrener.exchange.management.call import Call, answer
-from warrener.exchange.management.node import NODE, RABBITMQ_VERSION
+from warrener.exchange.management.node import RABBITMQ_VERSION, node_name
 from warrener.protocol.http.errors import TargetNotFound
 from warrener.protocol.http.response import Response
 
@@ -71,7 +71,7 @@ def version(call: Call) -> Response:
 
 
 def login_attempts(call: Call) -> Response:
-    if call.path["node"] != NODE:
+    if call.path["node"] != node_name():
         raise TargetNotFound("Not Found")
     logins = call.broker.activity.logins
     return call.show(

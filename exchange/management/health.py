@@ -8,7 +8,7 @@ from warrener.exchange.access.requirements import require_queue_declare
 from warrener.exchange.channel import Channel
 from warrener.exchange.management.call import NOBODY, Call, answer
 from warrener.exchange.management.messages import FRAME_BYTES, Collector
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.message import Envelope, Message
 from warrener.protocol.frames import content_frames
 from warrener.protocol.http.errors import BadRequest, TargetNotFound
@@ -45,13 +45,13 @@ def check_alarms(call: Call) -> Response:
     if alarms:
         return failed(
             f"There are alarms in effect in the cluster: {', '.join(alarms)}",
-            alarms=[{"node": NODE, "resource": resource} for resource in alarms],
+            alarms=[{"node": node_name(), "resource": resource} for resource in alarms],
         )
     return answer(OK)
 
 
 def check_node(call: Call) -> Response:
-    if call.path["node"] != NODE:
+    if call.path["node"] != node_name():
         raise TargetNotFound("Not Found")
     return check_alarms(call)
 

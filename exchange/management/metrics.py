@@ -25,7 +25,7 @@ from warrener.exchange.management.call import Call
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.listing import PART_BYTES, Turn, in_slices
 from warrener.exchange.management.measurements import BYTES, COMMITS, SECONDS
-from warrener.exchange.management.node import NODE, PRODUCT, RABBITMQ_VERSION, VERSION
+from warrener.exchange.management.node import PRODUCT, RABBITMQ_VERSION, VERSION, node_name
 from warrener.exchange.management.object_metrics import DETAILED, FAMILIES, Kind, ObjectMetric
 from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.parameters import cluster_name
@@ -203,7 +203,7 @@ def _about(call: Call, endpoint: str) -> Iterator[str]:
         "rabbitmq_identity_info",
         meaning="Node and cluster",
         value=1,
-        rabbitmq_node=NODE,
+        rabbitmq_node=node_name(),
         rabbitmq_cluster=cluster,
         rabbitmq_cluster_permanent_id=f"warrener-{uuid.uuid5(uuid.NAMESPACE_DNS, cluster)}",
         rabbitmq_endpoint=endpoint,

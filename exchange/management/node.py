@@ -6,9 +6,9 @@ import trio
 
 from warrener import __version__
 from warrener.exchange.likeness import RABBITMQ_VERSION
-from warrener.exchange.server.firehose import NODE
+from warrener.exchange.server.node_name import node_name
 
-__all__ = ["NODE", "PRODUCT", "RABBITMQ_VERSION", "RUNTIME", "VERSION"]
+__all__ = ["PRODUCT", "RABBITMQ_VERSION", "RUNTIME", "VERSION", "node_name"]
 
 PRODUCT = "Warrener"
 VERSION = __version__

@@ -12,7 +12,7 @@ import trio
 from warrener.exchange.management import memory
 from warrener.exchange.management.call import Call
 from warrener.exchange.management.exchanges import exchange_types
-from warrener.exchange.management.node import NODE, PRODUCT, VERSION
+from warrener.exchange.management.node import PRODUCT, VERSION, node_name
 from warrener.exchange.management.overview import churn_rates, contexts
 from warrener.exchange.management.process import Process, open_files
 from warrener.exchange.management.sampler import Churn
@@ -58,7 +58,7 @@ def describe_node(call: Call) -> dict[str, Any]:
     _, descriptors_max = open_files()
     tasks = trio.lowlevel.current_statistics()
     document: dict[str, Any] = {
-        "name": NODE,
+        "name": node_name(),
         "type": "disc",
         "running": True,
         "being_drained": False,
@@ -98,5 +98,5 @@ def describe_node(call: Call) -> dict[str, Any]:
 
 
 def _require_node(call: Call) -> None:
-    if call.path["node"] != NODE:
+    if call.path["node"] != node_name():
         raise TargetNotFound("Not Found")

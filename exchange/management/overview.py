@@ -11,11 +11,11 @@ from warrener.exchange.management.exchanges import exchange_types
 from warrener.exchange.management.filter_work import filter_totals
 from warrener.exchange.management.listing import in_slices
 from warrener.exchange.management.node import (
-    NODE,
     PRODUCT,
     RABBITMQ_VERSION,
     RUNTIME,
     VERSION,
+    node_name,
 )
 from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.parameters import cluster_name
@@ -65,7 +65,7 @@ async def get_overview(call: Call) -> Response:
         "release_series_support_status": "supported",
         "cluster_name": cluster_name(call),
         "cluster_tags": {},
-        "node": NODE,
+        "node": node_name(),
         "node_tags": {},
         "default_queue_type": "classic",
         "rates_mode": "basic",
@@ -127,7 +127,7 @@ def listeners(call: Call) -> list[dict[str, Any]]:
     """Where the broker listens; here a port is a number."""
     return [
         {
-            "node": NODE,
+            "node": node_name(),
             "protocol": protocol,
             "ip_address": host,
             "port": port,
@@ -142,7 +142,7 @@ def contexts(call: Call) -> list[dict[str, Any]]:
     """Where this API listens; here a port is a text."""
     return [
         {
-            "node": NODE,
+            "node": node_name(),
             "description": HTTP_CONTEXT,
             "path": "/",
             "ip": host,

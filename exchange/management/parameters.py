@@ -13,7 +13,7 @@ from typing import Any
 from warrener.exchange.access.limits import limit_fields
 from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.fields import check_value
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.policies import policies_in
 from warrener.exchange.management.users import shown_limits
 from warrener.exchange.management.values import plain
@@ -29,7 +29,7 @@ CLUSTER_NAME = "cluster_name"
 
 
 def cluster_name(call: Call) -> str:
-    return str(call.broker.parameters.get(CLUSTER_NAME, NODE))
+    return str(call.broker.parameters.get(CLUSTER_NAME, node_name()))
 
 
 def get_cluster_name(call: Call) -> Response:

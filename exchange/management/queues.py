@@ -10,7 +10,7 @@ from warrener.exchange.footprint import of_messages
 from warrener.exchange.management import consumers
 from warrener.exchange.management.call import NOBODY, Call, done, made
 from warrener.exchange.management.listing import Columns, Listing
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.spans import length_tracks, message_tracks
 from warrener.exchange.management.standstill import head_timestamp, oldest_age, why_of
 from warrener.exchange.management.statistics import (
@@ -94,7 +94,7 @@ CONFIGURED: Columns[QueueIn] = {
     "auto_delete": lambda each: each.queue.auto_delete,
     "exclusive": lambda each: each.queue.exclusive,
     "arguments": lambda each: plain(each.queue.arguments),
-    "node": lambda each: NODE,
+    "node": lambda each: node_name(),
     "state": lambda each: "suspended" if each.queue.suspended else "running",
 }
 TOTALS: Columns[QueueIn] = {
@@ -130,7 +130,7 @@ COUNTED: Columns[QueueIn] = {
     "message_bytes_dlx": lambda each: (
         0 if each.queue.unrouted is None else each.queue.unrouted.bytes
     ),
-    "open_files": lambda each: {NODE: 0},
+    "open_files": lambda each: {node_name(): 0},
     "reductions": lambda each: 0,
     "reductions_details": lambda each: {"rate": 0.0},
     "memory": lambda each: of_messages(each.queue),
@@ -140,9 +140,9 @@ COUNTED: Columns[QueueIn] = {
     "operator_policy": lambda each: each.queue.operator_policy,
     "effective_policy_definition": lambda each: plain(each.queue.effective_policy),
     "delivery_limit": lambda each: each.queue.options.delivery_limit,
-    "leader": lambda each: NODE,
-    "members": lambda each: [NODE],
-    "online": lambda each: [NODE],
+    "leader": lambda each: node_name(),
+    "members": lambda each: [node_name()],
+    "online": lambda each: [node_name()],
     "recoverable_slaves": lambda each: None,
     "message_stats": lambda each: message_stats(
         each.queue.counts, rates_of(each.queue.sample), QUEUE_NAMES

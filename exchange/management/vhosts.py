@@ -8,7 +8,7 @@ from warrener.exchange.management.call import Call, done, made
 from warrener.exchange.management.connections import open_sessions
 from warrener.exchange.management.fields import check_name
 from warrener.exchange.management.listing import Columns, Listing, in_slices
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.open_channels import channels_of
 from warrener.exchange.management.queues import READY_RATE, UNACKED_RATE, queues_in
 from warrener.exchange.management.sampler import TOTAL_READY, TOTAL_TRAFFIC, traffic_values
@@ -41,7 +41,7 @@ def _describe(call: Call, vhost: VirtualHost) -> dict[str, Any]:
         "default_queue_type": "classic",
         "tracing": vhost.tracing,
         "protected_from_deletion": False,
-        "cluster_state": {NODE: "running"},
+        "cluster_state": {node_name(): "running"},
     }
     document |= _statistics(call, vhost)
     application = call.application

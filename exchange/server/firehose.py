@@ -12,7 +12,6 @@ of a copy are left out, and if it still is too large, there is none.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +19,7 @@ from warrener.exchange.message import Envelope, Message
 from warrener.exchange.predeclared import TRACE_EXCHANGE
 from warrener.exchange.queues.public_name import public_name
 from warrener.exchange.server.codec import fits, rewrite
+from warrener.exchange.server.node_name import node_name
 from warrener.protocol.frames import content_properties
 from warrener.protocol.properties import Properties, PropertyFields
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from warrener.exchange.route import Route
     from warrener.exchange.vhost import VirtualHost
 
-NODE = f"warrener@{platform.node() or 'localhost'}"
 SHORT_STRING_BYTES_MAX = 255
 FIRST_DEATH_EXCHANGE = "x-first-death-exchange"
 _NOTHING: dict[str, Any] = dict.fromkeys(PropertyFields.__annotations__)
@@ -117,7 +116,7 @@ def _trace(
         "exchange_name": message.envelope.exchange,
         "routing_keys": list(keys),
         "properties": dict(Properties(content_properties(message.content)[0]).fields()),
-        "node": NODE,
+        "node": node_name(),
         **more,
     }
     envelope = Envelope(TRACE_EXCHANGE, _cut(routing_key))

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.exchange.management.managed import managed
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.protocol import methods as m
 
 
@@ -189,7 +189,7 @@ async def test_what_is_not_well_is_told_with_503():
         await broker.amqp.until(lambda: broker.amqp.server.alarms)
         answer = await broker.api.ask("GET", "/api/health/checks/alarms")
         assert answer.status == 503
-        assert answer.document["alarms"] == [{"node": NODE, "resource": "memory"}]
+        assert answer.document["alarms"] == [{"node": node_name(), "resource": "memory"}]
         assert answer.document["reason"].endswith(": memory")
         assert (await broker.api.get("/api/nodes"))[0]["mem_alarm"]
 
@@ -218,12 +218,12 @@ async def test_the_aliveness_test_takes_a_message_through_a_queue():
 async def test_the_node_tells_what_it_uses():
     async with managed() as broker:
         (node,) = await broker.api.get("/api/nodes")
-        assert (await broker.api.get(f"/api/nodes/{NODE}")).keys() == node.keys()
+        assert (await broker.api.get(f"/api/nodes/{node_name()}")).keys() == node.keys()
         assert node["mem_used"] > 1_000_000
         assert (node["running"], node["type"]) == (True, "disc")
         assert (await broker.api.ask("GET", "/api/nodes/nothing")).status == 404
         assert (await broker.api.get("/api/healthchecks/node"))["status"] == "ok"
-        assert (await broker.api.get(f"/api/healthchecks/node/{NODE}"))["status"] == "ok"
+        assert (await broker.api.get(f"/api/healthchecks/node/{node_name()}"))["status"] == "ok"
 
 
 async def test_features_are_told_apart():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.exchange.management.contract import shop
 from tests.exchange.management.managed import Managed, managed
 from warrener.exchange.management.columns import Wanted
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 
 NAMES = st.sampled_from(["a", "b", "c", ""])
 DOCUMENTS: st.SearchStrategy[Any] = st.recursive(
@@ -30,7 +30,7 @@ LISTINGS = [
     *("queues/shop", "exchanges/shop", "bindings/shop", "consumers/shop", "policies/shop"),
 ]
 OBJECTS = [
-    *("overview", "nodes", f"nodes/{NODE}", "queues/shop/orders", "exchanges/shop/events"),
+    *("overview", "nodes", f"nodes/{node_name()}", "queues/shop/orders", "exchanges/shop/events"),
     *("vhosts/shop", "users/clerk", "whoami", "permissions/shop/guest", "policies/shop/short"),
     *("parameters", "global-parameters", "vhost-limits", "user-limits", "feature-flags"),
     *("operator-policies/shop/shorter", "bindings/shop/e/events/q/orders/a.%23", "cluster-name"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.exchange.management.managed import Managed, managed
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 from warrener.exchange.management.sampler import HISTORIES_MAX, INTERVAL_S, take_sample
 from warrener.exchange.statistics.history import COARSE_S, HISTORY_S, RECENT_S, History
 from warrener.exchange.statistics.sample import Sample
@@ -131,7 +131,7 @@ async def test_each_kind_of_details_has_a_span_of_its_own():
         (queue,) = await broker.api.get(f"/api/queues?{every}")
         (channel,) = await broker.api.get(f"/api/channels?{every}")
         overview = await broker.api.get(f"/api/overview?{every}")
-        node = await broker.api.get(f"/api/nodes/{NODE}?{every}")
+        node = await broker.api.get(f"/api/nodes/{node_name()}?{every}")
         (only,) = await broker.api.get("/api/queues?lengths_age=60&lengths_incr=5")
     for details in (
         connection["recv_oct_details"],
@@ -169,7 +169,7 @@ async def test_a_span_has_a_bounded_number_of_samples(span: str, samples: int | 
     assert (found and len(found)) == samples
 
 
-@pytest.mark.parametrize("place", ["queues", "overview", f"nodes/{NODE}", "vhosts"])
+@pytest.mark.parametrize("place", ["queues", "overview", f"nodes/{node_name()}", "vhosts"])
 async def test_a_span_of_no_time_is_refused(place: str):
     async with managed() as broker:
         for span in ("lengths_age=10&lengths_incr=0", "lengths_age=-10&lengths_incr=5"):

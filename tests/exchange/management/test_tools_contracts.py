@@ -7,7 +7,7 @@ import pytest
 
 from tests.exchange.management.contract import MISSING, Asked, Field, contract, problems, shop
 from tests.exchange.management.managed import managed
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 
 TOOLS = (
     *("rabbitmqadmin", "rabtap", "rabbitmq_exporter", "datadog"),
@@ -24,7 +24,7 @@ async def test_a_tool_finds_what_it_reads(tool: str):
         await shop(broker)
         broker.sample(1)
         for asked in contract(tool):
-            target = asked.target.replace("{node}", NODE)
+            target = asked.target.replace("{node}", node_name())
             answer = await broker.api.ask("GET", target, Accept=ACCEPTED)
             assert answer.status == 200, (target, answer)
             assert answer.headers["content-type"] == "application/json"
@@ -38,7 +38,7 @@ async def test_a_tool_finds_all_of_it_in_a_broker_where_nothing_happened():
         for tool in TOOLS:
             for asked in contract(tool):
                 if "shop" not in asked.target:
-                    document = await broker.api.get(asked.target.replace("{node}", NODE))
+                    document = await broker.api.get(asked.target.replace("{node}", node_name()))
                     lacking += [
                         (tool, asked.target, said)
                         for said in problems(document, asked)

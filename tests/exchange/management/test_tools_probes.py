@@ -4,7 +4,7 @@ import pytest
 
 from tests.exchange.management.contract import shop
 from tests.exchange.management.managed import managed
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 
 
 @pytest.mark.parametrize("vhost", ["%2F", "shop"])
@@ -19,7 +19,7 @@ async def test_spring_finds_the_node_of_a_queue():
     async with managed() as broker:
         await shop(broker)
         found = await broker.api.get("/api/queues/shop/orders", Accept="application/json")
-    assert found["node"] == NODE
+    assert found["node"] == node_name()
 
 
 async def test_hutch_looks_for_its_bindings_among_all():

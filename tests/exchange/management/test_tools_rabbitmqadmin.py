@@ -12,7 +12,7 @@ import pytest
 
 from tests.exchange.management.contract import shop
 from tests.exchange.management.managed import Managed, managed
-from warrener.exchange.management.node import NODE
+from warrener.exchange.management.node import node_name
 
 SALT = b"salt"
 HASH = base64.b64encode(SALT + hashlib.sha256(SALT + b"secret").digest()).decode()
@@ -76,7 +76,7 @@ CALLS: tuple[tuple[str, str, Any], ...] = (
     ("PUT", "cluster-name", {"name": "west"}),
     ("PUT", "feature-flags/quorum_queue/enable", {"name": "quorum_queue"}),
     ("POST", "rebalance/queues", {}),
-    ("GET", f"nodes/{NODE}", None),
+    ("GET", f"nodes/{node_name()}", None),
     ("GET", "stream/connections/shop", None),
     ("GET", "stream/publishers/shop", None),
     ("GET", "stream/consumers/shop", None),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Channel, Wire
-from warrener.exchange.server.firehose import NODE
+from warrener.exchange.server.node_name import node_name
 from warrener.protocol import methods as m
 from warrener.protocol.properties import Properties, encode_properties
 
@@ -57,7 +57,7 @@ def test_a_publish_is_copied(channel: Channel, observer: Channel) -> None:
                 "exchange_name": "",
                 "routing_keys": ["q"],
                 "properties": {"headers": {"a": 1}, "delivery_mode": 2, "message_id": "m"},
-                "node": NODE,
+                "node": node_name(),
                 "vhost": "/",
                 "connection": channel.client.connection.name,
                 "channel": 1,
@@ -84,7 +84,7 @@ def test_a_delivery_is_copied(channel: Channel, observer: Channel) -> None:
         "exchange_name": "",
         "routing_keys": ["q"],
         "properties": {},
-        "node": NODE,
+        "node": node_name(),
         "vhost": "/",
         "connection": channel.client.connection.name,
         "channel": 1,
