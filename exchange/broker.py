@@ -51,12 +51,13 @@ class BrokerStatistics:
 class Broker:
     """All virtual hosts on one store."""
 
-    def __init__(self, store: Store, codec: Codec) -> None:
+    def __init__(self, store: Store, codec: Codec, budget: Budget | None = None) -> None:
+        """`budget` is that of each pass."""
         self.activity = Activity()
         self.failures = self.activity.failures
         self.ledger = Ledger(store, codec, self.failures)
         self.unreadable = UnreadableRecords(self.ledger)
-        self.budget = Budget()
+        self.budget = budget or Budget()
         self.pump = Pump(self.budget)
         self.deadlines = Deadlines(self.budget)
         self.confirms = Confirms()
@@ -110,6 +111,11 @@ class Broker:
         self.hand_out()
         self.commit()
         self.budget.renew()
+
+    def finish(self) -> None:
+        """The broker ends: do and write what clients take for done already."""
+        self.pump.finish()
+        self.commit()
 
     def commit(self) -> None:
         """Write down what passes since the last commit have left, and answer who waited for it."""

@@ -30,8 +30,6 @@ COUNTED = 10
 """The same in a queue that counts failures, and tells them in a header."""
 EXPIRY = 5
 """A message that leaves because its time is over."""
-PASSED_OVER = 1000
-"""A look at many times that count no more."""
 ADMITTED = 3
 """A message that is put in line because its time has come."""
 ROUTED = 10

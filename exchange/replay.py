@@ -53,6 +53,9 @@ class Replay:
         if self._messages and binding.source.bindings.get(binding.identity) is binding:
             self._pump.wake(self)
 
+    def finish(self) -> None:
+        """The broker ends, and the history with it."""
+
     def _runs(self) -> Iterator[tuple[Route, Sequence[Message]]]:
         """Messages in a row that go the same way."""
         for route, run in groupby(

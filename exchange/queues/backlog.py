@@ -99,13 +99,11 @@ class Backlog:
                 yield from chunk[skipped:] if skipped else chunk
             skipped = max(0, skipped - len(chunk))
 
-    def positions(self) -> Iterator[int]:
-        """The positions of all messages here that the store holds."""
-        return (entry for entry in self.entries() if isinstance(entry, int))
-
-    def clear(self) -> None:
-        self._chunks.clear()
+    def give_up_all(self) -> Iterator[Message | int]:
+        """Nothing is here any more; what was is handed over, and let go of chunk by chunk."""
+        chunks, self._chunks = self._chunks, deque()
         self.count = self.bytes = self.memory_bytes = self.messages_in_memory = 0
+        return _emptied(chunks)
 
     def _read(self, positions: "array[int]") -> tuple[list[Message], int]:
         assert self._load is not None, "only a queue the store knows keeps positions"
@@ -127,3 +125,8 @@ class Backlog:
             chunk = []
             self._chunks.append(chunk)
         return chunk
+
+
+def _emptied(chunks: "deque[array[int] | list[Message]]") -> Iterator[Message | int]:
+    while chunks:
+        yield from chunks.popleft()

@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from warrener.exchange.budget import EXPIRY
 from warrener.exchange.message import Message, Properties
 from warrener.exchange.queues.note import Note, Notes
 from warrener.exchange.queues.places import Times
 from warrener.exchange.queues.waiting import Waiting, position_of
 
 if TYPE_CHECKING:
+    from warrener.exchange.budget import Budget
     from warrener.exchange.durability.ledger import Ledger
 
 Deadline = Callable[[Properties, int], int | None]
@@ -83,9 +85,13 @@ class Dates:
         """Whether there is something for `find_some`."""
         return bool(self._undated)
 
-    def take(self, now: int, most: int) -> list[int]:
+    def take(self, now: int, most: int, budget: Budget) -> list[int]:
         """Take out the places of messages whose time is over, at most so many."""
-        return self._times.take(now, most)
+        before = len(self._times)
+        taken = self._times.take(now, most)
+        # Those that were passed over are work as well.
+        budget.spend(EXPIRY * len(taken) + before - len(self._times))
+        return taken
 
     def forget(self) -> None:
         """All messages are to be looked at again."""

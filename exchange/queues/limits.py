@@ -69,6 +69,6 @@ def drop_excess(queue: Queue, budget: Budget) -> bool:
         messages, sequences, _ = ready.take(count, ANY_SIZE if count > 1 else 0)
         queue.bury(messages, MAXLEN)
         queue.handed_over(messages, sequences)
-        budget.spend(SETTLED * count)
+        budget.spend(SETTLED * len(sequences) or SETTLED)
         ready = queue.ready
     return False

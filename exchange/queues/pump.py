@@ -26,6 +26,9 @@ class Pumped(Protocol):
     def pump(self) -> None:
         """Use a turn: do what there is to do, as far as the budget goes."""
 
+    def finish(self) -> None:
+        """The broker ends: do what clients take for done already."""
+
 
 class Pump:
     """The line of the queues and waitlists that have something to do."""
@@ -57,6 +60,12 @@ class Pump:
         """This pass is for what is left of others."""
         self._line.extendleft(reversed(self._later))
         self._later.clear()
+
+    def finish(self) -> None:
+        """The broker ends: have those in the line do what clients take for done already."""
+        self.resume()
+        while self._line:
+            self._line.popleft().finish()
 
     def run(self) -> None:
         """Give every queue in the line its turn, as far as the budget goes."""

@@ -26,10 +26,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from warrener.exchange.budget import ADMITTED, EXPIRY, PASSED_OVER, SETTLED
+from warrener.exchange.budget import ADMITTED, EXPIRY, SETTLED
 from warrener.exchange.durability.records import Return
 from warrener.exchange.policy import UNGOVERNED, Applied, queue_groups
 from warrener.exchange.queues.consumers import Consumers
+from warrener.exchange.queues.discard import Discard
 from warrener.exchange.queues.expiry import time_to_live
 from warrener.exchange.queues.limits import drop_excess
 from warrener.exchange.queues.options import PLAIN, QueueOptions, queue_options
@@ -283,10 +284,7 @@ class Queue(Suspendable):
         if whole or (
             not self.returning and self.budget.affords(total_cost(self, outcome, deliveries))
         ):
-            try:
-                apply(self, outcome, deliveries)
-            except Exception as error:
-                self.suspend(error)
+            apply(self, outcome, deliveries)
         else:
             self.returning.add(outcome, deliveries)
             self._take_another_turn()
@@ -337,12 +335,16 @@ class Queue(Suspendable):
 
     def purge(self) -> int:
         """Drop every ready message; returns how many there were."""
-        count = len(self.ready)
-        if self.number:
-            for position in self.ready.stored_positions():
-                self.ledger.settle(self, position)
-        self.ready.clear()
-        return count + (self.unrouted.clear() if self.unrouted is not None else 0)
+        unrouted = () if self.unrouted is None else (self.unrouted,)
+        count = 0
+        for place in (self.ready, *unrouted):
+            count += len(place)
+            Discard(self, self._pump, place.give_up_all()).pump()
+        return count
+
+    def finish(self) -> None:
+        """The broker ends: see `Returning.finish`."""
+        self.returning.finish()
 
     def delete(self) -> int:
         """End this queue: its ready messages go; returns how many there were."""
@@ -356,6 +358,9 @@ class Queue(Suspendable):
         up the queue itself if nobody uses it."""
         if self.deleted or self.suspended:
             return
+        if self.waiting:
+            # A message whose time is over now may still be had by who takes it at once.
+            self._use_turn(self.budget)
         self.let_go(now)
         self._admit(now)
         expires = self.options.expires_ms
@@ -384,8 +389,7 @@ class Queue(Suspendable):
         budget = self.budget
         while (deadline := self.ready.next_deadline) is not None and deadline <= now:
             most = 1 if self.buries else budget.steps(EXPIRY)
-            expired = self.ready.expire(now, most)
-            budget.spend(EXPIRY * len(expired.messages) or PASSED_OVER)
+            expired = self.ready.expire(now, most, budget)
             if expired.messages:
                 self.time_is_over(expired.messages)
                 self.ready.settled(expired.sequences)

@@ -170,7 +170,6 @@ class Ready:
         for entry in (*self._fresh, *self._backlog.entries()):
             yield self.next_sequence, entry, self.next_sequence < self._restored
             self.next_sequence += 1
-        self.clear()
 
     def waiting_from(self, sequence: int, most: int) -> list[Queued]:
         """What waits at a sequence and behind it, at most so many, in order. It stays."""
@@ -195,18 +194,12 @@ class Ready:
         heapq.heappush(self._returned, (sequence, message))
         self._returned_bytes += len(message.content)
 
-    def stored_positions(self) -> list[int]:
-        """Where the store holds messages that wait here."""
-        held = [message.position for _, message in self._returned if message.position]
-        held.extend(message.position for message in self._fresh if message.position)
-        held.extend(self._backlog.positions())
-        return held
-
-    def clear(self) -> None:
-        self._returned.clear()
-        self._fresh.clear()
-        self._backlog.clear()
+    def give_up_all(self) -> Iterator[Message | int]:
+        """Nothing waits any more; what did is handed over, and let go of as that is done."""
+        returned, fresh, backlog = self._returned, self._fresh, self._backlog.give_up_all()
+        self._returned, self._fresh = [], deque()
         self._returned_bytes = self._fresh_bytes = self._restored = 0
+        return _emptied(returned, fresh, backlog)
 
     # What a plain order has nothing of: a queue asks it as it asks a `Selection`
 
@@ -237,7 +230,7 @@ class Ready:
         """Nothing was held back."""
         return 0
 
-    def expire(self, now: int, most: int) -> Taken:
+    def expire(self, now: int, most: int, budget: Budget) -> Taken:
         """No message has a deadline."""
         return NOTHING
 
@@ -284,3 +277,13 @@ class Ready:
             messages, size = self._backlog.take_chunk()
             self._fresh.extend(messages)
             self._fresh_bytes += size
+
+
+def _emptied(
+    returned: list[tuple[int, Message]], fresh: deque[Message], backlog: Iterator[Message | int]
+) -> Iterator[Message | int]:
+    while returned:
+        yield returned.pop()[1]
+    while fresh:
+        yield fresh.popleft()
+    yield from backlog

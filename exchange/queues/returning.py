@@ -60,13 +60,16 @@ def put_back_as(failed: bool) -> Outcome:
 
 
 def apply(queue: Queue, outcome: Outcome, deliveries: Sequence[Delivery]) -> None:
-    """Have the outcome of deliveries come to pass now."""
-    if outcome is Outcome.ACKNOWLEDGED:
-        queue.settle(deliveries)
-    elif outcome is Outcome.REJECTED:
-        queue.reject(deliveries)
-    else:
-        requeue(queue, deliveries, outcome)
+    """Have the outcome of deliveries come to pass now; a queue that fails at it is suspended."""
+    try:
+        if outcome is Outcome.ACKNOWLEDGED:
+            queue.settle(deliveries)
+        elif outcome is Outcome.REJECTED:
+            queue.reject(deliveries)
+        else:
+            requeue(queue, deliveries, outcome)
+    except Exception as error:
+        queue.suspend(error)
 
 
 def requeue(queue: Queue, deliveries: Sequence[Delivery], outcome: Outcome) -> None:
@@ -131,7 +134,7 @@ class Returning:
 
     def go_on(self, budget: Budget) -> None:
         """Go through deliveries until none is left or the turn is over."""
-        while self._batches and not budget.exhausted:
+        while self._batches and not budget.exhausted and not self._queue.suspended:
             outcome, deliveries = self._batches[0]
             count = steps(self._queue, outcome, budget)
             part = deliveries[self._reached : self._reached + count]
@@ -140,6 +143,18 @@ class Returning:
                 self._batches.popleft()
                 self._reached = 0
             apply(self._queue, outcome, part)
+
+    def finish(self) -> None:
+        """Settle what is acknowledged or dropped, which the clients take for done.
+
+        The others are in the queue again after a restart.
+        """
+        for outcome, deliveries in self._batches:
+            drops = outcome is Outcome.REJECTED and not self._queue.buries
+            if outcome is Outcome.ACKNOWLEDGED or drops:
+                apply(self._queue, outcome, deliveries[self._reached :])
+            self._reached = 0
+        self._batches.clear()
 
 
 def total_cost(queue: Queue, outcome: Outcome, deliveries: Sequence[Delivery]) -> int:
@@ -159,8 +174,10 @@ def rewrites(queue: Queue, outcome: Outcome) -> bool:
 
 
 def cost(queue: Queue, outcome: Outcome) -> int:
-    """What one delivery without headers costs, at least."""
-    if outcome is Outcome.REJECTED and queue.buries:
+    """What one delivery without headers costs, at least; as much as a dead letter, if it may be
+    one."""
+    limited = outcome is Outcome.FAILED and queue.options.delivery_limit is not None
+    if queue.buries and (limited or outcome is Outcome.REJECTED):
         return REWRITTEN + ROUTED + ENQUEUED
     return COUNTED if outcome.puts_back and queue.options.counts else _COSTS[outcome]
 
@@ -168,10 +185,7 @@ def cost(queue: Queue, outcome: Outcome) -> int:
 def steps(queue: Queue, outcome: Outcome, budget: Budget) -> int:
     """How many deliveries may be gone through in one step: one if each may get other headers, since
     what that costs is known when it is done."""
-    limited = outcome.puts_back and queue.options.delivery_limit is not None
-    if rewrites(queue, outcome) or (queue.buries and limited):
-        return 1
-    return budget.steps(cost(queue, outcome))
+    return 1 if rewrites(queue, outcome) else budget.steps(cost(queue, outcome))
 
 
 _COSTS = {

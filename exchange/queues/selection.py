@@ -27,7 +27,7 @@ which a plain queue does not pay. Content beyond the window stays in the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -351,9 +351,9 @@ class Selection:
         times = (self._dates.next, self.held.next)
         return min((time for time in times if time is not None), default=None)
 
-    def expire(self, now: int, most: int) -> Taken:
+    def expire(self, now: int, most: int, budget: Budget) -> Taken:
         """Take messages whose time is over, at most so many, and at most EXPIRED_MAX."""
-        places = self._dates.take(now, min(most, EXPIRED_MAX))
+        places = self._dates.take(now, min(most, EXPIRED_MAX), budget)
         return self._take([(place, self._remove(place)) for place in places])
 
     # Messages out
@@ -414,21 +414,24 @@ class Selection:
             for _, run in groupby(hand, lambda card: card[0] & 1)
         ]
 
-    def stored_positions(self) -> list[int]:
-        """Where the store holds messages that wait here."""
-        return self.waiting.stored_positions()
-
-    def clear(self) -> None:
-        # What is with a consumer may come back: it keeps its deadline, its count and its group.
-        for place in self.waiting:
-            self.notes.pop(place >> 1, None)
-        self.waiting.clear()
+    def give_up_all(self) -> Iterator[MessageOrPosition]:
+        """Nothing waits any more; what did is handed over, and let go of as that is done."""
+        given_up = self.waiting.give_up_all()
         self.held.clear()
         self._dates.clear()
         self._oldest = None
         self.lines.clear()
         for group in () if self.groups is None else self.groups.clear():
             self._arrange(group)
+        return self._forgotten(given_up)
+
+    def _forgotten(
+        self, given_up: Iterator[tuple[int, MessageOrPosition]]
+    ) -> Iterator[MessageOrPosition]:
+        # What is with a consumer may come back: it keeps its deadline, its count and its group.
+        for place, entry in given_up:
+            self.notes.pop(place >> 1, None)
+            yield entry
 
     def _draw(self, consumer: Consumer) -> Card | None:
         """Take the first message out of the lines at which a consumer stands."""

@@ -9,10 +9,10 @@ when that has changed, and once a minute, as filters may read the clock.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from warrener.exchange.budget import PASSED_OVER
+from warrener.exchange.budget import CALLED
 
 if TYPE_CHECKING:
     from warrener.exchange.message import Message
@@ -91,15 +91,11 @@ class Unrouted:
             self._generation, self._tried_ms = self._host.generation, self._queue.ledger.now_ms
         self._schedule(CHECK_MS)
 
-    def clear(self) -> int:
-        """Let go of all of them; returns how many there were."""
-        count = len(self._entries)
-        while self._entries:
-            entry = self._take()
-            if isinstance(entry.message, int):
-                self._queue.ledger.settle(self._queue, entry.message)
-        self._left = 0
-        return count
+    def give_up_all(self) -> Iterator[Message | int]:
+        """Nothing waits any more; what did is handed over, and let go of as that is done."""
+        entries, self._entries = self._entries, deque()
+        self._left = self.bytes = self.memory_bytes = 0
+        return _emptied(entries)
 
     def due(self, now: int) -> None:
         """Try them again if there may be a way now."""
@@ -120,7 +116,7 @@ class Unrouted:
     def _try_some(self) -> None:
         budget = self._queue.budget
         while self._left and not budget.exhausted:
-            budget.spend(PASSED_OVER)
+            budget.spend(CALLED)
             self._left -= 1
             entry = self._take()
             message = self._message(entry)
@@ -154,3 +150,8 @@ class Unrouted:
 
     def _schedule(self, after_ms: int) -> None:
         self._host.deadlines.schedule(self._queue.ledger.now_ms + after_ms, self)
+
+
+def _emptied(entries: deque[Entry]) -> Iterator[Message | int]:
+    while entries:
+        yield entries.popleft().message

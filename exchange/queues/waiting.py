@@ -167,17 +167,18 @@ class Waiting:
         # What could not be read is gone from the count, so its bytes go with the last message.
         self.bytes = self.bytes - size if len(self) else 0
 
-    def stored_positions(self) -> list[int]:
-        """Where the store holds messages that wait here."""
-        entries = chain(self.standing.values(), self.aside.values())
-        held = [position_of(entry) for entry in entries]
-        return [position for position in held if position]
-
-    def clear(self) -> None:
-        self.standing.clear()
-        self.aside.clear()
-        self._late.clear()
+    def give_up_all(self) -> Iterator[tuple[int, MessageOrPosition]]:
+        """Nothing waits any more; what did is handed over by its places, and let go of."""
+        standing, aside = self.standing, self.aside
+        self.standing, self.aside, self._late = {}, {}, []
         self.bytes = self.memory_bytes = self.messages_in_memory = 0
+        return _emptied(standing, aside)
+
+
+def _emptied(*places: dict[int, MessageOrPosition]) -> Iterator[tuple[int, MessageOrPosition]]:
+    for entries in places:
+        while entries:
+            yield entries.popitem()
 
 
 def position_of(entry: MessageOrPosition) -> int:

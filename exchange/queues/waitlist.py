@@ -74,6 +74,9 @@ class Waitlist:
         if (consumer := self._first) is not None:
             consumer.queue.pump_later(self)
 
+    def finish(self) -> None:
+        """Nothing has been promised to anybody."""
+
     @property
     def _first(self) -> Consumer | None:
         return next(iter(self._unserved or self._served), None)

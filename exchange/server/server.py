@@ -311,8 +311,8 @@ class Server:
             nursery.start_soon(self._commits.run)
             nursery.start_soon(self._accept_all, listeners)
             ready()
-        # What the end of the last sessions has left.
-        self.broker.commit()
+        # What the end of the last sessions has left, too.
+        self.broker.finish()
 
     async def shut_down(self, reason: str) -> None:
         """Take no new work, tell the clients, and stop serving."""

@@ -81,6 +81,7 @@ class DurableBroker:
     def restart(self) -> None:
         """End in order and start again."""
         self.broker.end_pass()
+        self.broker.finish()
         self.store.close()
         self.start()
 

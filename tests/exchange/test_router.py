@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of, make_message, size_of
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange import router
 from warrener.exchange.broker import Broker
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
@@ -312,7 +313,7 @@ def test_a_dead_letter_for_several_queues_is_stored_once(dlx: Client) -> None:
     dlx.bind("dlx", "dead too", "#")
     dying(dlx)
     reject(dlx, "q", b"1", persistent=True)
-    places = [dlx.vhost.queues[name].ready.stored_positions() for name in ("dead", "dead too")]
+    places = [stored_positions(dlx.vhost.queues[name].ready) for name in ("dead", "dead too")]
     assert places[0] == places[1] != []
     for name in ("dead", "dead too"):
         assert dlx.drain(name) == [b"1"]
@@ -323,10 +324,10 @@ def test_a_dead_letter_for_several_queues_is_stored_once(dlx: Client) -> None:
 def test_the_store_holds_a_dead_letter_before_it_lets_go_of_the_message(dlx: Client) -> None:
     queue = dying(dlx)
     dlx.publish("", "q", b"1", persistent=True)
-    (before,) = queue.ready.stored_positions()
+    (before,) = stored_positions(queue.ready)
     dlx.get("q")
     dlx.reject(1, requeue=False)
-    (after,) = dlx.vhost.queues["dead"].ready.stored_positions()
+    (after,) = stored_positions(dlx.vhost.queues["dead"].ready)
     assert [body_of(message) for message in dlx.broker.ledger.load([before, after])] == [b"1", b"1"]
     dlx.broker.end_pass()
     with pytest.raises(UnknownPosition):
@@ -466,7 +467,7 @@ def test_where_there_is_room_a_message_goes_that_is_refused_elsewhere(client: Cl
         client.bind("amq.fanout", name)
     found = route(client, "amq.fanout", "")
     assert publish(client, found, b"1", persistent=True) == [b"1"]
-    (position,) = client.vhost.queues["roomy"].ready.stored_positions()
+    (position,) = stored_positions(client.vhost.queues["roomy"].ready)
     assert client.drain("roomy") == client.drain("roomy too") == [b"1"]
     with pytest.raises(UnknownPosition):
         client.broker.ledger.load([position])
@@ -505,7 +506,7 @@ def test_a_message_from_before_is_the_queues_own(client: Client) -> None:
     one, two = client.declare("one", "two", durable=True)
     client.bind("history", "one")
     client.bind("history", "two")
-    assert one.ready.stored_positions() != two.ready.stored_positions()
+    assert stored_positions(one.ready) != stored_positions(two.ready)
     assert client.drain("one") == [b"1"]
     assert client.drain("two") == [b"1"]
 

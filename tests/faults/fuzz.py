@@ -25,6 +25,7 @@ from random import Random
 from typing import Any
 
 from tests.exchange.durable_broker import lasting_topology
+from tests.exchange.queues.stored import stored_positions
 from tests.exchange.server.inbox import Content
 from tests.exchange.server.wire import Client, Wire, encode
 from tests.faults.hostile import Hostile
@@ -319,7 +320,7 @@ def stored_messages(broker: Broker) -> dict[str, list[int]]:
     held: dict[str, list[int]] = {}
     for queue in broker.vhosts["/"].queues.values():
         if queue.number:
-            held[queue.name] = list(queue.ready.stored_positions())
+            held[queue.name] = list(stored_positions(queue.ready))
     for connection in broker.connections.of_vhost("/"):
         for channel in connection.channels.values():
             deliveries = list(channel.core.unacked.values())

@@ -4,6 +4,7 @@ import pytest
 
 from tests.exchange.durable_broker import DurableBroker, lasting_topology
 from tests.exchange.messages import body_of
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.access.limits import VirtualHostLimits
 
 
@@ -20,7 +21,7 @@ def work(durable: DurableBroker, rounds: int = 60) -> None:
 
 def bodies(durable: DurableBroker, queue: str) -> list[bytes]:
     ready = durable.client.vhost.queues[queue].ready
-    return [body_of(m) for m in durable.broker.ledger.load(ready.stored_positions())]
+    return [body_of(m) for m in durable.broker.ledger.load(stored_positions(ready))]
 
 
 def rewritten(durable: DurableBroker) -> bool:

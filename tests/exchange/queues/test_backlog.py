@@ -63,7 +63,7 @@ def test_a_stored_message_takes_no_memory_but_its_position(store: ListedMessages
     extend(backlog, store.stored(), store.stored())
     assert (backlog.count, backlog.bytes) == (2, size_of(store.messages))
     assert (backlog.memory_bytes, backlog.messages_in_memory) == (0, 0)
-    assert list(backlog.positions()) == [1, 2]
+    assert list(backlog.entries()) == [1, 2]
 
 
 def test_a_message_that_is_not_stored_stays_in_memory(store: ListedMessages) -> None:
@@ -71,7 +71,7 @@ def test_a_message_that_is_not_stored_stays_in_memory(store: ListedMessages) -> 
     message = make_message(b"one")
     extend(backlog, message)
     assert (backlog.memory_bytes, backlog.messages_in_memory) == (len(message.content), 1)
-    assert list(backlog.positions()) == []
+    assert list(backlog.entries()) == [message]
     assert take_all(backlog) == [message]
     assert store.requests == []
 
@@ -115,12 +115,15 @@ def test_positions_kept_over_a_restart_are_read_like_others(store: ListedMessage
     assert store.requests == [[1, 2, 3]]
 
 
-def test_a_cleared_backlog_is_like_a_new_one(store: ListedMessages) -> None:
+def test_a_backlog_that_was_given_up_is_like_a_new_one(store: ListedMessages) -> None:
     backlog = Backlog(store.load)
-    extend(backlog, store.stored(), make_message(b"2"))
-    backlog.clear()
+    message = make_message(b"2")
+    extend(backlog, store.stored(), message)
+    given_up = backlog.give_up_all()
     assert (backlog.count, backlog.bytes, backlog.memory_bytes) == (0, 0, 0)
-    assert (backlog.messages_in_memory, list(backlog.positions())) == (0, [])
+    assert (backlog.messages_in_memory, list(backlog.entries())) == (0, [])
+    extend(backlog, store.stored())
+    assert list(given_up) == [1, message]
 
 
 # A number of messages to add, stored or not; None takes a chunk.
@@ -152,4 +155,4 @@ def test_counts_and_order_are_those_of_a_list(steps: list, chunk: int) -> None:
             assert backlog.bytes == size_of(model)
             assert backlog.messages_in_memory == len(in_memory)
             assert backlog.memory_bytes == size_of(in_memory)
-            assert list(backlog.positions()) == [m.position for m in model if m.position]
+            assert list(backlog.entries()) == [m.position or m for m in model]

@@ -27,6 +27,7 @@ from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import body_of
 from tests.exchange.outlet import Delivered
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.filters.filter import compile_filter
 from warrener.exchange.queues import selection, waiting
 from warrener.exchange.queues.queue import Queue
@@ -252,7 +253,7 @@ class Histories(RuleBasedStateMachine):
     def the_dead_tell_how_they_died(self) -> None:
         for name in ("timed", "dead"):
             for message in self.durable.broker.ledger.load(
-                self.queue(name).ready.stored_positions()
+                stored_positions(self.queue(name).ready)
             ):
                 deaths = (message.properties.headers or {}).get("x-death", [])
                 found = [(death["queue"], death["reason"]) for death in deaths]
@@ -279,7 +280,7 @@ class Histories(RuleBasedStateMachine):
 
     def stored(self, name: str) -> list[int]:
         """Numbers of the messages that wait in a queue, as the store has them."""
-        positions = self.queue(name).ready.stored_positions()
+        positions = stored_positions(self.queue(name).ready)
         assert len(positions) == len(self.queue(name).ready)
         return [int(body_of(message)) for message in self.durable.broker.ledger.load(positions)]
 

@@ -8,6 +8,7 @@ import pytest
 from tests.exchange.core_client import Client
 from tests.exchange.durable_broker import DurableBroker
 from tests.exchange.messages import make_message, size_of
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.broker import Broker
 from warrener.exchange.filters.filter import Filter, compile_filter
 from warrener.exchange.message import Message
@@ -520,7 +521,7 @@ def test_a_message_that_the_store_has_lost_holds_up_nobody(
     client = Client(Broker(store, CODEC))
     (queue,) = client.declare("q", durable=True, arguments=SHARED)
     put(client, "A1", "A2", "B1", "B2", persistent=True)
-    store.lost = sorted(queue.ready.stored_positions())[0::2]
+    store.lost = sorted(stored_positions(queue.ready))[0::2]
     client.consume("q", "c", filter=filter)
     assert received(client) == {"c": ["A2", "B2"]}
     assert holders(queue) == {"A": "c", "B": "c"}

@@ -4,6 +4,7 @@ import pytest
 
 from tests.exchange.core_client import Client
 from tests.exchange.messages import make_message
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.errors import AccessRefused
 from warrener.exchange.filters.filter import compile_filter
 from warrener.storage.errors import UnknownPosition
@@ -200,7 +201,7 @@ def test_a_delivery_of_a_deleted_queue_can_still_be_answered(client: Client, way
     (queue,) = client.declare("q", durable=True)
     client.publish("", "q", b"1", b"2", persistent=True)
     client.get("q")
-    position = queue.ready.stored_positions()[0] - 1
+    position = stored_positions(queue.ready)[0] - 1
     assert client.vhost.delete_queue("q", client) == 1
     answers = {
         "ack": lambda: client.ack(1),

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import PLENTY_BYTES, Delivered
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.broker import Broker
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.filters.filter import compile_filter
@@ -203,7 +204,7 @@ class Histories(RuleBasedStateMachine):
 
     def the_store_holds_what_is_not_settled(self) -> None:
         waiting = [self.positions[n] for n in sorted(self.waiting) if n in self.positions]
-        assert sorted(self.queue.ready.stored_positions()) == waiting
+        assert sorted(stored_positions(self.queue.ready)) == waiting
         out = {number for each in self.out for _, number in each.values()}
         for number, position in self.positions.items():
             if number in self.waiting or number in out:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.exchange.messages import body_of, make_message, size_of
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.durability.ledger import Ledger
 from warrener.exchange.durability.records import message_head
 from warrener.exchange.message import DELIVERY_BYTES, Message
@@ -157,7 +158,7 @@ def test_what_came_over_a_restart_is_marked_and_what_comes_after_is_not(line: Li
 def test_what_comes_after_a_purge_is_not_marked_for_what_was_restored(line: Line) -> None:
     kept = line.messages(2)
     line.ready.restore([message.position for message in kept], size_of(kept), {})
-    line.ready.clear()
+    list(line.ready.give_up_all())
     line.extend(1)
     assert line.take(1) == [(2, 0, False)]
 
@@ -166,9 +167,9 @@ def test_clearing_leaves_nothing_anywhere(line: Line) -> None:
     messages = [line.extend(1)[0] for _ in range(8)]
     line.take(2)
     line.ready.give_back(1, messages[1])
-    line.ready.clear()
+    assert len(list(line.ready.give_up_all())) == 7
     assert (len(line.ready), line.ready.bytes, line.ready.memory_bytes) == (0, 0, 0)
-    assert (line.ready.messages_in_memory, line.ready.stored_positions()) == (0, [])
+    assert (line.ready.messages_in_memory, stored_positions(line.ready)) == (0, [])
     line.extend(1)
     assert numbers(line.take_all()) == [8]
 
@@ -179,7 +180,7 @@ def test_stored_positions_are_those_of_everything_that_waits_and_is_stored(line:
     line.ready.give_back(1, messages[1])
     waiting = [messages[1], *messages[3:]]
     expected = [message.position for message in waiting if message.position]
-    assert sorted(line.ready.stored_positions()) == expected
+    assert sorted(stored_positions(line.ready)) == expected
 
 
 def test_the_messages_of_a_queue_the_store_does_not_know_stay_in_memory(line: Line) -> None:
@@ -236,7 +237,7 @@ def test_it_is_a_sorted_list_of_what_waits(
                 line.ready.give_back(sequence, message)
                 waiting[number] = True
             elif action == "clear":
-                line.ready.clear()
+                list(line.ready.give_up_all())
                 waiting.clear()
             assert len(line.ready) == len(waiting)
             assert line.ready.bytes == EACH * len(waiting)

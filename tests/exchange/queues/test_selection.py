@@ -7,6 +7,7 @@ import pytest
 from tests.exchange.core_client import Client
 from tests.exchange.messages import make_message, size_of
 from tests.exchange.outlet import Delivered
+from tests.exchange.queues.stored import stored_positions
 from tests.exchange.watched import watched_message
 from warrener.exchange.broker import Broker
 from warrener.exchange.filters.filter import Filter, compile_filter
@@ -473,7 +474,7 @@ def test_a_damaged_message_is_left_out_and_those_behind_it_are_delivered(
     (queue,) = client.declare("q", durable=True, arguments={"x-max-priority": 1})
     for number in range(1, 5):
         client.publish("", "q", b"%d" % number, persistent=True)
-    store.damaged = set(queue.ready.stored_positions()[:2])
+    store.damaged = set(stored_positions(queue.ready)[:2])
     client.consume("q", prefetch=1)
     assert client.received() == [b"3"]
     client.ack(1)
@@ -488,7 +489,7 @@ def test_a_get_goes_past_a_damaged_message(monkeypatch: pytest.MonkeyPatch) -> N
     (queue,) = client.declare("q", durable=True, arguments={"x-max-priority": 1})
     for number in range(1, 4):
         client.publish("", "q", b"%d" % number, persistent=True)
-    store.damaged = set(queue.ready.stored_positions()[:2])
+    store.damaged = set(stored_positions(queue.ready)[:2])
     assert client.drain("q") == [b"3"]
     assert (len(queue.ready), queue.ready.bytes) == (0, 0)
 

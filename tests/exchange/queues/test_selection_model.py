@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from tests.exchange.core_client import Client
 from tests.exchange.messages import body_of, make_message
 from tests.exchange.outlet import Delivered
+from tests.exchange.queues.stored import stored_positions
 from warrener.exchange.broker import Broker
 from warrener.exchange.consumer import Consumer
 from warrener.exchange.filters.filter import compile_filter
@@ -262,7 +263,7 @@ class Histories(RuleBasedStateMachine):
 
     def the_store_holds_what_is_not_settled(self) -> None:
         waiting = sorted(self.positions[n] for n in self.waiting if n in self.positions)
-        assert sorted(self.queue.ready.stored_positions()) == waiting
+        assert sorted(stored_positions(self.queue.ready)) == waiting
         held = self.waiting | {number for each in self.out for _, number in each.values()}
         for number, position in self.positions.items():
             if number in held:
