@@ -4,7 +4,8 @@ The room is the unwritten output that a connection may have, or the unacknowledg
 channel may have. When there is room again the consumers are served one after the other, and each as
 far as it takes, until there is none left. Whoever was served since it last waited comes last, so
 the next room goes to somebody else: a queue with very many messages does not keep the consumers of
-other queues waiting. Those for whom there is no room are not looked at.
+other queues waiting. Among the consumers of one queue the highest priority comes first. Those for
+whom there is no room are not looked at.
 
 A waitlist is pumped like a queue (`Pump`), at the end of the pass in which it was woken.
 """
@@ -15,8 +16,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from warrener.exchange.queues.turns import Turns
+
 if TYPE_CHECKING:
     from warrener.exchange.consumer import Consumer
+    from warrener.exchange.queues.queue import Queue
 
 SERVED_MAX = 500
 """Consumers served in one pass, a few milliseconds if each takes a message."""
@@ -25,12 +29,14 @@ SERVED_MAX = 500
 class Waitlist:
     """Consumers in the order in which they are served; `has_room` says whether one can be."""
 
-    __slots__ = ("_has_room", "_served", "_unserved", "waiting")
+    __slots__ = ("_by_queue", "_has_room", "_served", "_unserved", "waiting")
 
     def __init__(self, has_room: Callable[[], bool]) -> None:
         self._unserved: OrderedDict[Consumer, None] = OrderedDict()
         """Those that have got nothing since they last waited; they come first."""
         self._served: OrderedDict[Consumer, None] = OrderedDict()
+        self._by_queue: dict[Queue, Turns] = {}
+        """The same consumers by queue and priority."""
         self._has_room = has_room
         self.waiting = False
         """Whether the pump already knows that there is room."""
@@ -41,11 +47,21 @@ class Waitlist:
     def add(self, consumer: Consumer) -> None:
         """Have a consumer wait."""
         (self._served if consumer.served else self._unserved)[consumer] = None
+        turns = self._by_queue.get(consumer.queue)
+        if turns is None:
+            turns = self._by_queue[consumer.queue] = Turns()
+        turns.join(consumer)
 
     def discard(self, consumer: Consumer) -> None:
-        """A consumer waits no longer."""
-        self._unserved.pop(consumer, None)
-        self._served.pop(consumer, None)
+        """A consumer waits no longer, if it did."""
+        waiting = self._unserved if consumer in self._unserved else self._served
+        if consumer not in waiting:
+            return
+        del waiting[consumer]
+        turns = self._by_queue[consumer.queue]
+        turns.leave(consumer)
+        if not turns:
+            del self._by_queue[consumer.queue]
 
     def wake(self) -> None:
         """There may be room: see to it at the end of this pass."""
@@ -56,7 +72,7 @@ class Waitlist:
     def pump(self) -> None:
         """Serve consumers as long as there is room."""
         for _ in range(SERVED_MAX):
-            consumer = self._first
+            consumer = self._next
             if consumer is None:
                 return
             try:
@@ -76,6 +92,15 @@ class Waitlist:
 
     def finish(self) -> None:
         """Nothing has been promised to anybody."""
+
+    @property
+    def _next(self) -> Consumer | None:
+        """The consumer to serve next: of the first one's queue, one of the highest priority."""
+        first = self._first
+        if first is None:
+            return None
+        best = next(iter(self._by_queue[first.queue].highest))
+        return best if best.priority > first.priority else first
 
     @property
     def _first(self) -> Consumer | None:

@@ -37,7 +37,7 @@ class Seat:
     served: bool = False
     """Whether it has got anything since it was last blocked."""
     unacked: list[int] = field(default_factory=list)
-    """The tags of its deliveries."""
+    """The numbers of its deliveries."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -60,9 +60,10 @@ class Histories(RuleBasedStateMachine):
         """Those that have as many deliveries as they may."""
         self.limits = [0, 0, 0]
         self.room = [True, True, True]
-        self.tags = [0, 0, 0]
+        self.tags: dict[int, int] = {}
+        """The delivery tag of each number; those of one run go to one consumer after the other."""
         self.unacked: list[dict[int, Seat]] = [{}, {}, {}]
-        """By client and delivery tag, also for consumers that are gone."""
+        """By client and number, also for consumers that are gone."""
         self.for_limit: list[list[Seat]] = [[], [], []]
         self.for_room: list[list[Seat]] = [[], [], []]
         self.active: Seat | None = None
@@ -118,13 +119,12 @@ class Histories(RuleBasedStateMachine):
             self.deliver(seat)
 
     def deliver(self, seat: Seat) -> None:
-        self.tags[seat.client] += 1
-        tag = self.tags[seat.client]
+        number = self.waiting.pop(0)
         seat.served = True
-        self.expected[seat.client].append((seat.tag, b"%d" % self.waiting.pop(0)))
+        self.expected[seat.client].append((seat.tag, b"%d" % number))
         if not seat.no_ack:
-            seat.unacked.append(tag)
-            self.unacked[seat.client][tag] = seat
+            seat.unacked.append(number)
+            self.unacked[seat.client][number] = seat
 
     def wake(self, waitlist: list[Seat], has_room: Callable[[], bool]) -> None:
         if waitlist and all(each is not waitlist for each, _ in self.woken):
@@ -135,13 +135,16 @@ class Histories(RuleBasedStateMachine):
         woken, self.woken = self.woken, []
         for waitlist, has_room in woken:
             while waitlist and has_room():
-                self.unblock(waitlist.pop(0))
+                # Of the queue whose turn it is, the highest priority comes first.
+                seat = max(waitlist, key=lambda seat: seat.priority)
+                waitlist.remove(seat)
+                self.unblock(seat)
                 self.serve()
         self.serve()
 
-    def settle(self, client: int, tag: int) -> None:
-        seat = self.unacked[client].pop(tag)
-        seat.unacked.remove(tag)
+    def settle(self, client: int, number: int) -> None:
+        seat = self.unacked[client].pop(number)
+        seat.unacked.remove(number)
         if seat in self.full and not self.own_is_full(seat):
             self.full.remove(seat)
             self.unblock(seat)
@@ -193,9 +196,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(client=clients, data=st.data())
     def acknowledge(self, client: int, data: st.DataObject) -> None:
-        for tag in data.draw(st.permutations(list(self.unacked[client])))[:2]:
-            self.clients[client].ack(tag)
-            self.settle(client, tag)
+        for number in data.draw(st.permutations(list(self.unacked[client])))[:2]:
+            self.clients[client].ack(self.tags[number])
+            self.settle(client, number)
 
     @rule(client=clients, limit=st.integers(0, 4))
     def limit(self, client: int, limit: int) -> None:
@@ -216,10 +219,9 @@ class Histories(RuleBasedStateMachine):
         for client in self.clients[:1]:
             client.broker.end_pass()
         self.end_pass()
-        found = [
-            [(delivery.consumer, delivery.body) for delivery in client.deliveries()]
-            for client in self.clients
-        ]
+        delivered = [client.deliveries() for client in self.clients]
+        self.tags |= {int(each.body): each.tag for client in delivered for each in client}
+        found = [[(each.consumer, each.body) for each in client] for client in delivered]
         assert [sorted(each) for each in found] == [sorted(each) for each in self.expected]
         self.expected = [[], [], []]
         assert list(self.queue.consumers) == [
