@@ -21,6 +21,7 @@ import contextlib
 import logging
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -35,6 +36,7 @@ from warrener.exchange.broker import Broker
 from warrener.exchange.durability.recovery import restore
 from warrener.exchange.errors import Refused
 from warrener.exchange.filters.failing import FAILURES
+from warrener.exchange.queues.queue import Queue
 from warrener.protocol import methods as m
 from warrener.protocol.frames import METHOD, frame
 from warrener.protocol.properties import encode_properties
@@ -320,7 +322,7 @@ def stored_messages(broker: Broker) -> dict[str, list[int]]:
     held: dict[str, list[int]] = {}
     for queue in broker.vhosts["/"].queues.values():
         if queue.number:
-            held[queue.name] = list(stored_positions(queue.ready))
+            held[queue.name] = [*stored_positions(queue.ready), *_set_aside(queue)]
     for connection in broker.connections.of_vhost("/"):
         for channel in connection.channels.values():
             deliveries = list(channel.core.unacked.values())
@@ -332,6 +334,19 @@ def stored_messages(broker: Broker) -> dict[str, list[int]]:
                 if queue.number and not queue.deleted and delivery.message.position:
                     held[queue.name].append(delivery.message.position)
     return {name: sorted(positions) for name, positions in held.items()}
+
+
+def _set_aside(queue: Queue) -> Iterator[int]:
+    """What neither waits in a queue nor is with a channel: on its way back, or without a way."""
+    returning = queue.returning
+    for number, (_, deliveries) in enumerate(returning._batches):
+        for delivery in deliveries[0 if number else returning._reached :]:
+            if delivery.message.position:
+                yield delivery.message.position
+    for entry in () if queue.unrouted is None else queue.unrouted._entries:
+        position = entry.message if isinstance(entry.message, int) else entry.message.position
+        if position:
+            yield position
 
 
 def difference(before: dict[str, list[int]], after: dict[str, list[int]]) -> str:
