@@ -104,6 +104,8 @@ QUEUE_ARGUMENTS: dict[str, list[Any]] = {
     "x-cache-persistence": ["memory", "disk"],
 }
 DEPTH_MAX = 30
+NO_TEXT = b"\xc3\x28\xff\xed\xa0\x80"
+"""Bytes that are no UTF-8, among them half a character of two."""
 FIXED = {
     b"t": (1, ["00", "01", "7f"]),
     b"b": (1, ["00", "80", "7f", "ff"]),
@@ -380,9 +382,14 @@ class Hostile:
             routing_key=self.key() if self.chance(0.6) else self.pick(QUEUES),
             mandatory=self.chance(0.2),
         )
+        payload = method.encode()
+        if self.chance(0.05):
+            # The routing key comes last but for a byte of flags.
+            payload = m.BasicPublish(exchange=self.exchange()).encode()
+            payload = payload[:-2] + short_string(NO_TEXT) + payload[-1:]
         body = self.pick([b"", b"x" * 10, b"y" * 3000])
         content = content_frames(self.properties(), body, channel, 131072)
-        return (frame(METHOD, channel, method.encode()) + content) * self.pick([1, 1, 1, 1, 5])
+        return (frame(METHOD, channel, payload) + content) * self.pick([1, 1, 1, 1, 5])
 
     def properties(self) -> bytes:
         """Flags and property list of a message."""
@@ -392,7 +399,7 @@ class Hostile:
             if self.chance(probability):
                 fields.append((bit, value))
 
-        text = short_string(self.pick(["x", "", "5", "ä" * 9]).encode())
+        text = short_string(self.pick([b"x", b"", b"5", "ä".encode() * 9, NO_TEXT]))
         add(15, 0.1, text)
         add(13, 0.75, self.headers())
         add(12, 0.6, bytes([self.pick([1, 2, 2, 2, 0, 255])]))
@@ -417,6 +424,10 @@ class Hostile:
             entries.append(self.for_broker())
         if self.chance(0.03):
             entries.append(short_string(b"deep") + self.deep())
+        if self.chance(0.05):
+            entries.append(short_string(NO_TEXT) + self.value())
+        if self.chance(0.05):
+            entries += entries[:1]
         return long_string(b"".join(entries))
 
     def for_broker(self) -> bytes:
