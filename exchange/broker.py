@@ -24,10 +24,11 @@ from warrener.exchange.durability.ledger import Codec, Ledger, Store
 from warrener.exchange.durability.records import Kind
 from warrener.exchange.durability.unreadable import UnreadableRecords
 from warrener.exchange.errors import NotFound, PreconditionFailed
+from warrener.exchange.failures import Owner
 from warrener.exchange.memory import Memory
 from warrener.exchange.parameters import Parameters
 from warrener.exchange.policies import Policies
-from warrener.exchange.queues.pump import Pump
+from warrener.exchange.queues.pump import Pump, Pumped
 from warrener.exchange.statistics.activity import Activity
 from warrener.exchange.statistics.counts import QueueStatistics
 from warrener.exchange.vhost import VirtualHost
@@ -58,7 +59,7 @@ class Broker:
         self.ledger = Ledger(store, codec, self.failures)
         self.unreadable = UnreadableRecords(self.ledger)
         self.budget = budget or Budget()
-        self.pump = Pump(self.budget)
+        self.pump = Pump(self.budget, self._note_unpumped)
         self.deadlines = Deadlines(self.budget)
         self.confirms = Confirms()
         self._segments = 1
@@ -193,6 +194,11 @@ class Broker:
             messages_unacked=sum(queue.messages_unacked for queue in queues),
             memory_bytes=self.memory_bytes(),
         )
+
+    def _note_unpumped(self, pumped: Pumped, error: Exception) -> None:
+        """Something beside a queue could not use its turn."""
+        owner = Owner("turn", type(pumped).__name__)
+        self.failures.note(owner, error, self.ledger.now_ms)
 
     # Virtual hosts
 

@@ -11,6 +11,7 @@ clients whose passes come in between need not pay for it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -30,13 +31,20 @@ class Pumped(Protocol):
         """The broker ends: do what clients take for done already."""
 
 
+def _raise(pumped: Pumped, error: Exception) -> None:
+    raise error
+
+
 class Pump:
     """The line of the queues and waitlists that have something to do."""
 
-    __slots__ = ("_later", "_line", "budget")
+    __slots__ = ("_later", "_line", "_on_failure", "budget")
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(
+        self, budget: Budget, on_failure: Callable[[Pumped, Exception], None] = _raise
+    ) -> None:
         self.budget = budget
+        self._on_failure = on_failure
         self._line: deque[Pumped] = deque()
         self._later: deque[Pumped] = deque()
 
@@ -78,5 +86,9 @@ class Pump:
             queue = line.popleft()
             queue.waiting = False
             budget.begin_turn()
-            queue.pump()
+            try:
+                queue.pump()
+            except Exception as error:
+                # A queue is suspended by itself; of the others there is nothing to put aside.
+                self._on_failure(queue, error)
         budget.end_turn()

@@ -182,6 +182,21 @@ def test_a_queue_that_fails_is_suspended_and_the_others_go_on(client):
     assert owners(client.broker) == ["queue 'broken' in vhost '/'"]
 
 
+def test_what_is_left_of_a_purge_that_fails_keeps_no_queue_from_its_turn(client):
+    class Broken:
+        waiting = False
+
+        def pump(self):
+            raise ZeroDivisionError("a mistake")
+
+    client.declare("q")
+    client.consume("q")
+    client.broker.pump.wake(Broken())
+    client.publish("", "q", b"one")
+    assert client.received() == [b"one"]
+    assert owners(client.broker) == ["turn 'Broken'"]
+
+
 def test_a_deadline_that_fails_suspends_its_queue_and_the_others_are_kept(client):
     client.declare("broken", "q", arguments={"x-message-ttl": 10})
     client.publish("", "broken", b"x")
