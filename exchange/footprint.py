@@ -30,7 +30,7 @@ REFERENCE_BYTES = 8
 """What a queue keeps of a message that others hold as well,"""
 POSITION_BYTES = 14
 """and of one that only the store holds."""
-QUEUE_BYTES = 3000
+QUEUE_BYTES = 4500
 EXCHANGE_BYTES = 800
 BINDING_BYTES = 1400
 FILTER_BYTES = 7000

@@ -74,6 +74,7 @@ class Router:
         self._quarantine = quarantine
         self._variants: dict[Hashable, Route] = {}
         self._variants_queues = 0
+        self._variants_generation = 0
         self._fixed: dict[Exchange, Reach] = {}
         """Of one generation, by the exchange at which they begin."""
         self._fixed_generation = 0
@@ -316,9 +317,10 @@ class Router:
         route = self._variants.get(key)
         if route is None or route.generation != self.generation:
             self._variants_queues += len(queues)
-            if len(self._variants) >= VARIANTS_MAX or self._variants_queues > VARIANTS_QUEUES_MAX:
+            if self._has_stale_variants() or self._variants_queues > VARIANTS_QUEUES_MAX:
                 self._variants.clear()
                 self._variants_queues = len(queues)
+                self._variants_generation = self.generation
             route = self._variants[key] = Route(
                 place.exchange,
                 place.routing_key,
@@ -332,6 +334,10 @@ class Router:
                 keys=keys,
             )
         return route
+
+    def _has_stale_variants(self) -> bool:
+        """Whether routes are kept that nobody will use, and queues with them that are deleted."""
+        return self._variants_generation != self.generation or len(self._variants) >= VARIANTS_MAX
 
     # Queues that may be full, and messages that may have been seen
 

@@ -374,7 +374,7 @@ class VirtualHost:
     def _remove_exchange(self, exchange: Exchange) -> None:
         if exchange.deleted:
             return
-        exchange.deleted = True
+        exchange.end()
         self._bindings.remove_all_from(exchange)
         self._bindings.remove_all_to(exchange)
         if exchange.own_queue is not None:

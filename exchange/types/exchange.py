@@ -185,6 +185,10 @@ class Exchange(Governed):
         """What is kept of messages from before takes in memory."""
         return 0
 
+    def end(self) -> None:
+        """Called when the exchange is deleted. Routes may refer to it for a while."""
+        self.deleted = True
+
     def remember_as(self, number: int) -> None:
         """Have the window, if there is one, last under this number."""
         if self.window is not None and self.window.deduplication.lasting:

@@ -66,6 +66,11 @@ class RecentHistoryExchange(FanoutExchange):
         test = binding.filter.matches
         return [message for message in self._kept if test(message.properties, now=now)]
 
+    def end(self) -> None:
+        super().end()
+        self._kept.clear()
+        self._bytes = 0
+
     @property
     def history_bytes(self) -> int:
         return self._bytes + MESSAGE_BYTES * len(self._kept)

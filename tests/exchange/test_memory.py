@@ -176,3 +176,29 @@ def test_readings_of_a_few_at_a_time_come_to_the_same(steps, at_once):
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=50))
 def test_any_value_has_a_size(value):
     assert of_value({"x": value}) > 100
+
+
+# What is deleted is let go of
+
+
+def test_a_router_lets_go_of_queues_that_are_deleted(channel: Channel):
+    vhost = channel.client.wire.broker.vhosts["/"]
+    arguments = {"x-match": "any", "a": 1}
+    headers = encode_properties(headers={"a": 1})
+    for _ in range(5):
+        channel.queue("q")
+        channel.call(m.QueueBind(queue="q", exchange="amq.headers", arguments=arguments))
+        channel.publish("amq.headers", "", b"1", properties=headers)
+        channel.call(m.QueueDelete(queue="q"))
+    channel.queue("q")
+    channel.call(m.QueueBind(queue="q", exchange="amq.headers", arguments=arguments))
+    channel.publish("amq.headers", "", b"1", properties=headers)
+    assert len(vhost._router._variants) == 1
+
+
+def test_an_exchange_that_is_deleted_lets_go_of_its_history(channel: Channel):
+    channel.call(m.ExchangeDeclare(exchange="recent", type="x-recent-history"))
+    channel.publish("recent", "", bytes(5000))
+    exchange = channel.client.wire.broker.vhosts["/"].exchanges["recent"]
+    channel.call(m.ExchangeDelete(exchange="recent"))
+    assert exchange.history_bytes == 0
