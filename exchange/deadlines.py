@@ -102,13 +102,13 @@ class Deadlines:
                 again.append(entry)
             else:
                 timed.next_due = None
-                budget.spend(CALLED)
                 budget.begin_turn()
                 try:
                     timed.due(now)
                 except Exception as error:
                     # The others that are due are not to miss their time for it.
                     timed.suspend(error)
+                budget.spend(CALLED)
         budget.end_turn()
         for entry in again:
             heapq.heappush(self._heap, entry)

@@ -386,15 +386,14 @@ class Queue(Suspendable):
 
     def let_go(self, now: int) -> None:
         """Have messages whose time is over at `now` leave, as far as the turn goes."""
-        budget = self.budget
-        while (deadline := self.ready.next_deadline) is not None and deadline <= now:
-            most = 1 if self.buries else budget.steps(EXPIRY)
-            expired = self.ready.expire(now, most, budget)
+        budget, ready = self.budget, self.ready
+        while not budget.exhausted and ready.next_deadline is not None:
+            if ready.next_deadline > now:
+                return
+            expired = ready.expire(now, 1 if self.buries else budget.steps(EXPIRY), budget)
             if expired.messages:
                 self.time_is_over(expired.messages)
-                self.ready.settled(expired.sequences)
-            if budget.exhausted:
-                return
+                ready.settled(expired.sequences)
 
     def _is_late(self) -> bool:
         """Whether messages wait that should have left before this pass."""
