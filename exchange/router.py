@@ -18,7 +18,8 @@ from warrener.exchange.delay import released_headers
 from warrener.exchange.durability.records import HOLDERS_MAX
 from warrener.exchange.errors import AccessRefused, NotFound, PreconditionFailed
 from warrener.exchange.message import Envelope, Message, Properties
-from warrener.exchange.queues.dead_letter import dead_letter, death_count, goes_round
+from warrener.exchange.queues.dead_letter import death_count, goes_round
+from warrener.exchange.queues.letters import Letters, Way
 from warrener.exchange.queues.limits import is_full, make_room, refuse
 from warrener.exchange.queues.queue import Queue
 from warrener.exchange.route import Route, Windows
@@ -68,6 +69,7 @@ class Router:
     ) -> None:
         self.generation = 0
         self._budget = budget
+        self._letters = Letters(ledger.codec, self._find_way)
         self._vhost = vhost
         self._exchanges = exchanges
         self._ledger = ledger
@@ -143,7 +145,7 @@ class Router:
         nowhere = []
         for message in messages:
             try:
-                if not self._dead_letter(exchange, queue, message, reason):
+                if not self._dead_letter(queue, message, reason):
                     nowhere.append(message)
             except Exception as error:
                 self._quarantine(queue.name, message, error)
@@ -188,18 +190,23 @@ class Router:
             self._ledger.write_messages([message], route.head, route.holders)
         queue.enqueue([message], len(message.content))
 
-    def _dead_letter(self, exchange: Exchange, queue: Queue, message: Message, reason: str) -> bool:
+    def _dead_letter(self, queue: Queue, message: Message, reason: str) -> bool:
         """Returns whether there is a queue for it."""
-        self._spend_rewriting(message)
         now = self._ledger.now_ms
-        letter = dead_letter(self._ledger.codec, queue, message, reason, now)
-        self._budget.spend(DEATH * death_count(letter))
-        headers = letter.properties.headers
-        keys = (letter.envelope.routing_key, *letter.copies())
-        route = self._find(exchange, letter.envelope, keys, letter.properties)
-        closed = [queue for queue in route.queues if goes_round(headers, queue)]
+        letter, way, known = self._letters.make(queue, message, reason, now, self.generation)
+        if not known:
+            self._spend_rewriting(message)
+            self._budget.spend(DEATH * death_count(letter))
+        route, closed = way
         self._put_once(letter, route, closed, False)
         return len(closed) < len(route.queues) or bool(route.observers)
+
+    def _find_way(self, letter: Message) -> Way:
+        """Where a dead letter goes, whose exchange is there."""
+        place, headers = letter.envelope, letter.properties.headers
+        keys = (place.routing_key, *letter.copies())
+        route = self._find(self._exchanges[place.exchange], place, keys, letter.properties)
+        return Way(route, [queue for queue in route.queues if goes_round(headers, queue)])
 
     def _spend_rewriting(self, message: Message) -> None:
         size = self._ledger.codec.properties_bytes(message)

@@ -114,6 +114,8 @@ class Codec:
     """From content as it travels to its properties and the channel it is framed for; if they are
     the same as those of the content before, these themselves."""
     rewrite: Rewrite
+    liken: Callable[[Message, Message], Message]
+    """A copy of a message with the envelope and the properties of another."""
     properties_bytes: Callable[[Message], int]
     """The size of the properties of a message, as they travel."""
     timestamp: Callable[[int], Any]

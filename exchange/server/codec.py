@@ -70,6 +70,13 @@ def rewrite(
     return Message(envelope, changed, replace_properties(message.content, changed.raw), channel)
 
 
+def liken(message: Message, other: Message) -> Message:
+    """A copy of `message` with the envelope and the properties of `other`."""
+    raw, _ = content_properties(other.content)
+    content = replace_properties(message.content, raw)
+    return Message(other.envelope, other.properties, content, message.channel)
+
+
 def _properties_bytes(message: Message) -> int:
     raw, _ = content_properties(message.content)
     return len(raw)
@@ -92,6 +99,7 @@ CODEC = Codec(
     _decode_table,
     _decode_content,
     rewrite,
+    liken,
     _properties_bytes,
     timestamp=lambda ms: Timestamp(ms // 1000),
     int64=Int64,
