@@ -29,39 +29,27 @@ SERVED_MAX = 500
 class Waitlist:
     """Consumers in the order in which they are served; `has_room` says whether one can be."""
 
-    __slots__ = ("_by_queue", "_has_room", "_served", "_unserved", "waiting")
+    __slots__ = ("_has_room", "_served", "_unserved", "waiting")
 
     def __init__(self, has_room: Callable[[], bool]) -> None:
-        self._unserved: OrderedDict[Consumer, None] = OrderedDict()
+        self._unserved = _Line()
         """Those that have got nothing since they last waited; they come first."""
-        self._served: OrderedDict[Consumer, None] = OrderedDict()
-        self._by_queue: dict[Queue, Turns] = {}
-        """The same consumers by queue and priority."""
+        self._served = _Line()
         self._has_room = has_room
         self.waiting = False
         """Whether the pump already knows that there is room."""
 
     def __len__(self) -> int:
-        return len(self._unserved) + len(self._served)
+        return len(self._unserved.order) + len(self._served.order)
 
     def add(self, consumer: Consumer) -> None:
         """Have a consumer wait."""
-        (self._served if consumer.served else self._unserved)[consumer] = None
-        turns = self._by_queue.get(consumer.queue)
-        if turns is None:
-            turns = self._by_queue[consumer.queue] = Turns()
-        turns.join(consumer)
+        (self._served if consumer.served else self._unserved).add(consumer)
 
     def discard(self, consumer: Consumer) -> None:
         """A consumer waits no longer, if it did."""
-        waiting = self._unserved if consumer in self._unserved else self._served
-        if consumer not in waiting:
-            return
-        del waiting[consumer]
-        turns = self._by_queue[consumer.queue]
-        turns.leave(consumer)
-        if not turns:
-            del self._by_queue[consumer.queue]
+        self._unserved.discard(consumer)
+        self._served.discard(consumer)
 
     def wake(self) -> None:
         """There may be room: see to it at the end of this pass."""
@@ -96,12 +84,40 @@ class Waitlist:
     @property
     def _next(self) -> Consumer | None:
         """The consumer to serve next: of the first one's queue, one of the highest priority."""
-        first = self._first
-        if first is None:
-            return None
-        best = next(iter(self._by_queue[first.queue].highest))
-        return best if best.priority > first.priority else first
+        best = self._first
+        if best is not None:
+            for line in (self._unserved, self._served):
+                turns = line.by_queue.get(best.queue)
+                highest = next(iter(turns.highest)) if turns else best
+                if highest.priority > best.priority:
+                    best = highest
+        return best
 
     @property
     def _first(self) -> Consumer | None:
-        return next(iter(self._unserved or self._served), None)
+        return next(iter(self._unserved.order or self._served.order), None)
+
+
+class _Line:
+    """Consumers in the order in which they came, and the same by queue and priority."""
+
+    __slots__ = ("by_queue", "order")
+
+    def __init__(self) -> None:
+        self.order: OrderedDict[Consumer, None] = OrderedDict()
+        self.by_queue: dict[Queue, Turns] = {}
+
+    def add(self, consumer: Consumer) -> None:
+        self.order[consumer] = None
+        turns = self.by_queue.get(consumer.queue)
+        if turns is None:
+            turns = self.by_queue[consumer.queue] = Turns()
+        turns.join(consumer)
+
+    def discard(self, consumer: Consumer) -> None:
+        if consumer in self.order:
+            del self.order[consumer]
+            turns = self.by_queue[consumer.queue]
+            turns.leave(consumer)
+            if not turns:
+                del self.by_queue[consumer.queue]
