@@ -22,6 +22,7 @@ from warrener.exchange.predeclared import PREDECLARED
 from warrener.exchange.queues.options import KEYS, queue_options
 from warrener.exchange.topology import sugar, tree
 from warrener.exchange.topology.credentials import credentials
+from warrener.exchange.topology.item_checks import core_policy
 from warrener.exchange.topology.problem import did_you_mean
 from warrener.exchange.topology.reading import Entry
 from warrener.exchange.topology.schema import VHOST_LIMITS
@@ -374,17 +375,8 @@ def _check_filter(entry: Entry, name: str, text: Any) -> None:
 
 
 def _check_policy(policy: Policy, entry: Entry) -> None:
-    core = policies.Policy(
-        policy.vhost,
-        policy.name,
-        policy.pattern,
-        policy.definition,
-        policy.priority,
-        policy.apply_to,
-        isinstance(policy, OperatorPolicy),
-    )
     try:
-        policies.check_policy(core)
+        policies.check_policy(core_policy(policy))
     except Refused as error:
         definition = entry.get("definition")
         said = [key for key in policy.definition if f"'{key}'" in error.text]

@@ -82,8 +82,9 @@ def check_arguments(
         raise Unusable("T023", shown_reason(error.text), "arguments", *said[:1]) from None
 
 
-def check_policy(policy: Policy) -> None:
-    core = policies.Policy(
+def core_policy(policy: Policy) -> policies.Policy:
+    """Return a policy of a document as the broker knows policies."""
+    return policies.Policy(
         policy.vhost,
         policy.name,
         policy.pattern,
@@ -92,8 +93,11 @@ def check_policy(policy: Policy) -> None:
         policy.apply_to,
         isinstance(policy, OperatorPolicy),
     )
+
+
+def check_policy(policy: Policy) -> None:
     try:
-        policies.check_policy(core)
+        policies.check_policy(core_policy(policy))
     except Refused as error:
         said = [key for key in policy.definition if f"'{key}'" in error.text]
         path = ("definition", said[0]) if said else ()
